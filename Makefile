@@ -1,0 +1,76 @@
+# Everything a person or a machine needs: `make help`. Each target does its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13)))' 2>/dev/null \
+  && command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+UV = .tools/bin/uv
+STAMPS := $(VENV)/.stamps
+# Only our own directories decide what is installed: no index or configuration of the machine's user.
+export UV_NO_CONFIG := 1
+export UV_NO_PROGRESS := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+DEMO_ARGS ?=
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+.PHONY: help setup demo test lint format bench lock clean system-packages
+
+help: #-- show this list
+	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(UV): requirements/uv.txt
+	@[ -n "$(PYTHON)" ] || { echo "Mooring needs Python 3.11, 3.12 or 3.13 with pip. Install one, or say which: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@rm -rf .tools
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --require-hashes --target .tools -r requirements/uv.txt
+	@touch $@
+
+$(STAMPS)/venv: $(UV)
+	$(UV) venv --quiet --clear --python "$(PYTHON)" $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/base: $(STAMPS)/venv requirements/base.txt requirements/build.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/build.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(STAMPS)/dev #-- make .venv with everything for work on the project
+
+demo: $(STAMPS)/base #-- paper-trade a made-up market offline (DEMO_ARGS="--hours 48 --no-open --json")
+	@$(BIN)/mooring demo $(DEMO_ARGS)
+
+system-packages:
+	@bash tools/system_packages.sh
+
+test: setup system-packages #-- run all tests (TEST_ARGS="-k name")
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: setup #-- ruff, mypy, import rules, our own checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_purity.py
+	$(BIN)/python tools/check_tree.py
+
+format: setup #-- format and fix what can be fixed by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup #-- the project's own benchmarks, ratios in one run (BENCH_ARGS="step")
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+lock: #-- write requirements/*.txt anew from pyproject.toml
+	@bash tools/lock.sh
+
+clean: #-- remove what set-up and builds left here
+	rm -rf $(VENV) .tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The trading runtime, in the order in which data flows through it."""

@@ -1,0 +1,1 @@
+"""Instruments, integer money, bars, signals, orders, fills: frozen types, no I/O."""

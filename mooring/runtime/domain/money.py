@@ -1,0 +1,70 @@
+"""Integer money: units, exact products and conversions at the edges.
+
+Units, everywhere inside the runtime (all int64):
+    price     ticks, 10^-pair_decimals of the quote asset
+    quantity  lots, 10^-lot_decimals of the base asset
+    money     10^-8 of the quote asset
+    rate      parts per million (1 bp = 100 ppm)
+
+`Decimal` lives only at the edges: venue JSON, the API, the screen.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Final
+
+from mooring.errors import Invalid
+from mooring.runtime.domain.compiled import compiled, twin
+from mooring.runtime.domain.wide import mul_div_limbs
+
+INT64_MAX: Final = 2**63 - 1
+INT64_MIN: Final = -(2**63)
+MONEY_DECIMALS: Final = 8
+PPM: Final = 1_000_000
+
+
+@twin(mul_div_limbs)
+def mul_div(a: int, b: int, c: int) -> int:
+    """floor(a * b / c), exact through a 128-bit product.
+
+    Raises:
+        OverflowError: the quotient does not fit int64.
+        ZeroDivisionError: c is 0.
+    """
+    quotient = int(a) * int(b) // int(c)
+    if quotient > INT64_MAX or quotient < INT64_MIN:
+        raise OverflowError("mul_div: quotient past int64")
+    return quotient
+
+
+@compiled
+def mul_div_up(a: int, b: int, c: int) -> int:
+    """ceil(a * b / c): for what counts against us, such as fees. Errors as `mul_div`."""
+    return -mul_div(-a, b, c)
+
+
+def to_units(value: Decimal | str | int, decimals: int, *, field: str = "value") -> int:
+    """Decimal text to integer units of 10^-decimals, half to even.
+
+    Raises:
+        Invalid: not a finite number, or outside int64.
+    """
+    try:
+        scaled = Decimal(value).scaleb(decimals)
+        units = int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise Invalid("not_a_number", f"{field} is not a finite number.", todo="Give a plain decimal.") from None
+    if not INT64_MIN <= units <= INT64_MAX:
+        raise Invalid("number_too_large", f"{field} is too large to be counted exactly.", todo="Give a smaller one.")
+    return units
+
+
+def to_decimal(units: int, decimals: int) -> Decimal:
+    """Integer units of 10^-decimals as an exact Decimal."""
+    return Decimal(int(units)).scaleb(-decimals)
+
+
+def to_text(units: int, decimals: int) -> str:
+    """Integer units as plain decimal text with all its places, never an exponent."""
+    return format(to_decimal(units, decimals), "f")

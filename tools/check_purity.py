@@ -15,7 +15,8 @@ It prints `file:line: code message` for each finding and ends with 1 if there wa
     dynamic-code      all of mooring     eval, exec, pickle and whatever unpickles
     escape            all of mooring     an escape comment without a reason, or one that excuses nothing
 
-A line is excused by a comment on it: `# pure-ok: the reason`.
+"decision" is mooring/runtime/decision and the modules of the hour that the daemon and the backtest share, which
+purity_rules.py lists as SHARED_HOUR. A line is excused by a comment on it: `# pure-ok: the reason`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from purity_rules import (
     REDUCTIONS,
     SET_METHODS,
     SET_TYPES,
+    SHARED_HOUR,
     Ban,
     Zone,
 )
@@ -67,7 +69,7 @@ class Finding:
 
 def zone_of(path: str) -> Zone:
     """The zone of a path relative to the root, with forward slashes."""
-    return next(zone for zone in Zone if path.startswith(zone.value))
+    return Zone.DECISION if path in SHARED_HOUR else next(zone for zone in Zone if path.startswith(zone.value))
 
 
 def imported_names(tree: ast.Module) -> dict[str, str]:

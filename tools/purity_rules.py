@@ -45,8 +45,19 @@ SET_TYPES: Final = frozenset({"set", "frozenset", "Set", "AbstractSet", "Mutable
 DICT_TYPES: Final = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "defaultdict", "Counter"})
 
 
+# The rest of the hour that the daemon and the backtest share: not in decision, and under the same rules.
+SHARED_HOUR: Final = frozenset(
+    {
+        "mooring/runtime/engine/world.py",
+        "mooring/runtime/portfolio/account.py",
+        "mooring/runtime/venues/paper/matching.py",
+        "mooring/runtime/venues/paper/orders.py",
+    }
+)
+
+
 class Zone(Enum):
-    """Which rules a file is under."""
+    """Which rules a file is under, and the folder it is named after."""
 
     DECISION = "mooring/runtime/decision/"
     DOMAIN = "mooring/runtime/domain/"

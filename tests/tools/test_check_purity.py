@@ -9,6 +9,7 @@ from pathlib import Path
 import check_purity
 import pytest
 from check_purity import check_source
+from purity_rules import SHARED_HOUR
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISION = "mooring/runtime/decision/x.py"
@@ -217,6 +218,12 @@ def test_allowed_in_decision(source: str) -> None:
 @pytest.mark.parametrize("source", ALLOWED_IN_DOMAIN)
 def test_allowed_in_domain(source: str) -> None:
     assert codes(source, DOMAIN) == set()
+
+
+@pytest.mark.parametrize("path", sorted(SHARED_HOUR))
+def test_the_shared_hour_is_under_the_rules_of_decision(path: str) -> None:
+    assert (ROOT / path).is_file(), "moved? then name its new place in purity_rules.py"
+    assert codes("x = values.sum()", path) == {"reduction"}
 
 
 def test_the_line_is_that_of_the_offence() -> None:

@@ -1,0 +1,160 @@
+"""Pair assertions: what must hold of a batch before it is written, whoever made it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, select
+
+from mooring.errors import Halt, Invalid
+from mooring.runtime.domain.money import INT64_MAX, INT64_MIN
+from mooring.runtime.store.failures import NOTHING_WRITTEN
+from mooring.runtime.store.hashing import HASH_COLUMNS
+from mooring.runtime.store.schema import manifests, order_events
+from mooring.runtime.store.types import HourClose, Row
+
+TEXT_MAX: Final = 65_536
+BLOB_MAX: Final = 64 * 1024 * 1024
+ROWS_MAX: Final = 20_000
+LOOKUP_CHUNK: Final = 500
+
+TERMINAL: Final = frozenset({"FILLED", "CANCELLED", "EXPIRED", "REJECTED", "WITHHELD"})
+# An order only moves forward; UNKNOWN is left only by finding out. PARTIAL may follow itself when more is filled.
+RANK: Final = {"INTENT": 0, "SUBMITTING": 1, "UNKNOWN": 2, "OPEN": 3, "PARTIAL": 4, **dict.fromkeys(TERMINAL, 5)}
+
+
+def complete_row(table: Table, given: Mapping[str, Any], hour: HourClose | None) -> Row:
+    """The row with every column but seq and the hashes, each an exact int, str, bytes or None.
+
+    Raises:
+        Invalid: a column is missing, unknown, of a wrong type, or too large.
+    """
+    row: Row = {}
+    known = 0
+    for column in table.c:
+        name = str(column.name)
+        if name == "seq" or name in HASH_COLUMNS:
+            continue
+        if name in given:
+            known += 1
+            row[name] = _exact(table.name, name, given[name])
+        elif hour is not None and name in {"run_id", "hour_ts"}:
+            row[name] = getattr(hour, name)
+        else:
+            row[name] = None
+        if row[name] is None and not column.nullable:
+            raise _bad(table.name, name, "it is missing")
+    if known != len(given):
+        extra = next(name for name in given if name not in row)
+        raise _bad(table.name, extra, "there is no such column to give")
+    return row
+
+
+def _exact(table: str, column: str, value: Any) -> int | str | bytes | None:
+    if value is None:
+        return value
+    if isinstance(value, str):
+        if len(value) > TEXT_MAX or "\0" in value:
+            raise _bad(table, column, f"text must have at most {TEXT_MAX} characters and no NUL")
+        return str(value)
+    if isinstance(value, bytes):
+        if len(value) > BLOB_MAX:
+            raise _bad(table, column, f"more than {BLOB_MAX} bytes")
+        return value
+    if isinstance(value, float) or not hasattr(value, "__index__"):
+        raise _bad(table, column, f"it is a {type(value).__name__}, not a whole number or text")
+    number = int(value)  # bool, IntEnum and NumPy's integers become what will be read back
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise _bad(table, column, "it does not fit 64 bits")
+    return number
+
+
+def _bad(table: str, column: str, why: str) -> Invalid:
+    return Invalid(
+        "bad_row",
+        f"A row for {table} cannot be stored: {column}: {why}.",
+        money=NOTHING_WRITTEN,
+        todo="Report this with the log; it should not happen.",
+    )
+
+
+def postings_balance(rows: Iterable[Row]) -> None:
+    """Each transaction's postings sum to zero, asset by asset; a transaction is written whole in one batch.
+
+    Raises:
+        Halt: they do not.
+    """
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        sums[row["txn_id"], row["asset"]] += row["amount"]
+    for (txn_id, asset), total in sums.items():
+        if total != 0:
+            raise Halt(
+                "unbalanced_postings",
+                f"The postings of transaction {txn_id} do not sum to zero in {asset}.",
+                money=f"Money would have appeared or vanished in the books. {NOTHING_WRITTEN}",
+                todo="Entries stay stopped; report this with the log.",
+            )
+
+
+def orders_move_forward(connection: Connection, rows: Iterable[Row]) -> None:
+    """Each order's status only moves forward, and what is filled never shrinks.
+
+    Raises:
+        Halt: one goes back, or repeats.
+    """
+    events = list(rows)
+    last = _last_events(connection, sorted({row["client_order_id"] for row in events}))
+    for row in events:
+        order, status, filled = row["client_order_id"], row["status"], row["filled_quantity"]
+        before, before_filled = last.get(order, (None, 0))
+        if status in RANK and before is not None and not _forward(before, before_filled, status, filled):
+            raise Halt(
+                "order_went_back",
+                f"Order {order} would go from {before} ({before_filled} filled) to {status} ({filled} filled).",
+                money=f"An order only moves forward, so one of the two is wrong. {NOTHING_WRITTEN}",
+                todo="Entries stay stopped; compare the order with the venue.",
+            )
+        last[order] = (status, filled)
+
+
+def _forward(before: str, before_filled: int, status: str, filled: int) -> bool:
+    if before in TERMINAL or filled < before_filled:
+        return False
+    if status == "WITHHELD":
+        return before == "INTENT"
+    return RANK[status] > RANK[before] or (status == before == "PARTIAL" and filled > before_filled)
+
+
+def _last_events(connection: Connection, orders: list[str]) -> dict[str, tuple[str | None, int]]:
+    last: dict[str, tuple[str | None, int]] = {}
+    e = order_events.c
+    for start in range(0, len(orders), LOOKUP_CHUNK):
+        query = (
+            select(e.client_order_id, e.status, e.filled_quantity)
+            .where(e.client_order_id.in_(orders[start : start + LOOKUP_CHUNK]))
+            .order_by(e.seq)
+        )
+        for order, status, filled in connection.execute(query):
+            last[order] = (status, filled)
+    return last
+
+
+def hour_follows(connection: Connection, hour: HourClose) -> None:
+    """The hour is later than the run's last manifest.
+
+    Raises:
+        Halt: it is not.
+    """
+    m = manifests.c
+    query = select(m.hour_ts).where(m.run_id == hour.run_id).order_by(m.hour_ts.desc()).limit(1)
+    before = connection.execute(query).scalar()
+    if before is not None and before >= hour.hour_ts:
+        raise Halt(
+            "hour_out_of_order",
+            f"Hour {hour.hour_ts} does not come after hour {before}, which is closed.",
+            money=f"An hour would have been traded twice. {NOTHING_WRITTEN}",
+            todo="Entries stay stopped; report this with the log.",
+        )

@@ -1,0 +1,146 @@
+"""Connections: one that writes, others that only read.
+
+Settings of the writer: WAL, synchronous=FULL (a commit is on the disk when it returns), foreign keys, recursive
+triggers, and a bound on waiting for another program. Readers open the file with mode=ro and query_only.
+Source: https://www.sqlite.org/pragma.html and https://www.sqlite.org/wal.html.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Engine, Pool, QueuePool, StaticPool, create_engine, event
+
+from mooring.errors import Invalid, NotFound, Unverified
+from mooring.runtime.store.failures import KEEP
+
+APPLICATION_ID: Final = 0x4D4F4F52  # "MOOR": tells our files from other SQLite databases
+BUSY_TIMEOUT_MS: Final = 5000
+READERS_MAX: Final = 8
+READER_WAIT_S: Final = 10.0
+MAGIC: Final = b"SQLite format 3\x00"
+
+
+def prepare_file(path: Path, *, create: bool) -> bool:
+    """Check that the file can be ours, and make an empty one (mode 0600) where asked; True when it is empty.
+
+    Raises:
+        NotFound: no file, and none is to be made.
+        Invalid: the file or its folder cannot be written, or is no plain file.
+        Unverified: the file is something else.
+    """
+    if not path.exists():
+        if not create:
+            raise no_database(path)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise _unwritable(path, error.strerror or "refused") from error
+        return True
+    if not path.is_file():
+        raise _unwritable(path, "it is not a plain file")
+    if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise _unwritable(path, "no right to write")
+    return check_magic(path) == 0
+
+
+def check_magic(path: Path) -> int:
+    """Size of the file, after a look at its first bytes.
+
+    Raises:
+        Unverified: it is no SQLite database.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC))
+    if start and start != MAGIC:
+        raise Unverified(
+            "not_a_database",
+            f"{path} is not a database of Mooring.",
+            money="Nothing is stored in it and nothing is traded from it.",
+            todo=f"{KEEP} To begin anew, choose another home.",
+        )
+    return path.stat().st_size
+
+
+def no_database(path: Path) -> NotFound:
+    """There is no database at that place."""
+    return NotFound("no_database", f"There is no database at {path}.", todo="Name the home that holds it, with --home.")
+
+
+def _unwritable(path: Path, why: str) -> Invalid:
+    return Invalid(
+        "database_unwritable",
+        f"The database {path} cannot be written: {why}.",
+        money="Nothing is traded without a record.",
+        todo="Give your user the right to write there, or choose another home with --home.",
+    )
+
+
+def file_uri(path: Path, mode: str) -> str:
+    """SQLite's URI of a file; any character may be in the path."""
+    return f"file:{quote(str(path.resolve()))}?mode={mode}"
+
+
+def raw_reader(path: Path, *, timeout_s: float = BUSY_TIMEOUT_MS / 1000) -> sqlite3.Connection:
+    """A plain read-only connection."""
+    connection = sqlite3.connect(
+        file_uri(path, "ro"), uri=True, isolation_level=None, check_same_thread=False, timeout=timeout_s
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def writer_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
+    """An engine of exactly one connection, for the writer thread alone; transactions begin with the write lock."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            file_uri(path, "rw"),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=busy_timeout_ms / 1000,
+            cached_statements=512,
+        )
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = _engine(connect, StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reader_engine(path: Path) -> Engine:
+    """An engine of read-only connections, safe to share between threads."""
+    engine = _engine(lambda: raw_reader(path), QueuePool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _engine(connect: Any, pool: type[Pool]) -> Engine:
+    limits: dict[str, Any] = {}
+    if pool is QueuePool:
+        limits = {"pool_size": 2, "max_overflow": READERS_MAX - 2, "pool_timeout": READER_WAIT_S}
+    # Values of rows never go into error texts or logs.
+    return create_engine("sqlite://", creator=connect, poolclass=pool, hide_parameters=True, **limits)

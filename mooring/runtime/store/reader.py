@@ -1,0 +1,223 @@
+"""Reads, each in its own short transaction on a read-only connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Column, Engine, LargeBinary, Select, Table, exists, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from mooring.errors import Invalid, Unverified
+from mooring.runtime.store.checks import TERMINAL
+from mooring.runtime.store.connect import check_magic, no_database, reader_engine
+from mooring.runtime.store.failures import KEEP, reading
+from mooring.runtime.store.hashing import sha256
+from mooring.runtime.store.schema import (
+    EVIDENCE,
+    alert_acks,
+    alerts,
+    control_state,
+    ledger,
+    metadata,
+    order_events,
+    order_intents,
+    runs,
+    state_latest,
+)
+from mooring.runtime.store.types import ControlRow, Head, Page, Row, StoredState
+from mooring.runtime.store.writer import read_heads
+
+LIMIT_MAX: Final = 500
+ALIASES: Final = {"prices": "bars", "orders": "order_intents", "audit": "control_actions"}
+
+
+class Reader:
+    """Reads of one database; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, path: Path) -> Reader:
+        """A reader of its own, for a program that never writes.
+
+        Raises:
+            NotFound: there is no database.
+            Unverified: the file is something else.
+        """
+        if not path.is_file():
+            raise no_database(path)
+        check_magic(path)
+        return cls(reader_engine(path))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def latest_state(self, run_id: str) -> StoredState | None:
+        """The state the run goes on from; None before its first.
+
+        Raises:
+            Unverified: the stored bytes are not those that were written.
+        """
+        row = self._first(select(state_latest).where(state_latest.c.run_id == run_id))
+        if row is None:
+            return None
+        if sha256(row["state"]) != row["state_hash"]:
+            raise Unverified(
+                "state_changed",
+                "The stored state of the run is not the one that was written.",
+                money="Nothing is traded from it.",
+                todo=KEEP,
+            )
+        return StoredState(**row)
+
+    def run(self, run_id: str) -> Row | None:
+        """A run's row."""
+        return self._first(select(runs).where(runs.c.run_id == run_id))
+
+    def latest_run(self) -> Row | None:
+        """The row of the run that was begun last."""
+        return self._first(select(runs).order_by(runs.c.seq.desc()).limit(1))
+
+    def control_state(self) -> ControlRow:
+        """Kill switch and pause; all off before they were ever written."""
+        row = self._first(select(control_state))
+        if row is None:
+            return ControlRow()
+        del row["id"]
+        flags = {name: bool(row[name]) for name in ("kill_active", "paused")}
+        return ControlRow(**(row | flags))
+
+    def page(
+        self,
+        kind: str,
+        *,
+        limit: int = 100,
+        before_seq: int | None = None,
+        filters: Mapping[str, str | int] | None = None,
+    ) -> Page:
+        """Rows of a table, newest first.
+
+        Args:
+            kind: a table of evidence, or `prices`, `orders` (with `status`, `filled_quantity`), `audit`;
+                `alerts` come with `acknowledged_at` and `acknowledged_by`.
+            limit: 1 to 500.
+            before_seq: only rows before this one.
+            filters: column = value.
+
+        Raises:
+            Invalid: unknown kind or column, or a limit out of bounds.
+        """
+        table = self._table(kind)
+        if not 1 <= limit <= LIMIT_MAX:
+            raise Invalid("bad_limit", f"limit must be 1 to {LIMIT_MAX}.", todo="Ask for fewer rows at a time.")
+        extra = _extra_columns(table)
+        query = select(*_plain(table), *extra.values()).order_by(table.c.seq.desc()).limit(limit + 1)
+        if before_seq is not None:
+            query = query.where(table.c.seq < before_seq)
+        for name, value in (filters or {}).items():
+            query = query.where(_equals(table, extra, name, value))
+        rows = self._all(query)
+        return Page(items=rows[:limit], next_before=rows[limit - 1]["seq"] if len(rows) > limit else None)
+
+    def find(self, kind: str, **equals: str | int) -> Row | None:
+        """The newest row with these values, or None."""
+        return next(iter(self.page(kind, limit=1, filters=equals).items), None)
+
+    def heads(self) -> dict[str, Head]:
+        """Count and last hash of each chain."""
+        with reading(), self._engine.connect() as connection:
+            return read_heads(connection)
+
+    def count(self, kind: str, *, run_id: str | None = None) -> int:
+        """Rows of a table, all in all or of one run."""
+        table = self._table(kind)
+        if run_id is None:
+            return self.heads()[table.name].count
+        query = select(func.count()).select_from(table).where(table.c.run_id == run_id)
+        with reading(), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def hour(self, run_id: str, hour_ts: int) -> dict[str, list[Row]]:
+        """Every row of an hour, by table, in the order written; tables without any are left out."""
+        found: dict[str, list[Row]] = {}
+        with reading(), self._engine.connect() as connection:
+            for table in EVIDENCE:
+                if "hour_ts" not in table.c:
+                    continue
+                query = select(*_plain(table)).where(table.c.run_id == run_id, table.c.hour_ts == hour_ts)
+                rows = [dict(row) for row in connection.execute(query.order_by(table.c.seq)).mappings()]
+                if rows:
+                    found[table.name] = rows
+        return found
+
+    def unresolved_intents(self, run_id: str) -> list[Row]:
+        """Intents without a final event, oldest first, with `status` (None before the first) and `filled_quantity`."""
+        e, i = order_events, order_intents
+        done = exists().where(e.c.client_order_id == i.c.client_order_id, e.c.status.in_(sorted(TERMINAL)))
+        columns = [*_plain(i), *_extra_columns(i).values()]
+        return self._all(select(*columns).where(i.c.run_id == run_id, ~done).order_by(i.c.seq))
+
+    def open_alerts(self, run_id: str | None = None) -> list[Row]:
+        """Alerts nobody has acknowledged, newest first, at most 500."""
+        seen = exists().where(alert_acks.c.alert_id == alerts.c.alert_id)
+        query = select(*_plain(alerts)).where(~seen).order_by(alerts.c.seq.desc()).limit(LIMIT_MAX)
+        return self._all(query if run_id is None else query.where(alerts.c.run_id == run_id))
+
+    def balances(self, run_id: str) -> dict[tuple[str, str], int]:
+        """Sum of the postings of a run by (account, asset), in the asset's units."""
+        columns = (ledger.c.account, ledger.c.asset)
+        query = select(*columns, func.sum(ledger.c.amount).label("total")).where(ledger.c.run_id == run_id)
+        rows = self._all(query.group_by(*columns).order_by(*columns))
+        return {(row["account"], row["asset"]): int(row["total"]) for row in rows}
+
+    def _table(self, kind: str) -> Table:
+        table = metadata.tables.get(ALIASES.get(kind, kind))
+        if table is None or "evidence" not in table.info:
+            raise Invalid("unknown_kind", f"There is no list of {kind}.", todo="Name one that the documents list.")
+        return table
+
+    def _all(self, query: Select[Any]) -> list[Row]:
+        with reading(), self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _first(self, query: Select[Any]) -> Row | None:
+        return next(iter(self._all(query)), None)
+
+
+def _plain(table: Table) -> list[Column[Any]]:
+    """The columns that are no bytes."""
+    return [column for column in table.c if not isinstance(column.type, LargeBinary)]
+
+
+def _extra_columns(table: Table) -> dict[str, ColumnElement[Any]]:
+    if table is order_intents:
+        e = order_events.c
+        last = select(e.status).where(e.client_order_id == table.c.client_order_id).order_by(e.seq.desc()).limit(1)
+        filled = func.coalesce(last.with_only_columns(e.filled_quantity).scalar_subquery(), 0)
+        return {"status": last.scalar_subquery().label("status"), "filled_quantity": filled.label("filled_quantity")}
+    if table is alerts:
+        a = alert_acks.c
+        ack = select(a.at).where(a.alert_id == table.c.alert_id).order_by(a.seq).limit(1)
+        return {
+            "acknowledged_at": ack.scalar_subquery().label("acknowledged_at"),
+            "acknowledged_by": ack.with_only_columns(a.actor).scalar_subquery().label("acknowledged_by"),
+        }
+    return {}
+
+
+def _equals(table: Table, extra: Mapping[str, ColumnElement[Any]], name: str, value: str | int) -> ColumnElement[bool]:
+    column: ColumnElement[Any] | None = extra.get(name)
+    if column is None and name in {c.name for c in _plain(table)}:
+        column = table.c[name]
+    if column is None:
+        raise Invalid("unknown_filter", f"{table.name} cannot be filtered by {name}.", todo="Leave that filter out.")
+    if column.type.python_type is int:
+        try:
+            value = int(value)
+        except ValueError:
+            raise Invalid("bad_filter", f"{name} must be a whole number.", todo="Give a whole number.") from None
+    return column == value

@@ -1,0 +1,95 @@
+"""The store: opens a database, hands out readers, commits batches."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import DBAPIError
+
+from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, prepare_file, writer_engine
+from mooring.runtime.store.failures import read_failure
+from mooring.runtime.store.migrate import upgrade
+from mooring.runtime.store.reader import Reader
+from mooring.runtime.store.types import Batch, Committed
+from mooring.runtime.store.writer import COMMIT_TIMEOUT_S, Fault, Writer, check_tails
+
+
+class Store:
+    """One database file. Safe to use from any thread; close it when done."""
+
+    def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        fault: Fault | None = None,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        commit_timeout_s: float = COMMIT_TIMEOUT_S,
+    ) -> Store:
+        """Open the database, bring it to the newest schema, and check the end of each chain.
+
+        Args:
+            path: the file; its folder exists.
+            create: make the file where there is none.
+            fault: called at named points of each write; see `Writer`.
+            busy_timeout_ms: how long to wait for another program that holds the file.
+            commit_timeout_s: how long a commit waits for its answer.
+
+        Raises:
+            NotFound: there is no file and none is to be made.
+            Invalid: the file or its folder cannot be written.
+            Conflict: a newer Mooring made the database.
+            Unverified: it is no database of ours, damaged, or its last rows are not those written last.
+            Halt: it could not be brought to the newest schema.
+        """
+        path = Path(path)
+        empty = prepare_file(path, create=create)
+        engine = writer_engine(path, busy_timeout_ms=busy_timeout_ms)
+        try:
+            upgrade(engine, empty=empty)
+            try:
+                with engine.connect() as connection:
+                    check_tails(connection)
+            except (DBAPIError, sqlite3.Error) as error:
+                raise read_failure(error) from error
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(path, Writer(engine, fault=fault, commit_timeout_s=commit_timeout_s), Reader.open(path))
+
+    def commit(self, batch: Batch) -> Committed:
+        """Write one batch in one transaction; durable when this returns.
+
+        Raises:
+            Invalid: a row lacks a column, has an unknown one, or a value that cannot be kept exactly.
+            Halt: a rule of the books or of the database is broken, or the disk is full, locked, read-only or failing;
+                nothing of the batch is stored.
+            Unknown: no answer in time; the batch may be stored.
+        """
+        return self._writer.submit(batch)
+
+    def reader(self) -> Reader:
+        """Reads on connections of their own; never waits for the writer, nor makes it wait."""
+        return self._reader
+
+    def close(self) -> None:
+        """Finish what is being written and close every connection; closing twice is fine."""
+        self._reader.close()
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,255 @@
+"""The one thread that writes: a batch is one transaction, durable when `submit` returns."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from mooring.errors import Halt, Invalid, Unknown, Unverified
+from mooring.runtime.store import checks
+from mooring.runtime.store.failures import KEEP, NOTHING_WRITTEN, write_failure
+from mooring.runtime.store.hashing import ZERO, RowHasher, canonical, sha256
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, control_state, metadata, state_latest
+from mooring.runtime.store.types import Batch, Committed, ControlRow, Head, HourClose, Row, StateRow
+
+QUEUE_MAX: Final = 64
+COMMIT_TIMEOUT_S: Final = 60.0
+BY_THE_WRITER: Final = frozenset({"manifests", "snapshots"})
+
+Fault = Callable[[str], None]
+
+
+def read_heads(connection: Connection) -> dict[str, Head]:
+    """The end of each chain, as the writer noted it."""
+    rows = connection.execute(select(chain_heads.c.table_name, chain_heads.c.count, chain_heads.c.head))
+    return {name: Head(count=count, head=head) for name, count, head in rows}
+
+
+def check_tails(connection: Connection) -> dict[str, Head]:
+    """The end of each chain, compared with the last row of each table.
+
+    Raises:
+        Unverified: they differ, so rows were added, changed or taken away by somebody else.
+    """
+    heads = read_heads(connection)
+    for table in EVIDENCE:
+        last = connection.execute(select(table.c.seq, table.c.row_hash).order_by(table.c.seq.desc()).limit(1)).first()
+        found = Head(count=0, head=ZERO) if last is None else Head(count=last[0], head=last[1])
+        if heads.get(table.name) != found:
+            raise Unverified(
+                "chain_end_differs",
+                f"The last row of {table.name} is not the one that was written last.",
+                money="The records were changed from outside, so nothing is traded from them.",
+                todo=KEEP,
+            )
+    return heads
+
+
+class Writer:
+    """Owns the writing connection; everything it does happens in its own thread.
+
+    Args:
+        engine: from `connect.writer_engine`, of a database at the newest schema.
+        fault: called at `before-begin`, `after-table:<name>`, `before-commit` and `after-commit`; tests die in it.
+        commit_timeout_s: how long `submit` waits for an answer.
+    """
+
+    def __init__(
+        self, engine: Engine, *, fault: Fault | None = None, commit_timeout_s: float = COMMIT_TIMEOUT_S
+    ) -> None:
+        self._engine = engine
+        self._fault: Fault = fault or (lambda _point: None)
+        self._timeout_s = commit_timeout_s
+        self._hashers = {table.name: RowHasher(table) for table in EVIDENCE}
+        self._heads: dict[str, Head] | None = None
+        self._queue: queue.Queue[tuple[Batch, Future[Committed]] | None] = queue.Queue(maxsize=QUEUE_MAX)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="mooring-store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> Committed:
+        """Write a batch and wait until it is on the disk; see `Store.commit`."""
+        answer: Future[Committed] = Future()
+        with self._lock:
+            if self._closed:
+                raise Halt(
+                    "store_closed", "The store is closed.", money=NOTHING_WRITTEN, todo="Start the daemon again."
+                )
+            try:
+                self._queue.put((batch, answer), timeout=self._timeout_s)
+            except queue.Full:
+                raise Halt(
+                    "writer_stalled",
+                    "The database cannot keep up: too much waits to be written.",
+                    money=NOTHING_WRITTEN,
+                    todo="Look at the disk's health and load, then start again.",
+                ) from None
+        try:
+            return answer.result(timeout=self._timeout_s)
+        except TimeoutError:
+            if answer.done():  # the batch itself ended with this error
+                raise
+            raise Unknown(
+                "commit_unanswered",
+                f"The database did not answer within {self._timeout_s:g} s.",
+                money="This step may or may not be stored; nothing is sent because of it.",
+                todo="Look at the disk's health, then start again; the daemon goes on from what is stored.",
+            ) from None
+
+    def close(self) -> None:
+        """Write what waits, move the log into the file, close."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            batch, answer = item
+            try:
+                answer.set_result(self._write(batch))
+            except BaseException as error:  # noqa: BLE001 -- the caller gets it, and the thread goes on
+                answer.set_exception(error)
+        try:
+            with self._engine.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except Exception:  # noqa: BLE001, S110 -- tidying only: all of it is durable in the log already
+            pass
+        self._engine.dispose()
+
+    def _write(self, batch: Batch) -> Committed:
+        tables = _prepare(batch)
+        self._fault("before-begin")
+        before, self._heads = self._heads, None  # forgotten if anything fails, and read again
+        try:
+            with self._engine.begin() as connection:
+                heads = self._start(connection, before)
+                manifest = self._insert_all(connection, batch, tables, heads)
+                self._fault("before-commit")
+        except DBAPIError as error:
+            raise write_failure(error) from error
+        self._heads = heads
+        self._fault("after-commit")
+        return Committed(
+            manifest_hash=manifest,
+            ledger_head=heads["ledger"].head,
+            ledger_rows=heads["ledger"].count,
+            counts={name: head.count for name, head in heads.items()},
+        )
+
+    def _start(self, connection: Connection, before: dict[str, Head] | None) -> dict[str, Head]:
+        heads = read_heads(connection)
+        if before is not None and heads != before:
+            raise Halt(
+                "second_writer",
+                "Another program wrote to the database while this one had it.",
+                money=f"Two daemons may be trading the same account. {NOTHING_WRITTEN}",
+                todo="Stop every Mooring of this home, run `mooring db check`, then start one.",
+            )
+        return heads
+
+    def _insert_all(
+        self, connection: Connection, batch: Batch, tables: Mapping[str, list[Row]], heads: dict[str, Head]
+    ) -> str | None:
+        if "order_events" in tables:
+            checks.orders_move_forward(connection, tables["order_events"])
+        changed = set(tables)
+        for table in EVIDENCE:
+            if rows := tables.get(table.name):
+                self._append(connection, table, rows, heads)
+                self._fault(f"after-table:{table.name}")
+        manifest = None
+        if batch.hour is not None:
+            checks.hour_follows(connection, batch.hour)
+            row = _manifest(batch.hour, batch.state, heads)
+            self._append(connection, metadata.tables["manifests"], [row], heads)
+            self._fault("after-table:manifests")
+            manifest = heads["manifests"].head
+            changed.add("manifests")
+        for name in sorted(changed):
+            new = {"count": heads[name].count, "head": heads[name].head}
+            connection.execute(update(chain_heads).where(chain_heads.c.table_name == name).values(new))
+        if batch.state is not None:
+            _put_state(connection, batch.state, manifest)
+        if batch.control is not None:
+            _put_control(connection, batch.control)
+        return manifest
+
+    def _append(self, connection: Connection, table: Table, rows: list[Row], heads: dict[str, Head]) -> None:
+        hasher = self._hashers[table.name]
+        head = heads[table.name]
+        seq, prev = head.count, head.head
+        for row in rows:
+            seq += 1
+            row["seq"] = seq
+            row["prev_hash"] = prev
+            prev = row["row_hash"] = hasher.hash_row(prev, row)
+        connection.execute(insert(table), rows)
+        heads[table.name] = Head(count=seq, head=prev)
+
+
+def _prepare(batch: Batch) -> dict[str, list[Row]]:
+    """The rows by table, complete and checked, before any lock is taken."""
+    if len(batch.rows) > checks.ROWS_MAX:
+        raise Invalid("batch_too_large", f"One step may store at most {checks.ROWS_MAX} rows.", money=NOTHING_WRITTEN)
+    tables: dict[str, list[Row]] = {}
+    for name, given in batch.rows:
+        table = metadata.tables.get(name)
+        if table is None or "evidence" not in table.info or name in BY_THE_WRITER:
+            raise Invalid(
+                "no_such_table", f"Rows cannot be given for {name}.", money=NOTHING_WRITTEN, todo="Report this."
+            )
+        tables.setdefault(name, []).append(checks.complete_row(table, given, batch.hour))
+    if batch.snapshot:
+        if batch.state is None:
+            raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
+        table = metadata.tables["snapshots"]
+        given = {"run_id": batch.state.run_id, "hour_ts": batch.state.hour_ts, "state": batch.state.state}
+        tables["snapshots"] = [checks.complete_row(table, given, None)]
+    if "ledger" in tables:
+        checks.postings_balance(tables["ledger"])
+    return tables
+
+
+def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head]) -> Row:
+    covered = state is not None and (state.run_id, state.hour_ts) == (hour.run_id, hour.hour_ts)
+    given = {
+        "decision_hash": hour.decision_hash,
+        "state_hash": hour.state_hash,
+        "blob_hash": sha256(state.state) if state is not None and covered else None,
+        "heads": canonical({name: [heads[name].count, heads[name].head] for name in IN_MANIFEST}).decode(),
+    }
+    return checks.complete_row(metadata.tables["manifests"], given, hour)
+
+
+def _put_state(connection: Connection, state: StateRow, manifest: str | None) -> None:
+    values = {
+        "hour_ts": state.hour_ts,
+        "cycles": state.cycles,
+        "state": state.state,
+        "state_hash": sha256(state.state),
+        "manifest_hash": manifest,
+    }
+    _put(connection, state_latest, {"run_id": state.run_id}, values)
+
+
+def _put_control(connection: Connection, control: ControlRow) -> None:
+    values = {name: getattr(control, name) for name in control_state.c.keys() if name != "id"}  # noqa: SIM118
+    values = {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
+    _put(connection, control_state, {"id": 1}, values)
+
+
+def _put(connection: Connection, table: Table, key: Row, values: Row) -> None:
+    (column, value), *_ = key.items()
+    if connection.execute(update(table).where(table.c[column] == value).values(values)).rowcount == 0:
+        connection.execute(insert(table).values(key | values))

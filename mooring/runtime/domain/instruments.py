@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mooring.errors import Invalid
-from mooring.runtime.domain.money import MONEY_DECIMALS, to_units
+from mooring.runtime.domain.compiled import compiled
+from mooring.runtime.domain.money import MONEY_DECIMALS, mul_div, to_units
 
 SYMBOL: Final = re.compile(r"[A-Z0-9]{1,12}-[A-Z0-9]{1,12}\Z")
 MAX_SYMBOLS: Final = 200
+MAX_DECIMALS: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,8 @@ class Instrument:
 
     def __post_init__(self) -> None:
         parse_symbol(self.symbol)
-        if not (0 <= self.pair_decimals <= 10 and 0 <= self.lot_decimals <= 10):
-            raise Invalid("bad_instrument", f"{self.symbol}: decimals must be 0 to 10.")
+        if not (0 <= self.pair_decimals <= MAX_DECIMALS and 0 <= self.lot_decimals <= MAX_DECIMALS):
+            raise Invalid("bad_instrument", f"{self.symbol}: decimals must be 0 to {MAX_DECIMALS}.")
         if self.order_min < 0 or self.cost_min < 0:
             raise Invalid("bad_instrument", f"{self.symbol}: minimums must not be negative.")
 
@@ -120,3 +122,13 @@ def scales(instruments: Sequence[Instrument]) -> Scales:
         order_min=np.array([i.order_min for i in instruments], dtype=np.int64),
         cost_min=np.array([i.cost_min for i in instruments], dtype=np.int64),
     )
+
+
+@compiled
+def notional(scales: Scales, symbol: int, price: int, quantity: int) -> int:
+    """What `quantity` lots are worth at `price` ticks, in money, rounded down.
+
+    Raises:
+        OverflowError: past int64.
+    """
+    return mul_div(price * scales.notional_num[symbol], quantity, scales.notional_den[symbol])

@@ -16,7 +16,7 @@ from typing import Final
 
 from mooring.errors import Invalid
 from mooring.runtime.domain.compiled import compiled, twin
-from mooring.runtime.domain.wide import mul_div_limbs
+from mooring.runtime.domain.wide import mul_div_capped_limbs, mul_div_limbs
 
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
@@ -42,6 +42,18 @@ def mul_div(a: int, b: int, c: int) -> int:
 def mul_div_up(a: int, b: int, c: int) -> int:
     """ceil(a * b / c): for what counts against us, such as fees. Errors as `mul_div`."""
     return -mul_div(-a, b, c)
+
+
+@twin(mul_div_capped_limbs)
+def mul_div_capped(a: int, b: int, c: int) -> int:
+    """min(floor(a * b / c), 2^63 - 1), for limits that may lie beyond what can be counted.
+
+    Raises:
+        ValueError: a or b is negative, or c is not positive.
+    """
+    if a < 0 or b < 0 or c <= 0:
+        raise ValueError("mul_div_capped: arguments must not be negative")
+    return min(int(a) * int(b) // int(c), INT64_MAX)
 
 
 def to_units(value: Decimal | str | int, decimals: int, *, field: str = "value") -> int:

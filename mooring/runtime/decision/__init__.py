@@ -1,0 +1,1 @@
+"""THE STEP: features, signals, strategy, risk, order intents, as one pure function."""

@@ -1,0 +1,1 @@
+"""The live cycle: injected clock, hour boundaries, modes, recovery."""

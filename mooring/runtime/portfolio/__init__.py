@@ -1,0 +1,1 @@
+"""FIFO lots, double-entry cash ledger, valuation."""

@@ -1,0 +1,1 @@
+"""Backtest and, in time, sweeps, walk-forward and training (the extra `mooring[research]`)."""

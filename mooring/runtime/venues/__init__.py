@@ -1,0 +1,1 @@
+"""The venues: where orders go."""

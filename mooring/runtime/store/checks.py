@@ -3,81 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from mooring.errors import Halt, Invalid
-from mooring.runtime.domain.money import INT64_MAX, INT64_MIN
+from mooring.errors import Halt
 from mooring.runtime.store.failures import NOTHING_WRITTEN
-from mooring.runtime.store.hashing import HASH_COLUMNS
 from mooring.runtime.store.schema import manifests, order_events
 from mooring.runtime.store.types import HourClose, Row
 
-TEXT_MAX: Final = 65_536
-BLOB_MAX: Final = 64 * 1024 * 1024
-ROWS_MAX: Final = 20_000
 LOOKUP_CHUNK: Final = 500
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELLED", "EXPIRED", "REJECTED", "WITHHELD"})
 # An order only moves forward; UNKNOWN is left only by finding out. PARTIAL may follow itself when more is filled.
 RANK: Final = {"INTENT": 0, "SUBMITTING": 1, "UNKNOWN": 2, "OPEN": 3, "PARTIAL": 4, **dict.fromkeys(TERMINAL, 5)}
-
-
-def complete_row(table: Table, given: Mapping[str, Any], hour: HourClose | None) -> Row:
-    """The row with every column but seq and the hashes, each an exact int, str, bytes or None.
-
-    Raises:
-        Invalid: a column is missing, unknown, of a wrong type, or too large.
-    """
-    row: Row = {}
-    known = 0
-    for column in table.c:
-        name = str(column.name)
-        if name == "seq" or name in HASH_COLUMNS:
-            continue
-        if name in given:
-            known += 1
-            row[name] = _exact(table.name, name, given[name])
-        elif hour is not None and name in {"run_id", "hour_ts"}:
-            row[name] = getattr(hour, name)
-        else:
-            row[name] = None
-        if row[name] is None and not column.nullable:
-            raise _bad(table.name, name, "it is missing")
-    if known != len(given):
-        extra = next(name for name in given if name not in row)
-        raise _bad(table.name, extra, "there is no such column to give")
-    return row
-
-
-def _exact(table: str, column: str, value: Any) -> int | str | bytes | None:
-    if value is None:
-        return value
-    if isinstance(value, str):
-        if len(value) > TEXT_MAX or "\0" in value:
-            raise _bad(table, column, f"text must have at most {TEXT_MAX} characters and no NUL")
-        return str(value)
-    if isinstance(value, bytes):
-        if len(value) > BLOB_MAX:
-            raise _bad(table, column, f"more than {BLOB_MAX} bytes")
-        return value
-    if isinstance(value, float) or not hasattr(value, "__index__"):
-        raise _bad(table, column, f"it is a {type(value).__name__}, not a whole number or text")
-    number = int(value)  # bool, IntEnum and NumPy's integers become what will be read back
-    if not INT64_MIN <= number <= INT64_MAX:
-        raise _bad(table, column, "it does not fit 64 bits")
-    return number
-
-
-def _bad(table: str, column: str, why: str) -> Invalid:
-    return Invalid(
-        "bad_row",
-        f"A row for {table} cannot be stored: {column}: {why}.",
-        money=NOTHING_WRITTEN,
-        todo="Report this with the log; it should not happen.",
-    )
 
 
 def postings_balance(rows: Iterable[Row]) -> None:

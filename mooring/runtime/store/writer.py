@@ -8,27 +8,34 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from mooring.errors import Halt, Invalid, Unknown, Unverified
 from mooring.runtime.store import checks
 from mooring.runtime.store.failures import KEEP, NOTHING_WRITTEN, write_failure
-from mooring.runtime.store.hashing import ZERO, RowHasher, canonical, sha256
-from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, control_state, metadata, state_latest
+from mooring.runtime.store.hashing import ZERO, canonical, sha256
+from mooring.runtime.store.rows import ROWS_MAX, RowShape
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, control_state, state_latest
 from mooring.runtime.store.types import Batch, Committed, ControlRow, Head, HourClose, Row, StateRow
 
 QUEUE_MAX: Final = 64
 COMMIT_TIMEOUT_S: Final = 60.0
 BY_THE_WRITER: Final = frozenset({"manifests", "snapshots"})
 
+READ_HEADS: Final = select(chain_heads.c.table_name, chain_heads.c.count, chain_heads.c.head)
+MOVE_HEAD: Final = (
+    update(chain_heads)
+    .where(chain_heads.c.table_name == bindparam("name"))
+    .values(count=bindparam("new_count"), head=bindparam("new_head"))
+)
+
 Fault = Callable[[str], None]
 
 
 def read_heads(connection: Connection) -> dict[str, Head]:
     """The end of each chain, as the writer noted it."""
-    rows = connection.execute(select(chain_heads.c.table_name, chain_heads.c.count, chain_heads.c.head))
-    return {name: Head(count=count, head=head) for name, count, head in rows}
+    return {name: Head(count=count, head=head) for name, count, head in connection.execute(READ_HEADS)}
 
 
 def check_tails(connection: Connection) -> dict[str, Head]:
@@ -66,7 +73,7 @@ class Writer:
         self._engine = engine
         self._fault: Fault = fault or (lambda _point: None)
         self._timeout_s = commit_timeout_s
-        self._hashers = {table.name: RowHasher(table) for table in EVIDENCE}
+        self._shapes = {str(table.name): RowShape(table, engine.dialect) for table in EVIDENCE}
         self._heads: dict[str, Head] | None = None
         self._queue: queue.Queue[tuple[Batch, Future[Committed]] | None] = queue.Queue(maxsize=QUEUE_MAX)
         self._lock = threading.Lock()
@@ -128,7 +135,7 @@ class Writer:
         self._engine.dispose()
 
     def _write(self, batch: Batch) -> Committed:
-        tables = _prepare(batch)
+        tables = self._prepare(batch)
         self._fault("before-begin")
         before, self._heads = self._heads, None  # forgotten if anything fails, and read again
         try:
@@ -165,71 +172,58 @@ class Writer:
             checks.orders_move_forward(connection, tables["order_events"])
         changed = set(tables)
         for table in EVIDENCE:
-            if rows := tables.get(table.name):
-                self._append(connection, table, rows, heads)
-                self._fault(f"after-table:{table.name}")
+            name = str(table.name)
+            if rows := tables.get(name):
+                heads[name] = self._shapes[name].append(connection, rows, heads[name])
+                self._fault(f"after-table:{name}")
         manifest = None
         if batch.hour is not None:
             checks.hour_follows(connection, batch.hour)
-            row = _manifest(batch.hour, batch.state, heads)
-            self._append(connection, metadata.tables["manifests"], [row], heads)
+            shape = self._shapes["manifests"]
+            row = shape.complete(_manifest(batch.hour, batch.state, heads), batch.hour)
+            heads["manifests"] = shape.append(connection, [row], heads["manifests"])
             self._fault("after-table:manifests")
             manifest = heads["manifests"].head
             changed.add("manifests")
-        for name in sorted(changed):
-            new = {"count": heads[name].count, "head": heads[name].head}
-            connection.execute(update(chain_heads).where(chain_heads.c.table_name == name).values(new))
+        if changed:
+            new = [{"name": n, "new_count": heads[n].count, "new_head": heads[n].head} for n in sorted(changed)]
+            connection.execute(MOVE_HEAD, new)
         if batch.state is not None:
             _put_state(connection, batch.state, manifest)
         if batch.control is not None:
             _put_control(connection, batch.control)
         return manifest
 
-    def _append(self, connection: Connection, table: Table, rows: list[Row], heads: dict[str, Head]) -> None:
-        hasher = self._hashers[table.name]
-        head = heads[table.name]
-        seq, prev = head.count, head.head
-        for row in rows:
-            seq += 1
-            row["seq"] = seq
-            row["prev_hash"] = prev
-            prev = row["row_hash"] = hasher.hash_row(prev, row)
-        connection.execute(insert(table), rows)
-        heads[table.name] = Head(count=seq, head=prev)
-
-
-def _prepare(batch: Batch) -> dict[str, list[Row]]:
-    """The rows by table, complete and checked, before any lock is taken."""
-    if len(batch.rows) > checks.ROWS_MAX:
-        raise Invalid("batch_too_large", f"One step may store at most {checks.ROWS_MAX} rows.", money=NOTHING_WRITTEN)
-    tables: dict[str, list[Row]] = {}
-    for name, given in batch.rows:
-        table = metadata.tables.get(name)
-        if table is None or "evidence" not in table.info or name in BY_THE_WRITER:
-            raise Invalid(
-                "no_such_table", f"Rows cannot be given for {name}.", money=NOTHING_WRITTEN, todo="Report this."
-            )
-        tables.setdefault(name, []).append(checks.complete_row(table, given, batch.hour))
-    if batch.snapshot:
-        if batch.state is None:
-            raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
-        table = metadata.tables["snapshots"]
-        given = {"run_id": batch.state.run_id, "hour_ts": batch.state.hour_ts, "state": batch.state.state}
-        tables["snapshots"] = [checks.complete_row(table, given, None)]
-    if "ledger" in tables:
-        checks.postings_balance(tables["ledger"])
-    return tables
+    def _prepare(self, batch: Batch) -> dict[str, list[Row]]:
+        """The rows by table, complete and checked, before any lock is taken."""
+        if len(batch.rows) > ROWS_MAX:
+            raise Invalid("batch_too_large", f"One step may store at most {ROWS_MAX} rows.", money=NOTHING_WRITTEN)
+        tables: dict[str, list[Row]] = {}
+        for name, given in batch.rows:
+            shape = self._shapes.get(name)
+            if shape is None or name in BY_THE_WRITER:
+                raise Invalid(
+                    "no_such_table", f"Rows cannot be given for {name}.", money=NOTHING_WRITTEN, todo="Report this."
+                )
+            tables.setdefault(name, []).append(shape.complete(given, batch.hour))
+        if batch.snapshot:
+            if batch.state is None:
+                raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
+            given = {"run_id": batch.state.run_id, "hour_ts": batch.state.hour_ts, "state": batch.state.state}
+            tables["snapshots"] = [self._shapes["snapshots"].complete(given, None)]
+        if "ledger" in tables:
+            checks.postings_balance(tables["ledger"])
+        return tables
 
 
 def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head]) -> Row:
     covered = state is not None and (state.run_id, state.hour_ts) == (hour.run_id, hour.hour_ts)
-    given = {
+    return {
         "decision_hash": hour.decision_hash,
         "state_hash": hour.state_hash,
         "blob_hash": sha256(state.state) if state is not None and covered else None,
         "heads": canonical({name: [heads[name].count, heads[name].head] for name in IN_MANIFEST}).decode(),
     }
-    return checks.complete_row(metadata.tables["manifests"], given, hour)
 
 
 def _put_state(connection: Connection, state: StateRow, manifest: str | None) -> None:

@@ -1,0 +1,97 @@
+"""Rows made complete and exact before they are hashed, and the one statement that inserts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Dialect, Table, insert
+
+from mooring.errors import Invalid
+from mooring.runtime.domain.money import INT64_MAX, INT64_MIN
+from mooring.runtime.store.failures import NOTHING_WRITTEN
+from mooring.runtime.store.hashing import HASH_COLUMNS, RowHasher
+from mooring.runtime.store.types import Head, HourClose, Row
+
+TEXT_MAX: Final = 65_536
+BLOB_MAX: Final = 64 * 1024 * 1024
+ROWS_MAX: Final = 20_000
+
+
+class RowShape:
+    """One evidence table as the writer sees it: which columns, how hashed, how inserted."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        self.table = str(table.name)
+        self._columns = [(str(c.name), bool(c.nullable)) for c in table.c if c.name not in HASH_COLUMNS | {"seq"}]
+        self._hasher = RowHasher(table)
+        # Compiled once: building and looking up the statement for each batch costs more than the insert itself.
+        compiled = insert(table).compile(dialect=dialect)
+        self._sql = compiled.string
+        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+
+    def complete(self, given: Mapping[str, Any], hour: HourClose | None) -> Row:
+        """The row with every column but seq and the hashes, each an exact int, str, bytes or None.
+
+        Raises:
+            Invalid: a column is missing, unknown, of a wrong type, or too large.
+        """
+        row: Row = {}
+        known = 0
+        for name, nullable in self._columns:
+            value = given.get(name)
+            if name in given:
+                known += 1
+            elif hour is not None and name in {"run_id", "hour_ts"}:
+                value = getattr(hour, name)
+            if value is None:
+                if not nullable:
+                    raise self._bad(name, "it is missing")
+            elif not (type(value) is int and INT64_MIN <= value <= INT64_MAX):  # the usual case needs no call
+                value = self._exact(name, value)
+            row[name] = value
+        if known != len(given):
+            extra = next(name for name in given if name not in row)
+            raise self._bad(extra, "there is no such column to give")
+        return row
+
+    def append(self, connection: Connection, rows: list[Row], head: Head) -> Head:
+        """Chain the rows to the end and insert them; the new end."""
+        seq, prev = head.count, head.head
+        for row in rows:
+            seq += 1
+            row["seq"] = seq
+            row["prev_hash"] = prev
+            prev = row["row_hash"] = self._hasher.hash_row(prev, row)
+        order = self._order
+        values: Any = rows if order is None else [tuple(row[name] for name in order) for row in rows]
+        connection.exec_driver_sql(self._sql, values)
+        return Head(count=seq, head=prev)
+
+    def _exact(self, column: str, value: Any) -> int | str | bytes:
+        if isinstance(value, str):
+            if len(value) > TEXT_MAX or "\0" in value:
+                raise self._bad(column, f"text must have at most {TEXT_MAX} characters and no NUL")
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise self._bad(column, "it is not valid Unicode text") from None
+            return str(value)
+        if isinstance(value, bytes):
+            if len(value) > BLOB_MAX:
+                raise self._bad(column, f"more than {BLOB_MAX} bytes")
+            return value
+        if isinstance(value, float) or not hasattr(value, "__index__"):
+            raise self._bad(column, f"it is a {type(value).__name__}, not a whole number or text")
+        number = int(value)  # bool, IntEnum and NumPy's integers become what will be read back
+        if not INT64_MIN <= number <= INT64_MAX:
+            raise self._bad(column, "it does not fit 64 bits")
+        return number
+
+    def _bad(self, column: str, why: str) -> Invalid:
+        return Invalid(
+            "bad_row",
+            f"A row for {self.table} cannot be stored: {column}: {why}.",
+            money=NOTHING_WRITTEN,
+            todo="Report this with the log; it should not happen.",
+        )

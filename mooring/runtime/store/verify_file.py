@@ -1,0 +1,115 @@
+"""The file itself: schema as generated, SQLite's own integrity check, references between rows."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Final
+
+from sqlalchemy import create_engine
+
+from mooring.runtime.store.failures import cause_text
+from mooring.runtime.store.migrate import HEAD
+from mooring.runtime.store.schema import metadata
+from mooring.runtime.store.triggers import all_triggers
+from mooring.runtime.store.verify_rows import Breaks
+
+FOUND_MAX: Final = 100
+OBJECTS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+SPACE: Final = re.compile(r"\s+")
+ROW: Final = re.compile(r"\b[Rr]ow(?:id)? (\d+)\b")
+NAMED: Final = re.compile(r"\b(?:index|in|table) (\w+)")
+TREE: Final = re.compile(r"\b(?:Tree|root page) (\d+)|\bbtreeInitPage\b.*\bpage (\d+)|\bOn tree page (\d+)")
+
+Objects = dict[tuple[str, str], tuple[str, str]]
+
+
+def expected_schema() -> Objects:
+    """(type, name) → (table, SQL) of what the code generates."""
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            for _name, sql in all_triggers("sqlite"):
+                connection.exec_driver_sql(sql)
+            return _objects(connection.exec_driver_sql(OBJECTS).all())
+    finally:
+        engine.dispose()
+
+
+def _objects(rows: object) -> Objects:
+    return {
+        (kind, name): (table, SPACE.sub(" ", sql or "").strip())
+        for kind, name, table, sql in rows  # type: ignore[attr-defined]
+        if table != "alembic_version"
+    }
+
+
+def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> set[str]:
+    """Compare the tables, indexes and triggers with those the code generates; the names of the tables there.
+
+    Raises:
+        sqlite3.Error: the list of tables cannot be read.
+    """
+    expected, found = expected_schema(), _objects(connection.execute(OBJECTS).fetchall())
+    for key in sorted(expected.keys() | found.keys()):
+        kind, name = key
+        table = (expected.get(key) or found[key])[0]
+        if key not in found:
+            breaks.add(table, None, None, f"The {kind} {name} is missing.")
+        elif key not in expected:
+            breaks.add(table, None, None, f"The {kind} {name} is not one of Mooring's.")
+        elif expected[key] != found[key]:
+            breaks.add(table, None, None, f"The {kind} {name} is not as Mooring makes it.")
+    try:
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        revision = None
+    if revision != (HEAD,):
+        breaks.add("alembic_version", None, "version_num", f"The schema's revision is not {HEAD}.")
+    return {name for kind, name in found if kind == "table"}
+
+
+def check_file(connection: sqlite3.Connection, breaks: Breaks) -> None:
+    """SQLite's own check of pages, indexes, types and rules. Source: https://www.sqlite.org/pragma.html."""
+    try:
+        places = {
+            str(key): table
+            for name, table, root in connection.execute("SELECT name, tbl_name, rootpage FROM sqlite_master")
+            for key in (name, root)
+        }
+        for (message,) in connection.execute(f"PRAGMA integrity_check({FOUND_MAX})"):
+            if message != "ok":
+                for line in str(message).splitlines():
+                    _note(breaks, places, line)
+    except sqlite3.Error as error:
+        breaks.add("database", None, None, f"The file cannot be checked to its end ({cause_text(error)}).")
+
+
+def _note(breaks: Breaks, places: dict[str, str], line: str) -> None:
+    if line.startswith("***"):
+        return  # a heading
+    table = "database"
+    for pattern in (NAMED, TREE):
+        for groups in pattern.finditer(line):
+            key = next((group for group in groups.groups() if group), "")
+            if key in places:
+                table = places[key]
+    row = ROW.search(line)
+    seq = int(row[1]) if row and table != "database" else None
+    if seq is None and breaks.any_of(table):
+        return  # rows of that table are named already
+    breaks.add(table, seq, None, f"SQLite: {line.strip()}.")
+
+
+def check_references(connection: sqlite3.Connection, breaks: Breaks) -> None:
+    """Rows that name rows which do not exist."""
+    try:
+        for count, (table, seq, parent, _key) in enumerate(connection.execute("PRAGMA foreign_key_check")):
+            if count >= FOUND_MAX:
+                return
+            # Where the row named is damaged, that row has been reported; those that name it are sound.
+            if not breaks.any_of(parent):
+                breaks.add(table, seq, None, f"It names a row of {parent} that does not exist.")
+    except sqlite3.Error as error:
+        breaks.add("database", None, None, f"References cannot be checked ({cause_text(error)}).")

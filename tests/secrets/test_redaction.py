@@ -149,7 +149,7 @@ def test_secret_shapes_in_text_are_gone_and_the_rest_stays(text: str, expected: 
     [
         f"row {SHA256} does not match",
         "client_order_id=0b5c0a2e-9d4e-5c43-8c53-d9f0d4f9a5a1",
-        "/Users/pat/Library/Application Support/Mooring/logs/daemon.log",
+        "~/Library/Application Support/Mooring/logs/daemon.log",
         "5 tokens per minute, secretly",
         "2026-01-01T00:00:00Z BTC-USDT 63000.5",
         "http://127.0.0.1:8080/v1/status",

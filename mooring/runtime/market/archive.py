@@ -19,7 +19,7 @@ from mooring.runtime.market.bar_file import PRICES, BarFile, read_bar_file
 from mooring.runtime.market.times import hour_at_or_after, utc_text
 
 FILE_NAME: Final = "1h.parquet"
-CELLS_MAX: Final = 20_000_000  # hours times symbols of one load; 41 bytes each
+BARS_MAX: Final = 20_000_000  # of one load, in the files and on the grid; 41 to 48 bytes each
 NAMES_SHOWN: Final = 40
 
 
@@ -67,15 +67,13 @@ def load_bars(
         raise Invalid("bad_range", "Both an end and a number of hours are given.", todo="Give one of them.")
     if hours is not None and hours < 1:
         raise Invalid("bad_range", "The number of hours is not positive.", todo="Ask for at least one hour.")
-    files = [read_bar_file(root / i.symbol / FILE_NAME, i) for i in instruments]
+    files: list[BarFile] = []
+    for listed in instruments:
+        files.append(read_bar_file(root / listed.symbol / FILE_NAME, listed))
+        _refuse_too_many(sum(len(f.ts) for f in files), "The files together hold")
     first, stop = _range(files, start, end, hours)
     count = (stop - first) // HOUR_SECONDS
-    if count * len(files) > CELLS_MAX:
-        raise Invalid(
-            "range_too_large",
-            f"{count:,} hours of {len(files)} symbols are more than {CELLS_MAX:,} bars at once.",
-            todo="Choose a shorter range or fewer symbols.",
-        )
+    _refuse_too_many(count * len(files), f"{count:,} hours of {len(files)} symbols are")
     return _grid(files, first, count)
 
 
@@ -106,6 +104,15 @@ def _refuse_missing(root: Path, instruments: Sequence[Instrument]) -> None:
         f"{root} holds no bars of {', '.join(missing)}; it holds {shown or 'no bars at all'}.",
         todo="Choose symbols that are there, or another directory.",
     )
+
+
+def _refuse_too_many(count: int, what: str) -> None:
+    if count > BARS_MAX:
+        raise Invalid(
+            "range_too_large",
+            f"{what} more than {BARS_MAX:,} bars, which is too much at once.",
+            todo="Choose a shorter range or fewer symbols.",
+        )
 
 
 def _range(files: Sequence[BarFile], start: int | None, end: int | None, hours: int | None) -> tuple[int, int]:

@@ -151,10 +151,14 @@ def test_no_universe_and_mixed_quotes_are_refused(root):
         load_bars(root, instruments(["BTC-USDT", "BTC-USD"]))
 
 
-def test_more_bars_than_fit_are_refused(root, monkeypatch):
-    monkeypatch.setattr(archive, "CELLS_MAX", 7)
-    with pytest.raises(Invalid) as caught:
-        load_bars(root, PAIR)
+@pytest.mark.parametrize(
+    ("most", "what"),
+    [(7, "The files together hold more than 7 bars"), (11, "8 hours of 2 symbols are more than 11 bars")],
+)
+def test_more_bars_than_fit_are_refused(root, monkeypatch, most, what):
+    monkeypatch.setattr(archive, "BARS_MAX", most)
+    with pytest.raises(Invalid, match=what) as caught:
+        load_bars(root, PAIR, start=0, end=10**9)
     assert caught.value.code == "range_too_large"
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,6 +15,28 @@ from mooring.runtime.market.universe import instrument
 ETH = instrument("ETH-USDT")
 HOUR = 3600
 NAN = float("nan")
+BAD_ROWS = [
+    ("ts", 2, None, "ts is missing"),
+    ("close", 1, None, "close is missing"),
+    ("volume", 3, None, "volume is missing"),
+    ("open", 1, NAN, "open is not a finite number"),
+    ("high", 2, float("inf"), "high is not a finite number"),
+    ("volume", 0, NAN, "volume is not a finite number"),
+    ("ts", 2, HOUR * 102 + 60, "ts is not on the hour"),
+    ("ts", 2, HOUR * 101, "ts is the same as in the row before"),
+    ("ts", 3, HOUR * 7, "ts is before that of the row before"),
+    ("ts", 0, -HOUR, "ts is not in the years 1970 to 2099, in seconds"),
+    ("ts", 3, 1_700_000_000_000, "ts is not in the years 1970 to 2099, in seconds"),
+    ("low", 1, 0.0, "low is not above zero"),
+    ("open", 2, -10.0, "open is not above zero"),
+    ("low", 2, 13.0, "low is above high"),
+    ("high", 1, 10.5, "high is below open or close"),
+    ("low", 3, 10.5, "low is above open or close"),
+    ("volume", 1, -0.5, "volume is negative"),
+    ("low", 1, 0.004, "low rounds to zero at 2 decimals"),
+    ("high", 2, 1e18, "high is too large to be counted exactly"),
+    ("volume", 0, 1e11, "volume is too large to be counted exactly"),
+]
 
 
 def good_rows(count=4):
@@ -62,37 +86,20 @@ def test_a_gap_and_a_bar_without_volume_are_fine(write):
     assert read_bar_file(write(rows), ETH).ts.tolist() == [0, 36_000]
 
 
-@pytest.mark.parametrize(
-    ("column", "row", "value", "reason"),
-    [
-        ("ts", 2, None, "ts is missing"),
-        ("close", 1, None, "close is missing"),
-        ("volume", 3, None, "volume is missing"),
-        ("open", 1, NAN, "open is not a finite number"),
-        ("high", 2, float("inf"), "high is not a finite number"),
-        ("volume", 0, NAN, "volume is not a finite number"),
-        ("ts", 2, HOUR * 102 + 60, "ts is not on the hour"),
-        ("ts", 2, HOUR * 101, "ts is the same as in the row before"),
-        ("ts", 3, HOUR * 7, "ts is before that of the row before"),
-        ("ts", 0, -HOUR, "ts is not in the years 1970 to 2099, in seconds"),
-        ("ts", 3, 1_700_000_000_000, "ts is not in the years 1970 to 2099, in seconds"),
-        ("low", 1, 0.0, "low is not above zero"),
-        ("open", 2, -10.0, "open is not above zero"),
-        ("low", 2, 13.0, "low is above high"),
-        ("high", 1, 10.5, "high is below open or close"),
-        ("low", 3, 10.5, "low is above open or close"),
-        ("volume", 1, -0.5, "volume is negative"),
-        ("low", 1, 0.004, "low rounds to zero at 2 decimals"),
-        ("high", 2, 1e18, "high is too large to be counted exactly"),
-        ("volume", 0, 1e11, "volume is too large to be counted exactly"),
-    ],
-)
+@pytest.mark.parametrize(("column", "row", "value", "reason"), BAD_ROWS)
 def test_a_bad_row_refuses_the_file_and_is_named(write, column, row, value, reason):
     rows = good_rows()
     rows[column][row] = value
     error = refusal(path := write(rows))
     assert error.what == f"{path}, row {row}: {reason}."
     assert error.code == "bad_bars"
+
+
+def test_the_documents_name_every_reason():
+    text = (Path(__file__).parents[3] / "docs/data.md").read_text("utf-8")
+    for column, _, _, reason in BAD_ROWS:
+        general = re.sub(r"\d decimals", "N decimals", reason)
+        assert f"`{general}`" in text or f"`{general.replace(column, '…', 1)}`" in text, reason
 
 
 def test_of_several_bad_rows_the_first_is_named(write):

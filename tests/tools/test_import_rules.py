@@ -48,6 +48,11 @@ FORBIDDEN = [
     ("light", "mooring.runtime.engine", "numba"),
     ("light", "mooring.daemon", "pandas"),
     ("light", "mooring.control_api", "PySide6"),
+    ("cli", "mooring.cli", "mooring.control_api.guard"),
+    ("cli", "mooring.cli", "mooring.secrets"),
+    ("cli", "mooring.cli", "mooring.runtime.store"),
+    ("cli", "mooring.cli", "mooring.runtime.engine.world"),
+    ("cli", "mooring.menubar", "mooring.control_api.guard"),
 ]
 ALLOWED = [
     ("mooring.daemon", "mooring.secrets"),
@@ -58,6 +63,10 @@ ALLOWED = [
     ("mooring.menubar", "PySide6"),
     ("mooring.runtime.store", "sqlalchemy"),
     ("mooring.cli", "mooring.settings"),
+    ("mooring.cli", "mooring.control_api.client"),
+    ("mooring.menubar", "mooring.control_api.client"),
+    ("mooring.cli", "mooring.runtime.research"),
+    ("mooring.cli", "mooring.daemon"),
 ]
 
 
@@ -68,6 +77,9 @@ def copy_with(root: Path, imports: list[tuple[str, str]]) -> Path:
     for name in MADE:
         (root / "mooring" / name).mkdir(exist_ok=True)
         (root / "mooring" / name / "__init__.py").touch()
+    for name in ("guard", "client"):
+        if not (root / "mooring/control_api" / name).is_dir():
+            (root / f"mooring/control_api/{name}.py").touch()
     for number, (importer, imported) in enumerate(imports):
         module = root / importer.replace(".", "/") / f"added_{number}.py"
         module.write_text(f"import {imported}\n", "utf-8")

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from mooring.errors import Conflict, Invalid, NotFound, Unverified
+from mooring.runtime.store import migrate
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, metadata
+from mooring.runtime.store.store import Store
+from mooring.runtime.store.triggers import all_triggers, append_only
+from mooring.runtime.store.verify_file import OBJECTS, _objects, expected_schema
+
+
+def schema_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return _objects(connection.execute(OBJECTS).fetchall())
+
+
+def test_migrated_schema_equals_what_the_code_declares(finished_run):
+    assert schema_of(finished_run) == expected_schema()
+
+
+def test_each_evidence_table_has_its_three_triggers():
+    names = {name for name, _sql in all_triggers("sqlite")}
+    assert names == {f"tg_{t.name}_{word}" for t in EVIDENCE for word in ("append", "update", "delete")}
+
+
+def test_revisions_known_to_the_code_are_those_of_the_scripts():
+    config = Config()
+    config.set_main_option("script_location", migrate.SCRIPTS)
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    assert tuple(s.revision for s in reversed(list(scripts.walk_revisions()))) == migrate.REVISIONS
+    assert scripts.get_current_head() == migrate.HEAD
+
+
+def test_every_table_is_strict_and_has_no_floats():
+    with closing(sqlite3.connect(":memory:")) as connection:
+        engine = create_engine("sqlite://", creator=lambda: connection)
+        metadata.create_all(engine)
+        rows = connection.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main'").fetchall()
+        types = connection.execute(
+            "SELECT DISTINCT c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+        ).fetchall()
+    assert {name for name, strict in rows if not strict and not name.startswith("sqlite_")} == set()
+    assert {kind for (kind,) in types} == {"INTEGER", "TEXT", "BLOB"}
+
+
+def test_manifest_covers_each_table_of_the_hour():
+    assert set(IN_MANIFEST) == {
+        "bars", "cycles", "signals", "decisions", "order_intents", "order_events", "fills", "trades", "ledger",
+        "positions", "equity", "alerts",
+    }  # fmt: skip
+
+
+def test_unknown_kind_of_database_gets_no_tables_without_triggers():
+    with pytest.raises(Invalid, match="no append-only triggers"):
+        append_only(EVIDENCE[0], "mysql")
+
+
+def test_second_open_does_not_import_alembic(finished_run):
+    code = (
+        "import sys, pathlib; from mooring.runtime.store.store import Store\n"
+        f"Store.open(pathlib.Path({str(finished_run)!r})).close(); assert 'alembic' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_first_open_inside_a_running_loop_leaves_logging_alone(tmp_path):
+    before = (list(logging.root.handlers), logging.root.level, logging.getLogger("mooring.test").disabled)
+
+    async def open_it():
+        Store.open(tmp_path / "m.db").close()
+
+    asyncio.run(open_it())
+    assert (list(logging.root.handlers), logging.root.level, logging.getLogger("mooring.test").disabled) == before
+
+
+def test_crash_during_the_first_migration_leaves_nothing_and_the_next_start_goes_on(tmp_path):
+    path = tmp_path / "m.db"
+    code = (
+        "import os, pathlib\n"
+        "from mooring.runtime.store import migrate, connect\n"
+        "real = migrate.run_scripts\n"
+        "def die(connection, target):\n    real(connection, target)\n    os.kill(os.getpid(), 9)\n"
+        "migrate.run_scripts = die\n"
+        "from mooring.runtime.store.store import Store\n"
+        f"Store.open(pathlib.Path({str(path)!r}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == -9
+    assert schema_of(path) == {}
+    Store.open(path).close()
+    assert schema_of(path) == expected_schema()
+
+
+def test_database_of_a_newer_version_is_refused_unchanged(run_copy):
+    with closing(sqlite3.connect(run_copy)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(Conflict, match="9999") as caught:
+        Store.open(run_copy)
+    assert caught.value.code == "newer_schema"
+
+
+def test_file_that_is_no_database_is_refused_and_kept(tmp_path):
+    path = tmp_path / "m.db"
+    path.write_text("my diary, not a database")
+    with pytest.raises(Unverified) as caught:
+        Store.open(path)
+    assert caught.value.code == "not_a_database"
+    assert path.read_text() == "my diary, not a database"
+
+
+def test_database_of_another_program_is_refused(tmp_path):
+    path = tmp_path / "m.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    with pytest.raises(Unverified) as caught:
+        Store.open(path)
+    assert caught.value.code == "not_our_database"
+
+
+def test_missing_database_is_not_made_unasked(tmp_path):
+    with pytest.raises(NotFound) as caught:
+        Store.open(tmp_path / "m.db", create=False)
+    assert caught.value.code == "no_database"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_folder_says_so(tmp_path):
+    with pytest.raises(Invalid) as caught:
+        Store.open(tmp_path / "nowhere" / "m.db")
+    assert caught.value.code == "database_unwritable"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_without_the_right_to_write_says_so(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(Invalid) as caught:
+            Store.open(tmp_path / "m.db")
+    finally:
+        tmp_path.chmod(0o700)
+    assert caught.value.code == "database_unwritable"
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+    with Store.open(tmp_path / "m.db"):
+        assert {p.name: oct(p.stat().st_mode & 0o777) for p in tmp_path.iterdir()} == {
+            "m.db": "0o600",
+            "m.db-wal": "0o600",
+            "m.db-shm": "0o600",
+        }
+
+
+def test_path_with_any_character_opens(tmp_path):
+    folder = tmp_path / "a ?b#c%20é"
+    folder.mkdir()
+    Store.open(folder / "m.db").close()
+    assert (folder / "m.db").stat().st_size > 0

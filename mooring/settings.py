@@ -288,11 +288,14 @@ class Settings(BaseSettings):
         return self
 
     def fingerprint(self) -> str:
-        """Sha256 (hex) over canonical JSON of all that can change a decision: not speed, autostart, API or logs."""
+        """Sha256 (hex) over canonical JSON of all that can change a decision: not autostart, API or logs.
+
+        Nor the market: a run records the bars themselves and the universe, not the folder they were read from.
+        """
         kept = self.model_dump(
             mode="json",
-            include={"market", "trading", "costs", "signals", "strategy", "risk"},
-            exclude={"market": {"speed"}, "trading": {"autostart"}},
+            include={"trading", "costs", "signals", "strategy", "risk"},
+            exclude={"trading": {"autostart"}},
         )
         return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -193,24 +193,23 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
     base = load_settings(tmp_path, {})
     assert re.fullmatch(r"[0-9a-f]{64}", base.fingerprint())
     assert load_settings(tmp_path, {}).fingerprint() == base.fingerprint()
-    same = {"market.speed": 7, "trading.autostart": False, "api.port": 5000, "logs.level": "debug", "logs.backups": 2}
+    same = {"market.speed": 7, "market.seed": 5, "market.symbols": ["BTC-USDT"], "trading.autostart": False, "api.port": 5000, "logs.level": "debug", "logs.backups": 2}
     assert load_settings(tmp_path, {}, overrides=same).fingerprint() == base.fingerprint()
     seen = {base.fingerprint()}
     for info in WHOLE_NUMBERS:
-        if info.key.split(".")[0] in ("api", "logs") or info.key == "market.speed":
+        if info.key.split(".")[0] in ("api", "logs", "market"):
             continue
         low, step = int(info.bounds.split(" ")[0]), -1 if info.key == "risk.drawdown_caution_bps" else 1
         value = info.default + step if low < info.default else info.default + 1
         changed = load_settings(tmp_path, {}, overrides={info.key: value})
         seen.add(changed.fingerprint())
     others = {
-        "market.symbols": ["BTC-USDT"],
         "trading.mode": "shadow",
         "signals.producers": ["momentum", "rsi", "ma_cross"],
     }
     for key, value in others.items():
         seen.add(load_settings(tmp_path, {}, overrides={key: value}).fingerprint())
-    counted = [i for i in WHOLE_NUMBERS if i.key.split(".")[0] not in ("api", "logs") and i.key != "market.speed"]
+    counted = [i for i in WHOLE_NUMBERS if i.key.split(".")[0] not in ("api", "logs", "market")]
     assert len(seen) == 1 + len(counted) + len(others)
 
 

@@ -41,6 +41,10 @@ class Feed(Protocol):
         """Go, forwards or back, to the first bar that closes after that time."""
         ...
 
+    def wait_closed(self, stop: threading.Event) -> bool:
+        """True once the next bar has closed; False if `stop` is set first, or after the last one."""
+        ...
+
     def wait_next(self, stop: threading.Event) -> Bar | None:
         """The next bar, once it has closed; None if `stop` is set first, or after the last one."""
         ...
@@ -76,8 +80,12 @@ class _HourFeed(ABC):
         passed = (after_close_ts - self._first_close_ts) // HOUR_SECONDS + 1
         self._hour = min(max(0, passed), self._hours)
 
+    def wait_closed(self, stop: threading.Event) -> bool:
+        close_ts = self.next_close_ts
+        return close_ts is not None and self._clock.wait_until(close_ts, stop)
+
     def wait_next(self, stop: threading.Event) -> Bar | None:
-        while (close_ts := self.next_close_ts) is not None and self._clock.wait_until(close_ts, stop):
+        while self.wait_closed(stop):
             bar = next(self, None)
             if bar is not None:  # else the clock was set back since
                 return bar

@@ -67,6 +67,7 @@ SYMBOL_EXPOSURE: Final = int(Reason.SYMBOL_EXPOSURE)
 TOTAL_EXPOSURE: Final = int(Reason.TOTAL_EXPOSURE)
 NO_CASH: Final = int(Reason.NO_CASH)
 BELOW_MINIMUM: Final = int(Reason.BELOW_MINIMUM)
+BELOW_COST_MINIMUM: Final = int(Reason.BELOW_COST_MINIMUM)
 LOTS_FULL: Final = int(Reason.LOTS_FULL)
 ENTRY_WORKING: Final = int(Reason.ENTRY_WORKING)
 NONE: Final = int(Reason.NONE)
@@ -200,11 +201,19 @@ def enter(
     cash_room = mul_div(cash_free, PPM, PPM + risk.taker_fee_ppm) - 2
     quantity, reason, room = size(params, wish, symbol, limit, book, symbol_room, total_room, cash_room)
     cost = notional(params.scales, symbol, limit, quantity)
-    if quantity < params.scales.order_min[symbol] or quantity <= 0:
-        refuse(row, reason, params.scales.order_min[symbol] if reason == BELOW_MINIMUM else room, quantity)
+    order_min = params.scales.order_min[symbol]
+    cost_min = params.scales.cost_min[symbol]
+    if quantity < order_min or quantity <= 0:
+        if reason == BELOW_MINIMUM:
+            refuse(row, BELOW_MINIMUM, order_min, quantity)
+        else:
+            refuse(row, reason, room, notional(params.scales, symbol, limit, order_min))
         return 0
-    if cost < params.scales.cost_min[symbol]:
-        refuse(row, reason, params.scales.cost_min[symbol] if reason == BELOW_MINIMUM else room, cost)
+    if cost < cost_min:
+        if reason == BELOW_MINIMUM:
+            refuse(row, BELOW_COST_MINIMUM, cost_min, cost)
+        else:
+            refuse(row, reason, room, cost_min)
         return 0
     row[D_ACTION] = ENTER
     row[D_REASON] = SCORE_HIGH

@@ -43,6 +43,7 @@ class Reason(IntEnum):
     BELOW_MINIMUM = 22
     LOTS_FULL = 23
     ENTRY_WORKING = 24
+    BELOW_COST_MINIMUM = 25
     OVERSOLD = 30
     OVERBOUGHT = 31
     NEUTRAL = 32

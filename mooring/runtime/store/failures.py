@@ -15,24 +15,29 @@ from sqlalchemy.exc import DBAPIError
 from mooring.errors import Halt, MooringError, Retry, Unverified
 
 NOTHING_WRITTEN: Final = "Nothing of this step was stored, and nothing was sent that is not stored."
+# What reading a damaged file raises: SQLite's errors, and names in it that are no text any more.
+DAMAGE: Final = (DBAPIError, sqlite3.Error, UnicodeDecodeError)
 KEEP: Final = "Keep the file as it is, copy it elsewhere, and run `mooring db check`."
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def sqlite_name(error: BaseException) -> str:
     """The extended code's name, such as SQLITE_FULL; empty where SQLite gave none."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return str(getattr(cause, "sqlite_errorname", "") or "")
+    return str(getattr(_cause(error), "sqlite_errorname", "") or "")
 
 
 def cause_text(error: BaseException) -> str:
     """SQLite's own words, without the statement or its values."""
-    return str(error.orig if isinstance(error, DBAPIError) else error)
+    return str(_cause(error)).split(" with text", maxsplit=1)[0]
 
 
 def write_failure(error: BaseException) -> Halt:
     """What a failed transaction means; the transaction has been rolled back."""
     name, text = sqlite_name(error), cause_text(error)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if isinstance(error, UnicodeDecodeError) or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return corrupt(text)
     if name.startswith("SQLITE_FULL"):
         return Halt(
@@ -73,6 +78,8 @@ def write_failure(error: BaseException) -> Halt:
 def read_failure(error: BaseException) -> MooringError:
     """What a failed read means."""
     name, text = sqlite_name(error), cause_text(error)
+    if isinstance(error, UnicodeDecodeError) or (not name and isinstance(_cause(error), sqlite3.OperationalError)):
+        return corrupt("it holds text that is no text")  # Python's own complaint; it carries no code
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return corrupt(text)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -100,5 +107,5 @@ def reading() -> Iterator[None]:
     """Turn the failures of a read into errors of ours."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
+    except DAMAGE as error:
         raise read_failure(error) from error

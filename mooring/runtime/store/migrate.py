@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
 
 from mooring.errors import Conflict, Unverified
 from mooring.runtime.store.connect import APPLICATION_ID
-from mooring.runtime.store.failures import KEEP, write_failure
+from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
 
 # Oldest first; a test compares them with the scripts.
 REVISIONS: Final = ("0001",)
@@ -55,7 +53,7 @@ def upgrade(engine: Engine, *, empty: bool) -> None:
             if empty:
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             run_scripts(connection, HEAD)
-    except (DBAPIError, sqlite3.Error) as error:
+    except DAMAGE as error:
         raise write_failure(error) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -153,6 +153,18 @@ class Reader:
                 if rows:
                     found[table.name] = rows
         return found
+
+    def scan(self, kind: str, run_id: str, *, batch: int = 5000) -> Iterator[Row]:
+        """Every row of a run in the order written, read `batch` rows at a time."""
+        table = self._table(kind)
+        after = 0
+        while True:
+            query = select(*_plain(table)).where(table.c.run_id == run_id, table.c.seq > after)
+            rows = self._all(query.order_by(table.c.seq).limit(batch))
+            yield from rows
+            if len(rows) < batch:
+                return
+            after = rows[-1]["seq"]
 
     def unresolved_intents(self, run_id: str) -> list[Row]:
         """Intents without a final event, oldest first, with `status` (None before the first) and `filled_quantity`."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import DBAPIError
-
 from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, prepare_file, writer_engine
-from mooring.runtime.store.failures import read_failure
+from mooring.runtime.store.failures import DAMAGE, read_failure
 from mooring.runtime.store.migrate import upgrade
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Batch, Committed
@@ -59,7 +56,7 @@ class Store:
             try:
                 with engine.connect() as connection:
                     check_tails(connection)
-            except (DBAPIError, sqlite3.Error) as error:
+            except DAMAGE as error:
                 raise read_failure(error) from error
         except BaseException:
             engine.dispose()

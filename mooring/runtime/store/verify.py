@@ -14,7 +14,7 @@ from typing import Final
 
 from mooring.errors import Unverified
 from mooring.runtime.store.connect import check_magic, no_database, raw_reader
-from mooring.runtime.store.failures import cause_text
+from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.hashing import ZERO, sha256
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
 from mooring.runtime.store.types import Head, Report
@@ -44,7 +44,7 @@ def verify(path: Path, *, progress: Callable[[str, int], None] | None = None) ->
     try:
         check_magic(path)
         connection = raw_reader(path)
-    except (Unverified, sqlite3.Error) as error:
+    except (Unverified, *DAMAGE) as error:
         breaks.add("database", None, None, f"The file cannot be read as a database ({cause_text(error)}).")
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     try:
@@ -57,7 +57,7 @@ def _verify(connection: sqlite3.Connection, breaks: Breaks, progress: Callable[[
     try:
         connection.execute("BEGIN")
         present = check_schema(connection, breaks)
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         breaks.add("database", None, None, f"The list of tables cannot be read ({cause_text(error)}).")
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     noted = _noted_heads(connection, breaks)
@@ -86,13 +86,9 @@ def _verify(connection: sqlite3.Connection, breaks: Breaks, progress: Callable[[
 def _guarded(breaks: Breaks, table: str, check: Callable[[], None]) -> None:
     try:
         check()
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         column = DECODE.search(str(error))
-        breaks.add(table, None, column[1] if column else None, f"It cannot be read ({_no_values(error)}).")
-
-
-def _no_values(error: BaseException) -> str:
-    return cause_text(error).split(" with text", maxsplit=1)[0]
+        breaks.add(table, None, column[1] if column else None, f"It cannot be read ({cause_text(error)}).")
 
 
 def _noted_heads(connection: sqlite3.Connection, breaks: Breaks) -> dict[str, Head]:
@@ -112,7 +108,7 @@ def _noted_heads(connection: sqlite3.Connection, breaks: Breaks) -> dict[str, He
 def _check_states(connection: sqlite3.Connection, breaks: Breaks) -> None:
     query = (
         "SELECT s.run_id, s.state, s.state_hash, s.manifest_hash, m.row_hash, m.blob_hash FROM state_latest s "
-        "LEFT JOIN manifests m ON m.run_id = s.run_id AND m.hour_ts = s.hour_ts"
+        "LEFT JOIN manifests m NOT INDEXED ON m.run_id = s.run_id AND m.hour_ts = s.hour_ts"
     )
     for run_id, state, state_hash, manifest, row_hash, blob_hash in connection.execute(query):
         if sha256(state) != state_hash:
@@ -124,11 +120,13 @@ def _check_states(connection: sqlite3.Connection, breaks: Breaks) -> None:
 
 
 def _check_books(connection: sqlite3.Connection, breaks: Breaks) -> None:
+    # Not through an index: a damaged one would accuse rows that are sound.
     query = (
-        "SELECT txn_id, asset, MIN(seq) FROM ledger GROUP BY txn_id, asset HAVING SUM(amount) <> 0 ORDER BY 3 LIMIT ?"
+        "SELECT txn_id, asset, MIN(seq) FROM ledger NOT INDEXED "
+        "GROUP BY txn_id, asset HAVING SUM(amount) <> 0 ORDER BY 3 LIMIT ?"
     )
     for txn_id, asset, seq in connection.execute(query, (LISTED_MAX,)).fetchall():
-        lines = connection.execute("SELECT seq FROM ledger WHERE txn_id = ?", (txn_id,)).fetchall()
-        # A line already found damaged explains the sum; its neighbours are innocent.
-        if not any(breaks.has("ledger", line) for (line,) in lines):
+        lines = connection.execute("SELECT seq FROM ledger NOT INDEXED WHERE txn_id = ?", (txn_id,)).fetchall()
+        # A line that is known to be damaged or missing explains the sum; its neighbours are innocent.
+        if not any(breaks.has("ledger", line + step) for (line,) in lines for step in (-1, 0, 1)):
             breaks.add("ledger", seq, "amount", f"The postings of {txn_id} do not sum to zero in {asset}.")

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import create_engine
 
-from mooring.runtime.store.failures import cause_text
+from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.migrate import HEAD
 from mooring.runtime.store.schema import metadata
 from mooring.runtime.store.triggers import all_triggers
@@ -18,7 +18,7 @@ FOUND_MAX: Final = 100
 OBJECTS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 SPACE: Final = re.compile(r"\s+")
 ROW: Final = re.compile(r"\b[Rr]ow(?:id)? (\d+)\b")
-NAMED: Final = re.compile(r"\b(?:index|in|table) (\w+)")
+WORD: Final = re.compile(r"\w+")
 TREE: Final = re.compile(r"\b(?:Tree|root page) (\d+)|\bbtreeInitPage\b.*\bpage (\d+)|\bOn tree page (\d+)")
 
 Objects = dict[tuple[str, str], tuple[str, str]]
@@ -49,7 +49,7 @@ def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> set[str]:
     """Compare the tables, indexes and triggers with those the code generates; the names of the tables there.
 
     Raises:
-        sqlite3.Error: the list of tables cannot be read.
+        sqlite3.Error, UnicodeDecodeError: the list of tables cannot be read.
     """
     expected, found = expected_schema(), _objects(connection.execute(OBJECTS).fetchall())
     for key in sorted(expected.keys() | found.keys()):
@@ -63,7 +63,7 @@ def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> set[str]:
             breaks.add(table, None, None, f"The {kind} {name} is not as Mooring makes it.")
     try:
         revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error:
+    except DAMAGE:
         revision = None
     if revision != (HEAD,):
         breaks.add("alembic_version", None, "version_num", f"The schema's revision is not {HEAD}.")
@@ -82,7 +82,7 @@ def check_file(connection: sqlite3.Connection, breaks: Breaks) -> None:
             if message != "ok":
                 for line in str(message).splitlines():
                     _note(breaks, places, line)
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         breaks.add("database", None, None, f"The file cannot be checked to its end ({cause_text(error)}).")
 
 
@@ -90,11 +90,9 @@ def _note(breaks: Breaks, places: dict[str, str], line: str) -> None:
     if line.startswith("***"):
         return  # a heading
     table = "database"
-    for pattern in (NAMED, TREE):
-        for groups in pattern.finditer(line):
-            key = next((group for group in groups.groups() if group), "")
-            if key in places:
-                table = places[key]
+    trees = [group for groups in TREE.findall(line) for group in groups]
+    for word in [*trees, *(word for word in WORD.findall(line) if not word.isdigit())]:
+        table = places.get(word, table)
     row = ROW.search(line)
     seq = int(row[1]) if row and table != "database" else None
     if seq is None and breaks.any_of(table):
@@ -111,5 +109,5 @@ def check_references(connection: sqlite3.Connection, breaks: Breaks) -> None:
             # Where the row named is damaged, that row has been reported; those that name it are sound.
             if not breaks.any_of(parent):
                 breaks.add(table, seq, None, f"It names a row of {parent} that does not exist.")
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         breaks.add("database", None, None, f"References cannot be checked ({cause_text(error)}).")

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from sqlalchemy import Table
 
+from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.hashing import ZERO, RowHasher
 from mooring.runtime.store.types import Break, Head
 
@@ -77,7 +78,7 @@ def marks(connection: sqlite3.Connection, table: str, breaks: Breaks) -> Iterato
                 breaks.add("manifests", seq, "heads", f"It does not say where {table} ended.")
                 continue
             yield Mark(seq, count, head)
-    except sqlite3.Error:
+    except DAMAGE:
         return  # the walk of the manifests has named the place already
 
 
@@ -124,7 +125,7 @@ class TableWalk:
             try:
                 self._stream()
                 break
-            except sqlite3.Error:
+            except DAMAGE:
                 if not self._step_over():
                     break
         self._flush(None)
@@ -159,10 +160,10 @@ class TableWalk:
                 return False
             try:
                 row = self._connection.execute(f"{self._select} WHERE seq = ?", (seq,)).fetchone()
-            except sqlite3.Error as error:
+            except DAMAGE as error:
                 column = DECODE.search(str(error))
-                what = str(error).split(" with text", maxsplit=1)[0]
-                self._breaks.add(self._name, seq, column[1] if column else None, f"It cannot be read ({what}).")
+                what = f"It cannot be read ({cause_text(error)})."
+                self._breaks.add(self._name, seq, column[1] if column else None, what)
                 self._expected, self._trust, self._pending = seq + 1, False, None
                 bad += 1
                 continue

@@ -44,13 +44,16 @@ def spoil() -> Callable[..., None]:
 
     def run(path: Path, *statements: tuple[str, tuple]) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
             triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+            connection.execute("BEGIN")
             for name, _sql in triggers:
                 connection.execute(f"DROP TRIGGER {name}")
             for sql, values in statements:
                 assert connection.execute(sql, values).rowcount != 0, sql
             for _name, sql in triggers:
                 connection.execute(sql)
+            connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     return run

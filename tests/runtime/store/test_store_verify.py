@@ -1,0 +1,357 @@
+"""Spoil a finished run in every way somebody or some disk could, and see it found and named."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mooring.errors import NotFound
+from mooring.runtime.store.hashing import ZERO, RowHasher
+from mooring.runtime.store.schema import EVIDENCE, ledger
+from mooring.runtime.store.store import Store
+from mooring.runtime.store.types import Batch
+from mooring.runtime.store.verify import verify
+from tests.runtime.store import book
+from tests.runtime.store.conftest import HOURS
+
+SHORTEN = (
+    "UPDATE chain_heads SET count = count - 1, head = (SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1) "
+    "WHERE table_name = 'ledger'"
+)
+TABLES = [str(t.name) for t in EVIDENCE]
+
+
+def places(report):
+    return [(b.table, b.seq, b.column) for b in report.breaks]
+
+
+def columns_of(path, table):
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def test_untouched_run_is_whole(finished_run):
+    seen = []
+    report = verify(finished_run, progress=lambda table, rows: seen.append((table, rows)))
+    assert report.breaks == []
+    assert report.ok
+    with Store.open(finished_run) as store:
+        assert report.head == store.reader().heads()["manifests"].head
+        assert report.heads == store.reader().heads()
+    assert report.rows == sum(head.count for head in report.heads.values()) == seen[-1][1]
+
+
+def test_empty_database_is_whole(tmp_path):
+    Store.open(tmp_path / "m.db").close()
+    report = verify(tmp_path / "m.db")
+    assert (report.ok, report.rows, report.head) == (True, 0, ZERO)
+
+
+def test_database_in_use_can_be_verified(store, tmp_path):
+    store.commit(book.hour(0))
+    assert verify(tmp_path / "mooring.db").ok
+
+
+def test_missing_file_is_not_found(tmp_path):
+    with pytest.raises(NotFound):
+        verify(tmp_path / "m.db")
+
+
+def test_edited_amount_is_named_once_and_its_neighbours_are_not(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET amount = amount + 1 WHERE seq = 5", ()))
+    report = verify(run_copy)
+    assert not report.ok
+    assert places(report) == [("ledger", 5, None)]
+    assert str(report.breaks[0]) == "ledger row 5: Its values do not match its hash."
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_each_column_of_each_table_is_guarded(run_copy, spoil, table):
+    for column in columns_of(run_copy, table)[3:]:
+        with closing(sqlite3.connect(run_copy)) as connection:
+            (value,) = connection.execute(f"SELECT {column} FROM {table} WHERE seq = 1").fetchone()
+        if isinstance(value, int):
+            other = value + 1000
+        elif isinstance(value, bytes):
+            other = value + b"x"
+        else:
+            other = (value or "") + "x"
+        spoil(run_copy, (f"UPDATE {table} SET {column} = ? WHERE seq = 1", (other,)))
+        assert (table, 1) in [(b.table, b.seq) for b in verify(run_copy).breaks], column
+        spoil(run_copy, (f"UPDATE {table} SET {column} = ? WHERE seq = 1", (value,)))
+    assert verify(run_copy).ok
+
+
+def test_changed_hash_is_named_as_such(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET row_hash = ? WHERE seq = 5", ("a" * 64,)))
+    assert places(verify(run_copy)) == [("ledger", 5, "row_hash")]
+
+
+def test_changed_link_is_named_as_such(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET prev_hash = ? WHERE seq = 5", ("a" * 64,)))
+    assert places(verify(run_copy)) == [("ledger", 5, "prev_hash")]
+
+
+def test_renumbered_row_is_named_by_the_number_it_should_have(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET seq = 500 WHERE seq = 12", ()))
+    report = verify(run_copy)
+    assert ("ledger", 12, "seq") in places(report)
+
+
+def test_row_replaced_with_a_fitting_hash_is_named(run_copy, spoil):
+    hasher = RowHasher(ledger)
+    with closing(sqlite3.connect(run_copy)) as connection:
+        connection.row_factory = sqlite3.Row
+        row = dict(connection.execute("SELECT * FROM ledger WHERE seq = 5").fetchone())
+    row["account"] = "mine"
+    new = hasher.hash_row(row["prev_hash"], row)
+    spoil(run_copy, ("UPDATE ledger SET account = 'mine', row_hash = ? WHERE seq = 5", (new,)))
+    assert places(verify(run_copy)) == [("ledger", 5, "row_hash")]
+
+
+def rehash_from(path, spoil, first):
+    """Forge: hash the ledger anew from a row on, and note the new end."""
+    hasher = RowHasher(ledger)
+    statements = []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = [dict(r) for r in connection.execute("SELECT * FROM ledger ORDER BY seq")]
+    prev = rows[first - 1]["prev_hash"]
+    for row in rows[first - 1 :]:
+        new = hasher.hash_row(prev, row)
+        statements.append(("UPDATE ledger SET prev_hash = ?, row_hash = ? WHERE seq = ?", (prev, new, row["seq"])))
+        prev = new
+    spoil(path, *statements, ("UPDATE chain_heads SET head = ? WHERE table_name = 'ledger'", (prev,)))
+
+
+def test_chain_forged_to_its_end_disagrees_with_the_manifest_of_that_hour(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET account = 'mine' WHERE seq = 5", ()))
+    rehash_from(run_copy, spoil, 5)
+    report = verify(run_copy)
+    assert [(b.table, b.seq) for b in report.breaks] == [("ledger", 6)]  # hour 2 ends with row 6
+    assert "Manifest 3" in report.breaks[0].what
+
+
+def test_deleted_last_row_is_named(run_copy, spoil):
+    spoil(run_copy, (f"DELETE FROM ledger WHERE seq = {2 * HOURS}", ()))
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("ledger", 2 * HOURS)]
+
+
+def test_deleted_last_row_is_named_even_where_the_noted_end_was_changed_too(run_copy, spoil):
+    spoil(
+        run_copy,
+        (f"DELETE FROM ledger WHERE seq = {2 * HOURS}", ()),
+        (SHORTEN, ()),
+    )
+    report = verify(run_copy)
+    assert ("ledger", 2 * HOURS) in [(b.table, b.seq) for b in report.breaks]
+    assert f"manifest {HOURS} counts them" in report.breaks[0].what
+
+
+def test_deleted_rows_in_the_middle_are_named_as_a_gap(run_copy, spoil):
+    spoil(run_copy, ("DELETE FROM signals WHERE seq BETWEEN 10 AND 12", ()))
+    (found,) = verify(run_copy).breaks
+    assert (found.table, found.seq, found.what) == ("signals", 10, "Rows 10 to 12 are missing before row 13.")
+
+
+def test_deleted_first_row_is_named(run_copy, spoil):
+    spoil(run_copy, ("DELETE FROM cycles WHERE seq = 1", ()))
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("cycles", 1)]
+
+
+def test_swapped_rows_are_both_named(run_copy, spoil):
+    spoil(
+        run_copy,
+        ("UPDATE equity SET seq = -2 WHERE seq = 2", ()),
+        ("UPDATE equity SET seq = 2 WHERE seq = 4", ()),
+        ("UPDATE equity SET seq = 4 WHERE seq = -2", ()),
+    )
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("equity", 2), ("equity", 4)]
+
+
+def test_added_row_is_named(run_copy, spoil):
+    spoil(
+        run_copy,
+        (
+            "INSERT INTO control_actions SELECT 2, row_hash, ?, at, actor, action, reason, result FROM control_actions",
+            ("b" * 64,),
+        ),
+    )
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("control_actions", 2)]
+
+
+def test_edited_manifest_is_named_and_its_claims_are_not_believed(run_copy, spoil):
+    spoil(
+        run_copy, ("UPDATE manifests SET heads = replace(heads, '\"ledger\":[4,', '\"ledger\":[3,') WHERE seq = 2", ())
+    )
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("manifests", 2)]
+
+
+def test_all_manifests_deleted_is_found(run_copy, spoil):
+    spoil(run_copy, ("DELETE FROM manifests", ()))
+    report = verify(run_copy)
+    assert ("manifests", 1) in [(b.table, b.seq) for b in report.breaks]
+    assert report.head == ZERO
+
+
+def test_edited_noted_end_is_found(run_copy, spoil):
+    spoil(run_copy, ("UPDATE chain_heads SET head = ? WHERE table_name = 'fills'", ("c" * 64,)))
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("fills", HOURS)]
+    spoil(run_copy, ("DELETE FROM chain_heads WHERE table_name = 'fills'", ()))
+    assert [b.table for b in verify(run_copy).breaks] == ["chain_heads"]
+
+
+def test_changed_state_is_found_though_its_own_hash_was_changed_too(run_copy, spoil):
+    other = "13b0cf3e2d7c5e1b2d2f3d6f9e3f4a1cf6a7c3f2b4f43e4b83e4a1a0d5f1f0aa"
+    spoil(run_copy, ("UPDATE state_latest SET state = ?", (b"else",)))
+    assert places(verify(run_copy)) == [("state_latest", None, "state")]
+    spoil(run_copy, ("UPDATE state_latest SET state_hash = ?", (other,)))
+    assert places(verify(run_copy)) == [("state_latest", None, "state")]
+    digest = book.digest("else")
+    spoil(run_copy, ("UPDATE state_latest SET state = ?, state_hash = ?", (b"else", digest)))
+    assert places(verify(run_copy)) == [("state_latest", None, "state_hash")]
+
+
+def test_unbalanced_postings_with_fitting_hashes_are_found(store, tmp_path, spoil):
+    path = tmp_path / "mooring.db"
+    hour = {"run_id": book.RUN, "hour_ts": book.hour_ts(0)}
+    store.commit(Batch(rows=[(table, row | hour) for table, row in book.postings("txn", 500)]))
+    store.close()
+    spoil(path, ("UPDATE ledger SET amount = amount + 7 WHERE seq = 2", ()))
+    rehash_from(path, spoil, 2)
+    (found,) = verify(path).breaks
+    assert str(found) == "ledger row 1, amount: The postings of txn do not sum to zero in USDT."
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "words"),
+    [
+        ("DROP TRIGGER tg_ledger_update", "ledger", "trigger tg_ledger_update is missing"),
+        ("DROP INDEX ix_ledger_run_id_hour_ts", "ledger", "index ix_ledger_run_id_hour_ts is missing"),
+        ("CREATE TABLE extra (a)", "extra", "table extra is not one of Mooring's"),
+        ("ALTER TABLE ledger ADD COLUMN note TEXT", "ledger", "table ledger is not as Mooring makes it"),
+        ("UPDATE alembic_version SET version_num = '0000'", "alembic_version", "revision is not"),
+        ("DROP TABLE control_actions", "control_actions", "table control_actions is missing"),
+    ],
+)
+def test_changed_schema_is_named(run_copy, statement, table, words):
+    with closing(sqlite3.connect(run_copy, isolation_level=None)) as connection:
+        connection.execute(statement)
+    found = [b for b in verify(run_copy).breaks if words in b.what]
+    assert [b.table for b in found] == [table]
+
+
+def flip(path, offset, mask=0x01):
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ mask]))
+
+
+def pages_of(path, name):
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT pageno FROM dbstat WHERE name = ? ORDER BY pageno"
+        try:
+            numbers = [number for (number,) in connection.execute(query, (name,))]
+        except sqlite3.OperationalError:
+            pytest.skip("this SQLite is built without dbstat")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return size, numbers
+
+
+def find_in(path, name, what):
+    """Offset of some bytes inside the pages of a table or index."""
+    size, numbers = pages_of(path, name)
+    data = path.read_bytes()
+    for number in numbers:
+        at = data.rfind(what, (number - 1) * size, number * size)
+        if at >= 0:
+            return at
+    raise AssertionError(f"{what!r} is not in {name}")
+
+
+def test_flipped_byte_in_a_ledger_row_of_the_file_is_named(run_copy):
+    with closing(sqlite3.connect(run_copy)) as connection:
+        (row_hash,) = connection.execute("SELECT row_hash FROM ledger WHERE seq = 7").fetchone()
+    at = find_in(run_copy, "ledger", row_hash.encode())
+    flip(run_copy, at + 64 + 2)  # past the hash: inside run_id
+    report = verify(run_copy)
+    assert ("ledger", 7) in [(b.table, b.seq) for b in report.breaks]
+    assert {b.table for b in report.breaks} == {"ledger"}
+
+
+def test_byte_that_breaks_the_text_of_a_row_is_named_with_its_column(run_copy):
+    at = find_in(run_copy, "ledger", b"txn-2")
+    flip(run_copy, at, 0x80)
+    report = verify(run_copy)
+    assert ("ledger", 6, "txn_id") in places(report) or ("ledger", 5, "txn_id") in places(report)
+    assert {b.table for b in report.breaks} == {"ledger"}
+
+
+def test_flipped_byte_in_an_index_only_is_found(run_copy):
+    at = find_in(run_copy, "sqlite_autoindex_ledger_1", b"txn-3")
+    flip(run_copy, at + 4)
+    report = verify(run_copy)
+    assert not report.ok
+    assert {b.table for b in report.breaks} == {"ledger"}
+
+
+def test_ruined_page_is_survived_and_the_rest_is_still_checked(tmp_path):
+    path = tmp_path / "m.db"
+    with Store.open(path) as store:
+        store.commit(book.begin())
+        for n in range(25):
+            store.commit(book.hour(n))
+    size, numbers = pages_of(path, "signals")
+    victim = numbers[len(numbers) // 2]
+    with path.open("r+b") as file:
+        file.seek((victim - 1) * size)
+        file.write(b"\xff" * size)
+    report = verify(path)
+    rows = [b.seq for b in report.breaks if b.table == "signals" and b.seq is not None]
+    assert rows
+    assert {b.table for b in report.breaks} <= {"signals", "database"}
+    assert report.heads["ledger"].count == 50
+    assert report.heads["signals"].count == 225
+
+
+@pytest.mark.parametrize("keep", [0, 10, 100, 4096, 20_000])
+def test_cut_file_is_reported_not_raised(run_copy, keep):
+    data = run_copy.read_bytes()[:keep]
+    run_copy.write_bytes(data)
+    report = verify(run_copy)
+    assert not report.ok
+    assert report.breaks
+
+
+def logical(path):
+    """Every value that can be read back, or None where reading fails."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {n: connection.execute(f"SELECT * FROM {n} NOT INDEXED").fetchall() for n in sorted(names)}
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
+
+
+@settings(
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(0, 2**32), st.integers(1, 255))
+def test_any_flipped_byte_that_changes_a_value_is_found(finished_run, tmp_path, seed, mask):
+    path = tmp_path / "m.db"
+    data = bytearray(finished_run.read_bytes())
+    data[random.Random(seed).randrange(len(data))] ^= mask
+    path.write_bytes(data)
+    changed = logical(path) != logical(finished_run)
+    report = verify(path)
+    if changed:
+        assert not report.ok
+    if not report.ok:
+        assert report.breaks[0].table

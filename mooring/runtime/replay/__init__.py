@@ -1,0 +1,1 @@
+"""Recompute what was recorded, and compare."""

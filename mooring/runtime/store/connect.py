@@ -38,6 +38,11 @@ def prepare_file(path: Path, *, create: bool) -> bool:
             raise no_database(path)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # SQLite syncs the file; that the file exists must outlive a power cut too
+            finally:
+                os.close(folder)
         except OSError as error:
             raise _unwritable(path, error.strerror or "refused") from error
         return True

@@ -9,11 +9,10 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
 from mooring.errors import Halt, Invalid, Unknown, Unverified
 from mooring.runtime.store import checks
-from mooring.runtime.store.failures import KEEP, NOTHING_WRITTEN, write_failure
+from mooring.runtime.store.failures import DAMAGE, KEEP, NOTHING_WRITTEN, write_failure
 from mooring.runtime.store.hashing import ZERO, canonical, sha256
 from mooring.runtime.store.rows import ROWS_MAX, RowShape
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, control_state, state_latest
@@ -143,7 +142,7 @@ class Writer:
                 heads = self._start(connection, before)
                 manifest = self._insert_all(connection, batch, tables, heads)
                 self._fault("before-commit")
-        except DBAPIError as error:
+        except DAMAGE as error:
             raise write_failure(error) from error
         self._heads = heads
         self._fault("after-commit")

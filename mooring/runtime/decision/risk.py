@@ -251,8 +251,9 @@ def size(
     room = risked
     if distance <= 0 or risked <= 0:
         return 0, reason, room
-    quantity = mul_div_capped(risked, den, distance * num)
-    room = mul_div_capped(quantity, limit * num, den)
+    per_lot = mul_div(limit, num, 1)
+    quantity = mul_div_capped(risked, den, mul_div(distance, num, 1))
+    room = mul_div_capped(quantity, per_lot, den)
     if symbol_room < room:
         room = symbol_room
         reason = SYMBOL_EXPOSURE
@@ -265,5 +266,5 @@ def size(
     if room <= 0:
         return 0, reason, 0
     if reason != BELOW_MINIMUM:
-        quantity = min(quantity, mul_div_capped(room, den, limit * num))
+        quantity = min(quantity, mul_div_capped(room, den, per_lot))
     return quantity, reason, room

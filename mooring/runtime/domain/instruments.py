@@ -131,4 +131,5 @@ def notional(scales: Scales, symbol: int, price: int, quantity: int) -> int:
     Raises:
         OverflowError: past int64.
     """
-    return mul_div(price * scales.notional_num[symbol], quantity, scales.notional_den[symbol])
+    # Both products are checked: a bare `*` of int64 wraps in silence.
+    return mul_div(mul_div(price, scales.notional_num[symbol], 1), quantity, scales.notional_den[symbol])

@@ -15,11 +15,12 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final
 
 from mooring.errors import Invalid
-from mooring.runtime.domain.compiled import compiled, twin
-from mooring.runtime.domain.wide import mul_div_capped_limbs, mul_div_limbs
+from mooring.runtime.domain.compiled import twin
+from mooring.runtime.domain.wide import mul_div_capped_limbs, mul_div_limbs, mul_div_up_limbs
 
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
+INT64_DIGITS: Final = 19
 MONEY_DECIMALS: Final = 8
 PPM: Final = 1_000_000
 
@@ -38,10 +39,13 @@ def mul_div(a: int, b: int, c: int) -> int:
     return quotient
 
 
-@compiled
+@twin(mul_div_up_limbs)
 def mul_div_up(a: int, b: int, c: int) -> int:
     """ceil(a * b / c): for what counts against us, such as fees. Errors as `mul_div`."""
-    return -mul_div(-a, b, c)
+    quotient = -(-int(a) * int(b) // int(c))
+    if quotient > INT64_MAX or quotient < INT64_MIN:
+        raise OverflowError("mul_div_up: quotient past int64")
+    return quotient
 
 
 @twin(mul_div_capped_limbs)
@@ -63,13 +67,24 @@ def to_units(value: Decimal | str | int, decimals: int, *, field: str = "value")
         Invalid: not a finite number, or outside int64.
     """
     try:
-        scaled = Decimal(value).scaleb(decimals)
-        units = int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise Invalid("not_a_number", f"{field} is not a finite number.", todo="Give a plain decimal.") from None
+        exact = Decimal(value)
+    except InvalidOperation:
+        exact = Decimal("NaN")
+    if not exact.is_finite():
+        raise Invalid("not_a_number", f"{field} is not a finite number.", todo="Give a plain decimal.")
+    if exact and exact.adjusted() + decimals > INT64_DIGITS:
+        raise _too_large(field)
+    # The exponent is moved by hand: Decimal's own arithmetic would first round to 28 digits.
+    sign, digits, exponent = exact.as_tuple()
+    assert isinstance(exponent, int)
+    units = int(Decimal((sign, digits, exponent + decimals)).to_integral_value(rounding=ROUND_HALF_EVEN))
     if not INT64_MIN <= units <= INT64_MAX:
-        raise Invalid("number_too_large", f"{field} is too large to be counted exactly.", todo="Give a smaller one.")
+        raise _too_large(field)
     return units
+
+
+def _too_large(field: str) -> Invalid:
+    return Invalid("number_too_large", f"{field} is too large to be counted exactly.", todo="Give a smaller one.")
 
 
 def to_decimal(units: int, decimals: int) -> Decimal:

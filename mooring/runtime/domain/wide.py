@@ -78,6 +78,24 @@ def divide_128(hi: Any, lo: Any, divisor: Any) -> tuple[Any, Any]:
 
 
 @compiled
+def mul_div_up_limbs(a: Any, b: Any, c: Any) -> Any:
+    """ceil(a * b / c); see `mul_div_up`."""
+    least = np.int64(-9223372036854775808)
+    # ceil(x) = -floor(-x); the sign goes to an argument that has an opposite in int64.
+    if a != least:
+        quotient = mul_div_limbs(-a, b, c)
+    elif b != least:
+        quotient = mul_div_limbs(a, -b, c)
+    elif c != least:
+        quotient = mul_div_limbs(a, b, -c)
+    else:
+        return least
+    if quotient == least:
+        raise OverflowError("mul_div_up: quotient past int64")
+    return -quotient
+
+
+@compiled
 def mul_div_capped_limbs(a: Any, b: Any, c: Any) -> Any:
     """min(floor(a * b / c), 2^63 - 1) for a, b >= 0 and c > 0; see `mul_div_capped`."""
     if a < 0 or b < 0 or c <= 0:

@@ -24,6 +24,7 @@ from mooring.runtime.decision.types import (
     D_SCORE,
     D_STOP,
     D_TARGET,
+    S_REASON,
     W_LIMIT,
     W_OBSERVED,
     W_REASON,
@@ -55,6 +56,7 @@ EXIT: Final = int(Action.EXIT)
 EXIT_WORKING: Final = int(Reason.EXIT_WORKING)
 DUST: Final = int(Reason.DUST)
 KILL_FLATTEN: Final = int(Reason.KILL_FLATTEN)
+NO_BAR: Final = int(Reason.NO_BAR)
 
 
 def make_decide(produce: Callable[..., None], wish_for: Callable[..., None]) -> Decide:
@@ -91,7 +93,10 @@ def make_decide(produce: Callable[..., None], wish_for: Callable[..., None]) -> 
         order_min = params.scales.order_min
         quantity = inputs.book.quantity
         for symbol in range(symbols):
-            produce(state.producers, params.producers, inputs, values, symbol, signals)
+            if bar.present[symbol]:
+                produce(state.producers, params.producers, inputs, values, symbol, signals)
+            else:
+                signals[symbol, :, S_REASON] = NO_BAR
             held = quantity[symbol] > 0 and quantity[symbol] >= order_min[symbol]
             wish_for(state.strategy, params.strategy, inputs, values, signals, symbol, held, wishes[symbol])
             settle_wish(params, inputs, symbol, held, wishes[symbol], rows[symbol])

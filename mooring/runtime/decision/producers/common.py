@@ -13,6 +13,7 @@ from mooring.runtime.domain.compiled import compiled
 MICRO: Final = 1_000_000.0
 MICRO_LIMIT: Final = 9.0e12  # a value this large is held at the limit, so that value_micro stays inside int64
 MAX_CONVICTION: Final = 10
+UNITS_LIMIT: Final = 1000.0
 
 
 @compiled
@@ -30,6 +31,16 @@ def conviction(strength: float) -> int:
         return MAX_CONVICTION
     whole = int(np.floor(strength))
     return max(whole, 1)
+
+
+@compiled
+def in_units_of(size: float, unit: float) -> float:
+    """Size / unit, both not negative: 0 where the unit is 0, and UNITS_LIMIT at the most, so that nothing overflows."""
+    if unit <= 0.0:
+        return 0.0
+    if size >= unit * UNITS_LIMIT:
+        return UNITS_LIMIT
+    return size / unit
 
 
 @compiled

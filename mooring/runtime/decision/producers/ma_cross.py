@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mooring.runtime.decision.producers.common import conviction, micro, say
+from mooring.runtime.decision.producers.common import conviction, in_units_of, micro, say
 from mooring.runtime.decision.types import F_ATR, F_EMA_FAST, F_EMA_SLOW, Inputs
 from mooring.runtime.domain.bars import Float64s, Int64s
 from mooring.runtime.domain.codes import Reason
@@ -70,7 +70,7 @@ def step(
         return
     gap = fast - slow
     size = gap if gap >= 0.0 else -gap
-    strength = STEEPNESS * size / atr if atr > 0.0 else 0.0
+    strength = STEEPNESS * in_units_of(size, atr)
     before = state.side[symbol]
     if gap > 0.0:
         state.side[symbol] = 1

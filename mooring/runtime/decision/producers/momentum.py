@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mooring.runtime.decision.producers.common import conviction, micro, say
+from mooring.runtime.decision.producers.common import conviction, in_units_of, micro, say
 from mooring.runtime.decision.types import F_ATR, F_MOMENTUM, Inputs
 from mooring.runtime.domain.bars import Float64s, Int64s
 from mooring.runtime.domain.codes import Reason
@@ -60,10 +60,12 @@ def step(
         say(signal, 0, 0, 0, WARMING_UP)
         return
     close = float(inputs.bar.close[symbol])
-    past = close / (1.0 + change)
+    grown = 1.0 + change
+    # A fall to below 2^-53 of the price rounds to -1, the loss of everything.
+    past = close / grown if grown > 0.0 else np.inf
     moved = close - past
     size = moved if moved >= 0.0 else -moved
-    strength = size / atr if atr > 0.0 else 0.0
+    strength = in_units_of(size, atr)
     if strength < QUIET:
         say(signal, 0, 0, micro(change), NEUTRAL)
     elif moved > 0.0:

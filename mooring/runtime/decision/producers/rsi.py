@@ -57,9 +57,9 @@ def step(
     rsi = features[symbol, F_RSI]
     if np.isnan(rsi):
         say(signal, 0, 0, 0, WARMING_UP)
-    elif rsi < params.oversold:
+    elif rsi <= params.oversold:
         say(signal, 1, conviction(1.0 + 9.0 * (params.oversold - rsi) / params.oversold), micro(rsi), OVERSOLD)
-    elif rsi > params.overbought:
+    elif rsi >= params.overbought:
         beyond = 1.0 + 9.0 * (rsi - params.overbought) / (100.0 - params.overbought)
         say(signal, -1, conviction(beyond), micro(rsi), OVERBOUGHT)
     else:

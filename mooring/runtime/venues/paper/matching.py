@@ -99,7 +99,7 @@ def place_entry(
         return REJECTED
     if state.entry_quantity[symbol] > 0 or stop <= 0 or stop >= limit:
         return REJECTED
-    reserved = cost + mul_div_up(cost, params.taker_fee_ppm, PPM) + working_entries(state, params, scales)
+    reserved = cost + worst_fee(params, cost) + working_entries(state, params, scales)
     if reserved > account.cash[0] or account.lot_count[symbol] >= LOTS_LIMIT:
         return REJECTED
     state.entry_quantity[symbol] = quantity
@@ -133,7 +133,13 @@ def reserved_by_entry(state: PaperState, params: PaperParams, scales: Scales, sy
     if state.entry_quantity[symbol] == 0:
         return 0
     cost = notional(scales, symbol, state.entry_limit[symbol], state.entry_quantity[symbol])
-    return cost + mul_div_up(cost, params.taker_fee_ppm, PPM)
+    return cost + worst_fee(params, cost)
+
+
+@compiled
+def worst_fee(params: PaperParams, cost: int) -> int:
+    """What an entry of this cost may pay, whichever side of the book it meets."""
+    return mul_div_up(cost, max(params.taker_fee_ppm, params.maker_fee_ppm), PPM)
 
 
 @compiled

@@ -41,7 +41,11 @@ class Jit:
             Invalid: the function is not marked `@compiled`.
         """
         if not getattr(function, MARK, False):
-            raise Invalid("not_compilable", f"{function!r} is not marked as compiled.")
+            raise Invalid(
+                "not_compilable",
+                f"{function.__module__}.{function.__qualname__} is not marked as compiled.",
+                todo="Mark it with @compiled, or run with --plain.",
+            )
         known = self._done.get(function)
         if known is not None:
             return cast("F", known)

@@ -134,7 +134,7 @@ class Signals(BaseModel):
     rsi_oversold: int = _int(30, 1, 99, "Index at or below which a symbol counts as oversold.")
     rsi_overbought: int = _int(70, 1, 99, "Index at or above which a symbol counts as overbought.")
     ema_fast: int = _int(12, 2, 500, "Bars of the fast moving average.")
-    ema_slow: int = _int(48, 3, 1000, "Bars of the slow moving average.")
+    ema_slow: int = _int(26, 3, 1000, "Bars of the slow moving average.")
     momentum_bars: int = _int(24, 1, 240, "Bars back to which momentum compares.")
     atr_period: int = _int(14, 2, 200, "Bars of the average true range.")
 

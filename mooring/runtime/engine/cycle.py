@@ -81,7 +81,7 @@ class Cycle:
     def _restore(self) -> World:
         """The world as of the last commit, with the orders placed that it wanted."""
         run, reader = self.run, self._store.reader()
-        world = run.opening_world
+        world = load(run.opening_world, dump(run.opening_world))  # a copy: the run keeps its own
         stored = reader.latest_state(run.run_id)
         if stored is None:
             return world

@@ -96,7 +96,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         now: UTC unix seconds of the wall clock, for the record.
     """
     identity = plan.identity()
-    latest = store.reader().latest_run()
+    latest = store.reader().find("runs", mode=plan.mode)
     if latest is not None and all(latest[name] == identity[name] for name in IDENTITY):
         return _run(plan, latest, *_opening(plan, latest, store))
     parent = None if latest is None else str(latest["run_id"])

@@ -20,8 +20,8 @@ from mooring.runtime.decision.types import (
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Bars, Int64s
 from mooring.runtime.domain.compiled import MARK, compiled
 from mooring.runtime.engine.world import Hour, Machine, Room, World, make_room
-from mooring.runtime.venues.paper.matching import E_FEE, E_OUTCOME, FILLED, PaperParams
-from mooring.runtime.venues.paper.orders import place_all
+from mooring.runtime.venues.paper.matching import E_FEE, E_OUTCOME, FILLED, OPEN, PaperParams
+from mooring.runtime.venues.paper.orders import NO_ORDER, O_ROLE, place_all
 
 CHUNK_HOURS: Final = 1024
 NO_HASH: Final = bytes(32)
@@ -89,22 +89,25 @@ def make_loop(hour: Hour) -> Loop:
             at = row - first
             said = Decisions(chunk.signals[at], chunk.rows[at], chunk.book[at])
             hour(world, params, paper_params, bar, controls, said, room)
-            count_hour(room, chunk.counts[at])
+            count_hour(world, room, chunk.counts[at])
 
     return compiled(loop) if getattr(hour, MARK, False) else loop
 
 
 @compiled
-def count_hour(room: Room, count: Int64s) -> None:
-    """Count what one hour did."""
+def count_hour(world: World, room: Room, count: Int64s) -> None:
+    """Count what one hour did; an order counts in the hour that wanted it."""
     count[:] = 0
     for index in range(room.counts[0]):
-        if room.events[index, E_OUTCOME] == FILLED:
+        outcome = room.events[index, E_OUTCOME]
+        if outcome == FILLED:
             count[N_FILLS] += 1
             count[N_FEES] += room.events[index, E_FEE]
+        elif outcome == OPEN:
+            count[N_ORDERS] += 1
     count[N_TRADES] = room.counts[1]
-    for symbol in range(room.outcomes.shape[0]):
-        if room.outcomes[symbol] >= 0:
+    for symbol in range(world.wanted.shape[0]):
+        if world.wanted[symbol, O_ROLE] != NO_ORDER:
             count[N_ORDERS] += 1
 
 

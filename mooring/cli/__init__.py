@@ -1,0 +1,1 @@
+"""`mooring …`: thin commands over the control API's client or one library call."""

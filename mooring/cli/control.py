@@ -1,0 +1,223 @@
+"""Commands that speak to a running daemon over its control API."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from mooring.cli.context import HomeOption, JsonOption, ReasonOption, home_of, put_json, say, wants_json
+from mooring.errors import Invalid, Unreachable
+
+if TYPE_CHECKING:
+    from mooring.control_api.client import Client
+    from mooring.control_api.models import Scope, Status
+
+OFF: Final = "Mooring is off. Nothing is being traded."
+SCOPES: Final[dict[str, Scope]] = {"read": "read", "control": "control"}
+
+
+def client_of(ctx: typer.Context, home: str | None) -> Client:
+    """A client of the home's daemon.
+
+    Raises:
+        Unreachable: it does not run.
+    """
+    from mooring.control_api.client import Client  # noqa: PLC0415 -- httpx and pydantic are not needed for --help
+
+    return Client.connect(home_of(ctx, home).run_dir)
+
+
+def show_status(status: Status, *, as_json: bool) -> None:
+    """The state as JSON, or in a few lines."""
+    if as_json:
+        put_json(status.model_dump())
+        return
+    say(f"{status.word}. {status.first_line}")
+    say(f"  equity {status.equity} {status.quote}, cash {status.cash}, positions {status.positions}")
+    say(f"  drawdown {status.drawdown_percent} % ({status.drawdown_tier}), hours {status.cycles}")
+    say(f"  last close {status.last_cycle or 'none yet'}, next {status.next_cycle or 'none'}; {status.venue.detail}")
+    if status.alerts_open:
+        say(f"  {status.alerts_open} alerts not acknowledged")
+
+
+def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """What it is doing and why.
+
+    Example: mooring status --json
+    """
+    as_json = wants_json(ctx, json)
+    try:
+        with client_of(ctx, home) as client:
+            show_status(client.status(), as_json=as_json)
+    except Unreachable as error:
+        raise Unreachable(error.code, OFF, todo=error.todo) from None
+
+
+def health(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """The daemon's parts one by one.
+
+    Example: mooring health
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        parts = client.health().items
+    if as_json:
+        put_json({"items": [part.model_dump() for part in parts]})
+    else:
+        for part in parts:
+            say(f"{part.state:4}  {part.name}: {part.detail}")
+
+
+def _state_command(do: Callable[[Client, str], Status], text: str) -> Callable[..., None]:
+    """A command that changes the state, for a reason, and shows what came of it."""
+
+    def command(
+        ctx: typer.Context,
+        home: HomeOption = None,
+        json: JsonOption = False,
+        reason: ReasonOption = "",
+    ) -> None:
+        as_json = wants_json(ctx, json)
+        with client_of(ctx, home) as client:
+            show_status(do(client, reason), as_json=as_json)
+
+    command.__doc__ = text
+    return command
+
+
+STATE_COMMANDS: Final = {
+    "start": _state_command(
+        lambda client, reason: client.start(reason), "Begin to decide and trade.\n\nExample: mooring start"
+    ),
+    "stop": _state_command(
+        lambda client, reason: client.stop(reason),
+        "Finish the hour at hand and trade no more; the daemon stays.\n\nExample: mooring stop",
+    ),
+    "pause": _state_command(
+        lambda client, reason: client.pause(reason),
+        "Buy nothing new; exits still work.\n\nExample: mooring pause --reason lunch",
+    ),
+    "resume": _state_command(
+        lambda client, reason: client.resume(reason),
+        "End a pause, or a halt by drawdown.\n\nExample: mooring resume",
+    ),
+    "kill": _state_command(
+        lambda client, reason: client.kill_switch(active=True, reason=reason),
+        "Kill switch on: cancel open orders and block entries until released.\n\nExample: mooring kill",
+    ),
+    "release": _state_command(
+        lambda client, reason: client.kill_switch(active=False, reason=reason),
+        "Kill switch off.\n\nExample: mooring release",
+    ),
+}
+
+
+def mode(
+    ctx: typer.Context,
+    mode: Annotated[str, typer.Argument(help="paper or shadow", metavar="MODE")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Change the mode while stopped.
+
+    Example: mooring mode shadow
+    """
+    as_json = wants_json(ctx, json)
+    if mode not in ("paper", "shadow", "live"):
+        raise Invalid("bad_mode", "There is no such mode.", todo="Choose paper or shadow.")
+    with client_of(ctx, home) as client:
+        show_status(client.set_mode(mode), as_json=as_json)
+
+
+def scan(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Decide now on bars that have closed.
+
+    Example: mooring scan
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        decisions = client.scan().decisions
+    if as_json:
+        put_json({"decisions": decisions})
+    else:
+        for row in decisions:
+            say(f"{row['symbol']}: {row['action']} ({row['reason']}, score {row['score']})")
+
+
+def cancel_all(
+    ctx: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    reason: ReasonOption = "",
+) -> None:
+    """Cancel open entries and resting stops.
+
+    Example: mooring cancel-all
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        cancelled = client.cancel_all(reason).cancelled
+    if as_json:
+        put_json({"cancelled": cancelled})
+    else:
+        say(f"{cancelled} orders cancelled.")
+
+
+def token(
+    ctx: typer.Context,
+    scope: Annotated[str, typer.Option("--scope", help="read or control")] = "read",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """A bearer token for scripts; it ends with the daemon.
+
+    Example: mooring token --scope read
+    """
+    as_json = wants_json(ctx, json)
+    wanted = SCOPES.get(scope)
+    if wanted is None:
+        raise Invalid("bad_scope", "There is no such scope.", todo="Choose read or control.")
+    with client_of(ctx, home) as client:
+        issued = client.issue_token(wanted)
+    if as_json:
+        put_json(issued.model_dump())
+    else:
+        say(issued.token)
+
+
+def doctor(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """What could keep Mooring from working here, and the fix.
+
+    Example: mooring doctor
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.daemon.app import examine  # noqa: PLC0415 -- heavy, and not needed for --help
+
+    lines = examine(home_of(ctx, home), os.environ)
+    failed = any(line.state == "fail" for line in lines)
+    if as_json:
+        items: list[dict[str, Any]] = [
+            {"name": c.name, "state": c.state, "detail": c.detail, "fix": c.fix} for c in lines
+        ]
+        put_json({"ok": not failed, "items": items})
+    else:
+        for line in lines:
+            say(f"{line.state:4}  {line.name}: {line.detail}")
+            if line.fix:
+                say(f"      fix: {line.fix}")
+    sys.stdout.flush()
+    if failed:
+        raise typer.Exit(1)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    for command in (status, health, mode, scan, token, doctor):
+        app.command()(command)
+    for name, change in STATE_COMMANDS.items():
+        app.command(name)(change)
+    app.command("cancel-all")(cancel_all)

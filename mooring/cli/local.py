@@ -1,0 +1,183 @@
+"""Commands that run here: the daemon itself, its service, backtests and checks of the database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from mooring.cli import demo
+from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.errors import Invalid, MooringError, Unverified
+
+SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-USDT,ETH-USDT.", metavar="A,B")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", help="First day (UTC), like 2021-05-12, or a time like 2021-05-12T08:00.")
+]
+MAX_BREAKS_SHOWN: Final = 20
+
+db = typer.Typer(help="Check the database.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def parse_time(text: str | None, option: str) -> int | None:
+    """UTC unix seconds of a date or time.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("bad_time", f"{option} is no date.", todo="Write it like 2021-05-12.") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def parse_symbols(text: str) -> tuple[str, ...]:
+    """Symbols of a comma-separated list; errors as `parse_symbol`."""
+    from mooring.runtime.domain.instruments import parse_symbol  # noqa: PLC0415
+
+    return tuple(parse_symbol(part.strip()) for part in text.split(",") if part.strip())
+
+
+def run(ctx: typer.Context, home: HomeOption = None) -> None:
+    """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
+
+    Example: mooring run
+    """
+    import asyncio  # noqa: PLC0415
+
+    from mooring.daemon.app import options_from_home, serve  # noqa: PLC0415
+
+    options = options_from_home(home_of(ctx, home), os.environ, console=sys.stderr.isatty())
+    asyncio.run(serve(options))
+
+
+def up(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Start the daemon in the background and wait until it answers.
+
+    Example: mooring up
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.cli.control import show_status  # noqa: PLC0415
+    from mooring.control_api.client import Client  # noqa: PLC0415
+    from mooring.daemon import service  # noqa: PLC0415
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
+
+    where = home_of(ctx, home)
+
+    def healthy() -> bool:
+        try:
+            with Client.connect(where.run_dir, timeout_seconds=1.0) as client:
+                return bool(client.healthz())
+        except MooringError:
+            return False
+
+    started = service.up(where, healthy, SystemClock())
+    if isinstance(started, service.Ended):
+        if started.text:
+            hint(started.text)
+        hint("The daemon did not start. Nothing is being traded.")
+        raise typer.Exit(started.exit_code or 1)
+    with Client.connect(where.run_dir) as client:
+        show_status(client.status(), as_json=as_json)
+
+
+def down(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """End the daemon in order; what is open stays open.
+
+    Example: mooring down
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.daemon import service  # noqa: PLC0415
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
+
+    ended = service.down(home_of(ctx, home), SystemClock())
+    if as_json:
+        put_json({"ended": ended})
+    else:
+        say("Mooring is off." if ended else "Mooring was off already.")
+
+
+def backtest(
+    ctx: typer.Context,
+    data: Annotated[Path, typer.Option("--data", help="Directory of recorded bars: <SYMBOL>/1h.parquet.")],
+    symbols: SymbolsOption,
+    from_: FromOption = None,
+    to: Annotated[str | None, typer.Option("--to", help="First day no more (UTC).")] = None,
+    hours: Annotated[int | None, typer.Option("--hours", help="Hours of market, instead of --to.")] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compiled/--plain", help="With or without numba (default: whichever ends sooner).")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the daemon's decisions over recorded bars.
+
+    Example: mooring backtest --data bars --symbols BTC-USDT,ETH-USDT --from 2023-01-01 --hours 500
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
+    from mooring.runtime.market.universe import instruments  # noqa: PLC0415
+    from mooring.runtime.research.backtest import Request, backtest  # noqa: PLC0415
+    from mooring.settings import load_settings  # noqa: PLC0415
+
+    if to is not None and hours is not None:
+        raise Invalid("bad_range", "Both --to and --hours are given.", todo="Give one of them.")
+    request = Request(
+        data=data,
+        instruments=instruments(parse_symbols(symbols)),
+        start=parse_time(from_, "--from"),
+        end=parse_time(to, "--to"),
+        hours=hours,
+        compiled=compiled,
+    )
+    settings = load_settings(home_of(ctx, home).root, os.environ)
+    with demo.progress_bar("Backtest") as report:
+        figures = backtest(request, settings, SystemClock(), report)
+    if as_json:
+        put_json(figures)
+    else:
+        demo.show_backtest(figures)
+
+
+@db.command("check")
+def db_check(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Prove every row, every chain and the schema; exit 6 where something does not hold.
+
+    Example: mooring db check --json
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.daemon.maintenance import check_database  # noqa: PLC0415
+
+    report = check_database(home_of(ctx, home).database)
+    if as_json:
+        put_json(report)
+    else:
+        for found in report["breaks"][:MAX_BREAKS_SHOWN]:
+            hint(found["text"])
+    if not report["ok"]:
+        sys.stdout.flush()
+        if as_json:
+            raise typer.Exit(Unverified.exit_code)
+        raise Unverified(
+            "database_broken",
+            f"{len(report['breaks'])} places of the database do not hold.",
+            money="Its records cannot be trusted from there on.",
+            todo="Keep the file as it is, and restore a backup.",
+        )
+    if not as_json:
+        say(f"All {report['rows']} rows hold. Head {report['head']}")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    for command in (run, up, down, backtest):
+        app.command()(command)
+    app.command("demo")(demo.demo)
+    app.add_typer(db, name="db")

@@ -1,0 +1,66 @@
+"""The command line's entry: commands, errors to exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mooring import __version__
+from mooring.cli import control, local
+from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
+from mooring.errors import MooringError
+
+app = typer.Typer(
+    name="mooring",
+    help="A local-first trading daemon for your own machine. Paper trading only, in this version.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"mooring {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    ctx: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    version: Annotated[  # noqa: ARG001 -- its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    ctx.obj.home = home
+    ctx.obj.json = json
+
+
+control.add_commands(app)
+local.add_commands(app)
+
+
+def main() -> None:
+    """Run the command line and end the process with the contract's exit code."""
+    shared = Globals()
+    try:
+        app(obj=shared, standalone_mode=True)
+    except MooringError as error:
+        show_error(error, as_json=shared.json)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        hint("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

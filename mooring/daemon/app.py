@@ -1,0 +1,269 @@
+"""The composition root: the one place that makes things and hands them to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from mooring import __version__
+from mooring.control_api.app import create_app
+from mooring.control_api.auth import Tokens
+from mooring.control_api.events import EventHub
+from mooring.control_api.limits import Limits
+from mooring.control_api.server import ControlServer
+from mooring.daemon.doctor import CheckResult, Probes, run_checks
+from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
+from mooring.daemon.instance import InstanceLock
+from mooring.daemon.logs import configure_logging
+from mooring.daemon.market import Market, market_from_settings
+from mooring.daemon.present import Presenter
+from mooring.daemon.trader import Parts, Trader
+from mooring.errors import Invalid, MooringError
+from mooring.home import Home
+from mooring.runtime.market.clock import Clock, SystemClock
+from mooring.runtime.market.universe import instruments
+from mooring.runtime.setup import decider_for
+from mooring.runtime.store.reader import Reader
+from mooring.runtime.store.store import Store
+from mooring.secrets.redaction import Redactor
+from mooring.secrets.vault import KeyringVault, Vault
+from mooring.settings import Settings, load_settings
+
+TOKEN_BYTES: Final = 32
+VAULT_ITEM: Final = "control-api"
+TOKENS_MAX: Final = 64
+
+log = structlog.get_logger(__name__)
+
+MarketFor = Callable[[Reader], Market]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a daemon is made from.
+
+    Attributes:
+        market_for: makes the market, with what the store knows of earlier runs.
+        vault: where the control API's token is kept.
+        console: also write log lines for people to standard error.
+        autostart: begin to do hours at once.
+    """
+
+    home: Home
+    settings: Settings
+    market_for: MarketFor
+    vault: Vault
+    clock: Clock
+    console: bool
+    autostart: bool
+    token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
+
+
+class Daemon:
+    """One running daemon: lock, logs, store, trader and control API, made in this order and closed in reverse.
+
+    Raises:
+        Conflict: another daemon has this home, or its doors.
+        Denied: no keychain, or the settings ask for live trading.
+        Invalid: home, settings, market or database cannot be used.
+        Unverified: the database is damaged.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._closing = ExitStack()
+        self.trader: Trader
+        self.server: ControlServer
+
+    async def start(self) -> None:
+        """Make everything, open the doors, and begin to trade where that is wanted."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        options, closing = self._options, self._closing
+        options.home.require_short()
+        options.home.prepare()
+        closing.enter_context(InstanceLock(options.home))
+        token = options.token_source()
+        closing.callback(
+            configure_logging(
+                options.home, options.settings, console=options.console, redactor=Redactor(known=[token]).redact
+            )
+        )
+        # A prompt of the keychain may take its time; the loop must not wait for it.
+        await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
+        closing.callback(self._forget_token)
+        store = await asyncio.to_thread(Store.open, options.home.database)
+        closing.callback(store.close)
+        market = await asyncio.to_thread(options.market_for, store.reader())
+        hub = EventHub()
+        writer = StatusWriter(options.clock, quote=market.instruments[0].quote)
+        listener = EventListener(hub, writer.write)
+        listener.present_with(Presenter(market.instruments))
+        self.trader = await asyncio.to_thread(
+            Trader,
+            Parts(settings=options.settings, store=store, clock=options.clock, market=market, listener=listener),
+        )
+        closing.callback(self._stop_engine)
+        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor)
+        api = create_app(facade, hub, Tokens(token, options.token_source, limit=TOKENS_MAX), limits=Limits())
+        self.server = ControlServer(
+            api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
+        )
+        await self.server.start()
+        self.trader.engine.note("started", f"mooring {__version__}")
+        log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
+        if options.autostart:
+            self.trader.engine.start()
+
+    async def stop(self) -> None:
+        """Close the doors, finish the hour at hand, and close everything; safe to call twice."""
+        if hasattr(self, "server"):
+            await self.server.stop()
+        await asyncio.to_thread(self._closing.close)
+
+    def _stop_engine(self) -> None:
+        self.trader.engine.stop()
+        with suppress(MooringError):  # a store that can write no more must not keep the process
+            self.trader.engine.note("stopped", "")
+        log.info("daemon_stopped", hours=self.trader.status.hours)
+
+    def _forget_token(self) -> None:
+        with suppress(MooringError):  # it is worth nothing once the process has ended
+            self._options.vault.delete(VAULT_ITEM)
+
+    def _doctor(self) -> list[CheckResult]:
+        options = self._options
+        return run_checks(options.home, options.settings, probes=_probes(options.home, options.vault, options.clock))
+
+
+def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) -> Options:
+    """The daemon that the settings of a home ask for.
+
+    Raises:
+        Invalid: a setting is wrong.
+    """
+    home.prepare()
+    settings = load_settings(home.root, environ)
+    clock = SystemClock()
+
+    def market_for(reader: Reader) -> Market:
+        warmup = decider_for(settings, instruments(settings.market.symbols)).warmup_bars
+        return market_from_settings(settings, reader, clock, warmup_bars=warmup)
+
+    return Options(
+        home=home,
+        settings=settings,
+        market_for=market_for,
+        vault=KeyringVault(),
+        clock=clock,
+        console=console,
+        autostart=settings.trading.autostart,
+    )
+
+
+async def serve(options: Options) -> None:
+    """Run a daemon until SIGTERM or SIGINT, then end it in order. Errors as `Daemon`."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    daemon = Daemon(options)
+    await daemon.start()
+    try:
+        await stopping.wait()
+    finally:
+        await daemon.stop()
+
+
+class DaemonThread:
+    """A daemon in a thread of this process, for the demo. Use it as a context manager; errors as `Daemon`."""
+
+    def __init__(self, options: Options) -> None:
+        self._daemon = Daemon(options)
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, name="mooring-daemon", daemon=True)
+
+    def __enter__(self) -> Daemon:
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+        return self._daemon
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        await self._daemon.start()
+        self._ready.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._daemon.stop()
+
+
+def examine(home: Home, environ: Mapping[str, str]) -> list[CheckResult]:
+    """The doctor's lines for a home, without a daemon."""
+    settings: Settings | Invalid
+    try:
+        settings = load_settings(home.root, environ)
+    except Invalid as error:
+        settings = error
+    return run_checks(home, settings, probes=_probes(home, KeyringVault(), SystemClock()))
+
+
+def _probes(home: Home, vault: Vault, clock: Clock) -> Probes:
+    def keychain() -> str:
+        probe: Any = getattr(vault, "probe", None)
+        return str(probe()) if probe is not None else "kept in memory (demo)"
+
+    return Probes(
+        keychain=keychain,
+        database=lambda: database_line(home.database),
+        now=lambda: datetime.fromtimestamp(clock.now(), UTC),
+    )
+
+
+def database_line(path: Path) -> str:
+    """What the doctor says of the database; raises what keeps it from being used."""
+    if not path.exists():
+        return "none yet; it is made at the first start"
+    reader = Reader.open(path)
+    try:
+        heads = reader.heads()
+    finally:
+        reader.close()
+    return f"{heads['manifests'].count} hours, {heads['ledger'].count} ledger rows"

@@ -1,0 +1,282 @@
+"""What the control API serves: the trader, in the API's words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from mooring import __version__
+from mooring.control_api.events import EventHub
+from mooring.control_api.facade import Actor
+from mooring.control_api.models import CancelResult, Check, Component, KillSwitch, Page, ScanResult, Status, Venue
+from mooring.daemon.doctor import CheckResult
+from mooring.daemon.present import Presenter, first_line, money_text, percent_text, time_text, word_for
+from mooring.daemon.trader import LIVE_LATER, Trader
+from mooring.errors import Invalid, NotFound
+from mooring.runtime import extensions
+from mooring.runtime.decision.types import RiskParams
+from mooring.runtime.engine.cycle import HourDone
+from mooring.runtime.engine.status import EngineStatus
+from mooring.runtime.market.clock import Clock
+from mooring.runtime.store.types import Batch
+
+# The lists whose rows belong to one run; positions are those of the last close only.
+OF_RUN: Final = frozenset(
+    {"prices", "signals", "decisions", "positions", "orders", "fills", "trades", "ledger", "equity"}
+)
+EVENT_TABLES: Final = {
+    "signals": "signal",
+    "decisions": "decision",
+    "order_events": "order",
+    "fills": "fill",
+    "bars": "price",
+    "equity": "equity",
+}
+
+
+class EventListener:
+    """Passes on to the event stream what the engine did."""
+
+    def __init__(self, hub: EventHub, status_of: Callable[[EngineStatus], Status]) -> None:
+        self._hub = hub
+        self._status_of = status_of
+        self._presenter: Presenter | None = None
+
+    def present_with(self, presenter: Presenter) -> None:
+        """Say how rows are to be shown; before the first hour."""
+        self._presenter = presenter
+
+    def hour_done(self, done: HourDone) -> None:
+        """One event for each row a person may watch."""
+        if self._presenter is None:
+            return
+        time = time_text(done.close_ts)
+        for table, row in done.rows:
+            name = EVENT_TABLES.get(table)
+            if name is not None and not (name == "signal" and row["direction"] == 0):
+                self._hub.publish(name, self._presenter.event(table, row, time))
+
+    def status_changed(self, status: EngineStatus) -> None:
+        """The new picture."""
+        self._hub.publish("status", self._status_of(status).model_dump())
+
+    def alert(self, severity: str, code: str, text: str) -> None:
+        """An alert."""
+        self._hub.publish("alert", {"severity": severity, "code": code, "text": text})
+
+
+class StatusWriter:
+    """Makes the API's status out of the engine's picture."""
+
+    def __init__(self, clock: Clock, *, quote: str) -> None:
+        self._clock = clock
+        self._quote = quote
+        self._begun = clock.monotonic()
+        self._started_at = time_text(clock.now()) or ""
+
+    @property
+    def started_at(self) -> str:
+        """When the process started, RFC 3339."""
+        return self._started_at
+
+    def write(self, seen: EngineStatus) -> Status:
+        """The status in the contract's fields."""
+        return Status.model_validate(
+            {
+                "version": __version__,
+                "mode": seen.mode,
+                "state": seen.state,
+                "state_reason": seen.state_reason,
+                "state_since": time_text(seen.state_since),
+                "word": word_for(seen),
+                "first_line": first_line(seen),
+                "made_up_prices": seen.made_up_prices,
+                "armed": False,
+                "kill_switch": KillSwitch(
+                    active=seen.kill_active, reason=seen.kill_reason, since=time_text(seen.kill_since)
+                ),
+                "last_cycle": time_text(seen.last_cycle),
+                "next_cycle": time_text(seen.next_cycle),
+                "venue": Venue(name="paper", connected=True, detail=seen.market),
+                "ledger_head": seen.ledger_head if seen.ledger_rows else None,
+                "ledger_rows": seen.ledger_rows,
+                "drawdown_tier": seen.tier,
+                "drawdown_percent": percent_text(seen.drawdown_bps),
+                "equity": money_text(seen.equity),
+                "cash": money_text(seen.cash),
+                "quote": self._quote,
+                "positions": seen.positions,
+                "alerts_open": seen.alerts_open,
+                "run_id": seen.run_id,
+                "cycles": seen.hours,
+                "pid": os.getpid(),
+                "started_at": self._started_at,
+                "uptime_seconds": int(self._clock.monotonic() - self._begun),
+            }
+        )
+
+
+class RuntimeFacade:
+    """Implements the API's `Runtime` over a trader.
+
+    Args:
+        doctor: makes the doctor's lines.
+    """
+
+    def __init__(
+        self,
+        trader: Trader,
+        writer: StatusWriter,
+        clock: Clock,
+        doctor: Callable[[], list[CheckResult]],
+    ) -> None:
+        self._trader = trader
+        self._writer = writer
+        self._clock = clock
+        self._doctor = doctor
+        self._presenter = Presenter(trader.run.instruments)
+
+    def healthz(self) -> str:
+        """`halted` where it stopped itself, `degraded` where alerts wait, else `ok`."""
+        seen = self._trader.status
+        if seen.state == "halted":
+            return "halted"
+        return "degraded" if seen.alerts_open else "ok"
+
+    def status(self) -> Status:
+        """From memory; never waits."""
+        return self._writer.write(self._trader.status)
+
+    def health(self) -> list[Component]:
+        """Engine, market, store, alerts."""
+        seen = self._trader.status
+        engine = {"running": "ok", "paused": "ok", "stopped": "warn", "halted": "fail"}[seen.state]
+        waiting = f"{seen.alerts_open} not acknowledged"
+        lines = [
+            ("engine", engine, seen.state_reason or seen.state, time_text(seen.state_since)),
+            ("market", "warn" if seen.ended else "ok", seen.market, None),
+            ("store", "ok", f"{seen.ledger_rows} ledger rows", None),
+            ("alerts", "warn" if seen.alerts_open else "ok", waiting, None),
+        ]
+        names = ("name", "state", "detail", "since")
+        return [Component.model_validate(dict(zip(names, line, strict=True))) for line in lines]
+
+    def doctor(self) -> list[Check]:
+        """The doctor's lines."""
+        return [Check(name=c.name, state=c.state, detail=c.detail, fix=c.fix) for c in self._doctor()]
+
+    def start(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002 -- the API writes both to the audit
+        """Begin to do hours."""
+        self._trader.engine.start()
+        return self.status()
+
+    def stop(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002
+        """Finish the hour at hand and do no more."""
+        self._trader.engine.stop()
+        return self.status()
+
+    def pause(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002
+        """Buy nothing new."""
+        self._trader.engine.pause(reason)
+        return self.status()
+
+    def resume(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002
+        """End a pause, or a halt by drawdown."""
+        self._trader.engine.resume()
+        return self.status()
+
+    def set_mode(self, actor: Actor, mode: str) -> Status:  # noqa: ARG002
+        """Paper or shadow."""
+        self._trader.set_mode(mode)
+        return self.status()
+
+    def arm(self, actor: Actor, acknowledge: str) -> Status:  # noqa: ARG002
+        """Live trading is not there yet, so arming is always refused."""
+        raise LIVE_LATER
+
+    def disarm(self, actor: Actor) -> Status:  # noqa: ARG002
+        """Nothing is armed."""
+        return self.status()
+
+    def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:  # noqa: ARG002
+        """On: cancel open orders and block entries. Off: let entries happen again."""
+        if active:
+            self._trader.engine.kill(reason)
+        else:
+            self._trader.engine.release()
+        return self.status()
+
+    def cancel_all(self, actor: Actor, reason: str) -> CancelResult:  # noqa: ARG002
+        """Cancel open entries and resting stops."""
+        return CancelResult(cancelled=self._trader.engine.cancel_all())
+
+    def scan(self, actor: Actor) -> ScanResult:  # noqa: ARG002
+        """Do the next hour now where its bars have closed."""
+        done = self._trader.engine.scan()
+        time = time_text(done.close_ts)
+        rows = [self._presenter.event(table, row, time) for table, row in done.rows if table == "decisions"]
+        return ScanResult(decisions=rows)
+
+    def page(self, kind: str, limit: int, cursor: str | None, filters: dict[str, str]) -> Page:
+        """Rows of one kind, newest first; of this run where they belong to one."""
+        seen = self._trader.status
+        wanted: dict[str, str | int] = dict(filters)
+        if kind in OF_RUN:
+            wanted["run_id"] = seen.run_id
+        if kind == "positions":
+            wanted["hour_ts"] = seen.last_cycle or 0
+        before = None
+        if cursor is not None:
+            if not cursor.isdecimal():
+                raise Invalid("bad_cursor", "The cursor is none that this daemon gave.", todo="Begin without one.")
+            before = int(cursor)
+        found = self._trader.store.reader().page(kind, limit=limit, before_seq=before, filters=wanted)
+        items = [self._presenter.item(kind, row) for row in found.items]
+        return Page(items=items, next_cursor=None if found.next_before is None else str(found.next_before))
+
+    def risk(self) -> dict[str, Any]:
+        """Limits, and what is used of them."""
+        seen = self._trader.status
+        limits: Mapping[str, int] = self._limits()._asdict()
+        return {
+            "tier": seen.tier,
+            "drawdown_percent": percent_text(seen.drawdown_bps),
+            "equity": money_text(seen.equity),
+            "peak": money_text(seen.peak),
+            "exposure": money_text(seen.equity - seen.cash),
+            "open_positions": seen.positions,
+            "working_orders": seen.working_orders,
+            "leverage": "never",
+            "limits": dict(limits),
+        }
+
+    def strategies(self) -> list[dict[str, Any]]:
+        """Installed strategies and the one that decides."""
+        decider = self._trader.run.machine.decider
+        return [{"name": n, "active": n == decider.strategy} for n in extensions.installed(extensions.STRATEGIES)]
+
+    def producers(self) -> list[dict[str, Any]]:
+        """Installed producers and those in use."""
+        active = self._trader.run.machine.decider.producers
+        return [{"name": n, "active": n in active} for n in extensions.installed(extensions.PRODUCERS)]
+
+    def acknowledge_alert(self, actor: Actor, alert_id: str) -> dict[str, Any]:
+        """Mark an alert as seen; no effect where it was."""
+        reader = self._trader.store.reader()
+        alert = reader.find("alerts", alert_id=alert_id)
+        if alert is None:
+            raise NotFound("no_such_alert", "There is no such alert.", todo="List the alerts.")
+        if alert["acknowledged_at"] is None:
+            row = {"alert_id": alert_id, "at": self._clock.now(), "actor": str(actor)}
+            self._trader.store.commit(Batch(rows=[("alert_acks", row)]))
+            self._trader.engine.refresh()
+            alert = reader.find("alerts", alert_id=alert_id) or alert
+        return self._presenter.item("alerts", alert)
+
+    def audit(self, actor: Actor, action: str, reason: str, result: str) -> None:
+        """Write one state-changing call down; durable when it returns."""
+        self._trader.engine.audit(str(actor), action, reason, result)
+
+    def _limits(self) -> RiskParams:
+        return self._trader.run.machine.decider.params.risk

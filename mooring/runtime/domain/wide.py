@@ -15,6 +15,18 @@ from mooring.runtime.domain.compiled import compiled
 @compiled
 def mul_div_limbs(a: Any, b: Any, c: Any) -> Any:
     """floor(a * b / c); see `mul_div`."""
+    return mul_div_rounded(a, b, c, False)
+
+
+@compiled
+def mul_div_up_limbs(a: Any, b: Any, c: Any) -> Any:
+    """ceil(a * b / c); see `mul_div_up`."""
+    return mul_div_rounded(a, b, c, True)
+
+
+@compiled
+def mul_div_rounded(a: Any, b: Any, c: Any, up: Any) -> Any:
+    """floor(a * b / c), or ceil where `up`."""
     if c == 0:
         raise ZeroDivisionError("mul_div: division by zero")
     negative = (a < 0) ^ (b < 0) ^ (c < 0)
@@ -30,12 +42,12 @@ def mul_div_limbs(a: Any, b: Any, c: Any) -> Any:
     else:
         quotient, remainder = divide_128(hi, lo, uc)
     limit = np.uint64(1) << np.uint64(63)
+    # So far it is cut towards zero: floor is further away below zero, ceil above it.
+    if remainder != np.uint64(0) and negative != up:
+        if quotient >= limit:
+            raise OverflowError("mul_div: quotient past int64")
+        quotient = quotient + np.uint64(1)
     if negative:
-        if remainder != np.uint64(0):
-            # floor, not truncation; cannot wrap: quotient = 2^64 - 1 with a remainder is past the limit below too
-            if quotient >= limit:
-                raise OverflowError("mul_div: quotient past int64")
-            quotient = quotient + np.uint64(1)
         if quotient > limit:
             raise OverflowError("mul_div: quotient past int64")
         return -np.int64(quotient - np.uint64(1)) - np.int64(1) if quotient > np.uint64(0) else np.int64(0)
@@ -75,24 +87,6 @@ def divide_128(hi: Any, lo: Any, divisor: Any) -> tuple[Any, Any]:
             remainder = remainder - divisor
             quotient = quotient | one
     return quotient, remainder
-
-
-@compiled
-def mul_div_up_limbs(a: Any, b: Any, c: Any) -> Any:
-    """ceil(a * b / c); see `mul_div_up`."""
-    least = np.int64(-9223372036854775808)
-    # ceil(x) = -floor(-x); the sign goes to an argument that has an opposite in int64.
-    if a != least:
-        quotient = mul_div_limbs(-a, b, c)
-    elif b != least:
-        quotient = mul_div_limbs(a, -b, c)
-    elif c != least:
-        quotient = mul_div_limbs(a, b, -c)
-    else:
-        return least
-    if quotient == least:
-        raise OverflowError("mul_div_up: quotient past int64")
-    return -quotient
 
 
 @compiled

@@ -1,0 +1,97 @@
+"""The app: routes, one form of errors, and the guard around it all.
+
+Not offered yet, and therefore not there at all: sessions of the browser, settings, onboarding, bundles, replay,
+reports, exports, logs, operations, metrics, campaigns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from mooring import __version__
+from mooring.control_api import routes_open, routes_runtime, routes_status, routes_trading
+from mooring.control_api.auth import Gate, Tokens
+from mooring.control_api.events import EventHub
+from mooring.control_api.facade import Runtime
+from mooring.control_api.guard import Guard
+from mooring.control_api.lanes import Lanes
+from mooring.control_api.limits import Limits, Rate
+from mooring.control_api.problems import answer
+from mooring.control_api.secure import Door, problem_of_http, route_class
+
+_REFUSALS_LOGGED_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlApi:
+    """The app with what must be closed after it.
+
+    Attributes:
+        asgi: what a server serves: the app inside its guard.
+        app: the app without its guard, for its OpenAPI document.
+        limits: the bounds that both were made with.
+    """
+
+    asgi: ASGIApp
+    app: FastAPI
+    limits: Limits
+    hub: EventHub
+    lanes: Lanes
+
+    def close(self) -> None:
+        """End the event streams and take no more calls."""
+        self.hub.close()
+        self.lanes.close()
+
+
+def create_app(
+    runtime: Runtime,
+    hub: EventHub,
+    tokens: Tokens,
+    *,
+    limits: Limits | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> ControlApi:
+    """Make the app.
+
+    Args:
+        runtime: what is served.
+        hub: where its events come from.
+        tokens: the bearer tokens in use.
+        limits: bounds; without, those of the contract.
+        clock: seconds from any origin, never going back; for the bounds on calls.
+    """
+    limits = limits or Limits()
+    lanes = Lanes(pending=limits.pending_calls)
+    door = Door(runtime=runtime, gate=Gate(tokens, limits, clock), lanes=lanes)
+    app = FastAPI(
+        title="Mooring control API",
+        version=__version__,
+        description="The daemon's loopback API. Errors are RFC 9457 documents; see docs/api.md.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+        exception_handlers={HTTPException: _http_problem},
+    )
+    router = app.router
+    router.route_class = route_class(door)
+    routes_open.add_routes(router, door, tokens, hub, limits.heartbeat_seconds)
+    routes_status.add_routes(router, door)
+    routes_runtime.add_routes(router, door)
+    routes_trading.add_routes(router, door)
+    guard = Guard(app, limits=limits, log_rate=Rate(_REFUSALS_LOGGED_PER_MINUTE, clock))
+    return ControlApi(asgi=guard, app=app, limits=limits, hub=hub, lanes=lanes)
+
+
+async def _http_problem(_: Request, error: Any) -> Response:
+    return answer(problem_of_http(error), headers=error.headers)

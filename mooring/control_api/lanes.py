@@ -1,0 +1,56 @@
+"""Threads for the runtime's blocking calls, in three lanes, so that slow reads can never keep a kill waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Literal, TypeVar
+
+from mooring.errors import Retry
+
+T = TypeVar("T")
+Lane = Literal["read", "change", "safety"]
+
+_THREADS: Final[dict[Lane, int]] = {"read": 4, "change": 2, "safety": 2}
+
+
+class Lanes:
+    """The lanes; threads are made when first needed. Used on the event loop only.
+
+    Args:
+        pending: how many calls of one lane may run or wait; the safety lane takes more, as it is what stops things.
+    """
+
+    def __init__(self, *, pending: int) -> None:
+        self._limits: dict[Lane, int] = {"read": pending, "change": pending, "safety": pending * 8}
+        self._pending: dict[Lane, int] = dict.fromkeys(_THREADS, 0)
+        self._pools = {
+            lane: ThreadPoolExecutor(threads, thread_name_prefix=f"api-{lane}") for lane, threads in _THREADS.items()
+        }
+
+    def submit(self, lane: Lane, call: Callable[[], T]) -> asyncio.Future[T]:
+        """Begin a call; it runs to its end even if nobody waits for it any more.
+
+        Raises:
+            Retry: too many calls wait in this lane.
+        """
+        if self._pending[lane] >= self._limits[lane]:
+            raise Retry(
+                "busy",
+                "The daemon has too many calls to answer at this moment.",
+                money="Nothing was changed.",
+                todo="Ask again in a moment.",
+            )
+        future = asyncio.get_running_loop().run_in_executor(self._pools[lane], call)
+        self._pending[lane] += 1
+        future.add_done_callback(lambda _: self._done(lane))
+        return future
+
+    def close(self) -> None:
+        """Take no more calls; those that run go on to their end."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, lane: Lane) -> None:
+        self._pending[lane] -= 1

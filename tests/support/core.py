@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,16 +16,19 @@ from mooring.runtime.decision.types import (
     SIGNAL_COLUMNS,
     WISH_COLUMNS,
     Book,
+    Decisions,
     FeatureParams,
     Inputs,
     RiskParams,
+    empty_decisions,
 )
-from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Bars
+from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Bars, bar_at
 from mooring.runtime.domain.codes import Reason
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.instruments import Instrument, scales
-from mooring.runtime.engine.world import Machine, make_machine
+from mooring.runtime.engine.world import Machine, Room, World, make_machine, make_room
 from mooring.runtime.venues.paper.matching import PaperParams
+from mooring.runtime.venues.paper.orders import place_all
 
 START = 1_620_777_600  # 2021-05-12 00:00 UTC
 DAY = 86_400
@@ -222,3 +225,31 @@ def told_producer(name: str, signals: Any) -> SimpleNamespace:
 def silent_producer(symbols: int) -> SimpleNamespace:
     """A producer that never says anything."""
     return told_producer("silent", [[0, 0, 0, int(Reason.NEUTRAL)]] * symbols)
+
+
+def wish_row(want: int, *, score: int = 10, strength: int = 10, stop: int = 9_750, target: int = 11_000) -> list[int]:
+    """A wish for `told_strategy`, in the columns of WISH_NAMES."""
+    return [want, int(Reason.SCORE_HIGH), score, strength, stop, target, 6, score]
+
+
+class HourSeen(NamedTuple):
+    """What one hour left behind; the arrays of `room` and `world` are those of the run and go on changing."""
+
+    row: int
+    said: Decisions
+    room: Room
+    world: World
+
+
+def live(made: Machine, bars: Bars, switches: dict[int, Any] | None = None, world: World | None = None) -> Any:
+    """Run hour by hour as the daemon does, yielding HourSeen; `switches` are controls by row."""
+    world = made.init() if world is None else world
+    params = made.decider.params
+    symbols = bars.present.shape[1]
+    room = make_room(symbols)
+    for row in range(len(bars.ts)):
+        place_all(world.wanted, world.paper, made.paper_params, params.scales, world.account, room.outcomes)
+        said = empty_decisions(symbols, params.producer_count)
+        now = (switches or {}).get(row, controls())
+        made.hour(world, params, made.paper_params, bar_at(bars, row), now, said, room)
+        yield HourSeen(row, said, room, world)

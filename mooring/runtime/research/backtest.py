@@ -147,7 +147,7 @@ def prepare_loop(machine: Machine, bars: Bars, clock: Clock, *, compiled: bool) 
             todo="Run with --plain, or mark its functions with @compiled.",
         )
     begun = clock.monotonic()
-    loop = Jit().compile(plain)
+    loop = Jit().compile_kept(plain)
     # Numba compiles at the first call, for the types it sees: do that call over no hours.
     symbols = bars.present.shape[1]
     params = machine.decider.params

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dis
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from types import CellType, FunctionType
 from typing import Any, TypeVar, cast
 
@@ -17,9 +19,9 @@ class Jit:
     """Builds compiled twins of functions marked `@compiled`, and of all marked functions they call.
 
     Each marked function is compiled once for one `Jit`. Division by zero and overflow checks stay those of Python;
-    fastmath is never on, so that compiled and plain give the same bits. Everything is inlined, and references are not
-    counted (`_nrt`): the core allocates nothing, and passing its trees of arrays by value cost 30 times the work
-    itself. A function that does allocate fails to compile with the words "NRT required".
+    fastmath is never on, so that compiled and plain give the same bits. All but the wide arithmetic is inlined, and
+    references are not counted (`_nrt`): the core allocates nothing, and passing its trees of arrays by value cost 30
+    times the work itself. A function that does allocate fails to compile with the words "NRT required".
     """
 
     def __init__(self) -> None:
@@ -32,7 +34,8 @@ class Jit:
                 todo="Install mooring[research], or run with --plain.",
             ) from None
         self._njit: Any = numba.njit
-        self._done: dict[Callable[..., Any], Any] = {}
+        self._done: dict[tuple[Callable[..., Any], bool], Any] = {}
+        self._constants: list[str] = []
 
     def compile(self, function: F) -> F:
         """The compiled function of the same signature.
@@ -46,15 +49,54 @@ class Jit:
                 f"{function.__module__}.{function.__qualname__} is not marked as compiled.",
                 todo="Mark it with @compiled, or run with --plain.",
             )
-        known = self._done.get(function)
-        if known is not None:
-            return cast("F", known)
-        if hasattr(function, TWIN):
-            result = self.compile(getattr(function, TWIN))
-        else:
-            result = self._njit(_nrt=False, forceinline=True)(self._rebind(cast("FunctionType", function)))
-        self._done[function] = result
+        return cast("F", self._build(function, outer=True))
+
+    def _build(self, function: Callable[..., Any], *, outer: bool) -> Any:
+        """The compiled function; only an outer one can be called from Python, which halves the time to compile."""
+        key = (function, outer)
+        if key not in self._done:
+            wide = getattr(function, TWIN, None)
+            self._done[key] = self._njit(
+                _nrt=False, forceinline=wide is None, no_cpython_wrapper=not outer, no_cfunc_wrapper=True
+            )(self._rebind(cast("FunctionType", wide or function)))
+        return self._done[key]
+
+    def compile_kept(self, function: F) -> F:
+        """As `compile`, keeping the machine code on the disk for the next process.
+
+        The code is kept where Python keeps its own (`__pycache__`, else numba's cache of the user), under the sources
+        of everything that went into it and the processor it was made for, so that a changed source never meets old
+        code. Where nothing can be written it is compiled anew.
+        """
+        from numba.core.caching import FunctionCache  # noqa: PLC0415 -- see __init__
+
+        result: Any = self.compile(function)
+        sources = self._sources()
+
+        class SourceCache(FunctionCache):
+            """Numba's own key leaves out what a function calls; everything here is inlined, so ours has it."""
+
+            def _index_key(self, sig: Any, codegen: Any) -> Any:
+                return sig, codegen.magic_tuple(), sources
+
+        try:
+            kept: Any = SourceCache
+            result._cache = kept(result.py_func)  # noqa: SLF001 -- numba has no other way in
+        except RuntimeError:  # no place to write
+            return cast("F", result)
         return cast("F", result)
+
+    def _sources(self) -> str:
+        """sha256 over names (in order), constants and source files of all functions compiled so far."""
+        digest = hashlib.sha256("\n".join(self._constants).encode())
+        files = set()
+        for function, _ in self._done:
+            code = cast("FunctionType", function).__code__
+            digest.update(f"{function.__module__}.{function.__qualname__}\n".encode())
+            files.add(code.co_filename)
+        for name in sorted(files):
+            digest.update(Path(name).read_bytes())
+        return digest.hexdigest()
 
     def _rebind(self, function: FunctionType) -> FunctionType:
         """A copy of the function whose globals and closure name compiled functions where they named marked ones."""
@@ -63,6 +105,8 @@ class Jit:
         bound = dict(function.__globals__)
         for name in sorted(names):
             bound[name] = self._replace(bound.get(name))
+            if isinstance(bound[name], int | float | str):
+                self._constants.append(f"{function.__module__}.{name}={bound[name]!r}")
         if "__builtins__" not in bound:  # pragma: no cover -- CPython always sets it
             bound["__builtins__"] = __builtins__
         for name in [n for n, v in bound.items() if v is None and n in names]:
@@ -74,4 +118,4 @@ class Jit:
         return copy
 
     def _replace(self, value: Any) -> Any:
-        return self.compile(value) if getattr(value, MARK, False) else value
+        return self._build(value, outer=False) if getattr(value, MARK, False) else value

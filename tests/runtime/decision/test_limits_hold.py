@@ -1,0 +1,127 @@
+"""Over random markets and random limits: no debt, no short sale, no exposure past its cap, at any hour."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mooring.runtime.decision.types import (
+    B_CASH,
+    B_EQUITY,
+    B_VALUE,
+    D_ACTION,
+    D_PRICE,
+    D_QUANTITY,
+    D_REASON,
+)
+from mooring.runtime.domain.codes import Action, Outcome, Reason
+from mooring.runtime.domain.instruments import notional
+from mooring.runtime.portfolio.account import LOTS_LIMIT
+from mooring.runtime.venues.paper.matching import PaperParams, working_entries
+from mooring.runtime.venues.paper.orders import O_ROLE
+from tests.support.core import BUSY, MONEY, controls, instrument, live, machine, random_bars
+
+SYMBOLS = 4
+
+
+@st.composite
+def machines(draw):
+    symbol_cap = draw(st.integers(1, 10_000))
+    caution = draw(st.integers(1, 800))
+    taker = draw(st.integers(0, 20_000))
+    risk = {
+        "risk_per_trade_bps": draw(st.integers(1, 500)),
+        "max_symbol_exposure_bps": symbol_cap,
+        "max_total_exposure_bps": draw(st.integers(symbol_cap, 10_000)),
+        "daily_loss_bps": draw(st.integers(1, 2000)),
+        "drawdown_caution_bps": caution,
+        "drawdown_defensive_bps": caution + 200,
+        "drawdown_halt_bps": caution + draw(st.integers(300, 5000)),
+        "max_open_positions": draw(st.integers(1, 5)),
+        "max_entries_per_day": draw(st.integers(1, 30)),
+        "entry_collar_bps": draw(st.integers(1, 500)),
+        "taker_fee_ppm": taker,
+    }
+    paper = PaperParams(
+        taker_fee_ppm=taker, maker_fee_ppm=draw(st.integers(0, taker)), cost_ppm=draw(st.integers(0, 20_000))
+    )
+    options = BUSY | {
+        "entry_score": draw(st.integers(1, 6)),
+        "exit_score": -draw(st.integers(0, 10)),
+        "stop_atr_percent": draw(st.integers(50, 600)),
+        "target_atr_percent": draw(st.integers(50, 600)),
+        "cooldown_bars": draw(st.integers(0, 3)),
+    }
+    pair, lot = draw(st.sampled_from([(2, 4), (0, 8), (5, 5), (8, 0), (1, 2)]))
+    figures = {"pair_decimals": pair, "lot_decimals": lot, "order_min": draw(st.integers(0, 50)), "cost_min": 0}
+    listed = [instrument(f"S{i}-USD", **figures) for i in range(SYMBOLS)]
+    return machine(listed, cash=draw(st.integers(10, 10**6)) * MONEY, paper=paper, risk=risk, **options)
+
+
+def check_decisions(made, said, held):
+    """What the step may promise, given what it was shown."""
+    risk, listed = made.decider.params.risk, made.decider.params.scales
+    rows, book = said.rows, said.book
+    entries = [s for s in range(SYMBOLS) if rows[s, D_ACTION] == Action.ENTER]
+    costs = {s: notional(listed, s, rows[s, D_PRICE], rows[s, D_QUANTITY]) for s in entries}
+    fees = sum(-(-cost * risk.taker_fee_ppm // 10**6) for cost in costs.values())
+    assert sum(costs.values()) + fees <= book[B_CASH]
+    if entries:
+        assert book[B_VALUE] + sum(costs.values()) <= book[B_EQUITY] * risk.max_total_exposure_bps // 10_000
+    for s in range(SYMBOLS):
+        if rows[s, D_ACTION] == Action.EXIT:
+            assert rows[s, D_QUANTITY] == held[s] > 0
+    return len(entries)
+
+
+def check_world(made, world):
+    account, paper = world.account, world.paper
+    assert account.cash[0] >= 0
+    assert (account.quantity >= 0).all()
+    assert (account.cost >= 0).all()
+    assert (account.lot_count <= LOTS_LIMIT).all()
+    np.testing.assert_array_equal(account.lot_quantity.sum(axis=1), account.quantity)
+    np.testing.assert_array_equal(account.lot_cost.sum(axis=1), account.cost)
+    assert (paper.exit_quantity <= account.quantity).all()
+    assert (paper.stop_quantity <= account.quantity).all()
+    # No order is lost to rounding: cash is what came in, less what was paid and spent, to the last unit.
+    assert account.cash[0] == made.starting_cash + account.realised[0] - account.cost.sum()
+    assert working_entries(paper, made.paper_params, made.decider.params.scales) <= account.cash[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(made=machines(), seed=st.integers(0, 10**6), data=st.data())
+def test_no_hour_of_any_market_breaks_a_limit(made, seed, data):
+    bars = random_bars(seed, 150, SYMBOLS, missing=0.05, silent=0.05)
+    pressed = data.draw(st.dictionaries(st.integers(0, 149), st.sampled_from([
+        controls(kill=1, cancel_all=1), controls(paused=1), controls(kill=1, cancel_all=1, flatten=1),
+        controls(rebase=1), controls(cancel_all=1)]), max_size=8))  # fmt: skip
+    wanted = None
+    for hour in live(made, bars, pressed):
+        if wanted is not None:
+            # What the step sized, the venue takes: their two ideas of cash and minimums agree.
+            taken = hour.room.outcomes[wanted[:, O_ROLE] >= 0]
+            assert (taken == Outcome.OPEN).all(), taken
+        held = hour.world.account.quantity
+        check_decisions(made, hour.said, held)
+        check_world(made, hour.world)
+        blocked = pressed.get(hour.row)
+        if blocked is not None and (blocked[:2] != 0).any():
+            assert Action.ENTER not in hour.said.rows[:, D_ACTION].tolist()
+        wanted = hour.world.wanted.copy()
+
+
+def test_such_markets_do_trade_so_that_the_property_says_something():
+    made = machine(SYMBOLS, risk={"daily_loss_bps": 2000, "max_open_positions": 2}, **BUSY)
+    actions: list[int] = []
+    reasons: list[int] = []
+    world = None
+    for hour in live(made, random_bars(1, 600, SYMBOLS)):
+        actions += hour.said.rows[:, D_ACTION].tolist()
+        reasons += hour.said.rows[:, D_REASON].tolist()
+        world = hour.world
+    assert world is not None
+    assert world.account.fills[0] > 100
+    assert {*actions} == {*map(int, Action)}
+    assert {Reason.SCORE_HIGH, Reason.STOP_REACHED, Reason.TARGET_REACHED, Reason.COOLDOWN, Reason.NO_BAR} <= {*reasons}

@@ -22,6 +22,15 @@ APPLICATION_ID: Final = 0x4D4F4F52  # "MOOR": tells our files from other SQLite 
 BUSY_TIMEOUT_MS: Final = 5000
 READERS_MAX: Final = 8
 READER_WAIT_S: Final = 10.0
+# fullfsync: on macOS a plain fsync may leave data in the drive's cache (fsync(2) there); without effect elsewhere.
+PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "fullfsync = ON",
+    "checkpoint_fullfsync = ON",
+    "foreign_keys = ON",
+    "recursive_triggers = ON",
+)
 MAGIC: Final = b"SQLite format 3\x00"
 
 
@@ -116,7 +125,7 @@ def writer_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engi
             cached_statements=512,
         )
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
+            for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()

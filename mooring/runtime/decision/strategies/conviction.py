@@ -125,6 +125,9 @@ def step(
     if not inputs.bar.present[symbol]:
         wish[W_REASON] = NO_BAR
     elif held:
+        if state.stop[symbol] == 0 and not np.isnan(features[symbol, F_ATR]):
+            # Held, but not by an entry of this state: carried on from another run. It gets its levels now.
+            set_levels(state, params, features[symbol, F_ATR], close, symbol)
         hold_or_exit(state, params, score, close, symbol, wish)
     elif not ready or np.isnan(features[symbol, F_ATR]):
         wish[W_REASON] = WARMING_UP
@@ -164,17 +167,21 @@ def hold_or_exit(state: ConvictionState, params: Params, score: int, close: int,
 
 @compiled
 def want_entry(state: ConvictionState, params: Params, atr: float, close: int, symbol: int, wish: Int64s) -> None:
-    """An entry with its stop below and its target above; at least one tick each way."""
-    down = int(np.floor(atr * params.stop_atr_percent / 100.0))
-    up = int(np.floor(atr * params.target_atr_percent / 100.0))
-    stop = close - max(down, 1)
-    stop = max(stop, 1)
-    target = close + max(up, 1)
-    state.stop[symbol] = stop
-    state.target[symbol] = target
+    """An entry with its stop below and its target above."""
+    set_levels(state, params, atr, close, symbol)
     strength = wish[W_SCORE] // params.weights.shape[0]
     wish[W_WANT] = WANT_ENTRY
     wish[W_REASON] = SCORE_HIGH
     wish[W_CONVICTION] = min(max(strength, 1), 10)
-    wish[W_STOP] = stop
-    wish[W_TARGET] = target
+    wish[W_STOP] = state.stop[symbol]
+    wish[W_TARGET] = state.target[symbol]
+
+
+@compiled
+def set_levels(state: ConvictionState, params: Params, atr: float, close: int, symbol: int) -> None:
+    """Stop below and target above the close, by the ATR; at least one tick each way, and a stop of at least one."""
+    down = int(np.floor(atr * params.stop_atr_percent / 100.0))
+    up = int(np.floor(atr * params.target_atr_percent / 100.0))
+    stop = close - max(down, 1)
+    state.stop[symbol] = max(stop, 1)
+    state.target[symbol] = close + max(up, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from mooring.errors import Retry
 
@@ -25,6 +25,7 @@ class Lanes:
     def __init__(self, *, pending: int) -> None:
         self._limits: dict[Lane, int] = {"read": pending, "change": pending, "safety": pending * 8}
         self._pending: dict[Lane, int] = dict.fromkeys(_THREADS, 0)
+        self._running: set[asyncio.Future[Any]] = set()
         self._pools = {
             lane: ThreadPoolExecutor(threads, thread_name_prefix=f"api-{lane}") for lane, threads in _THREADS.items()
         }
@@ -44,13 +45,20 @@ class Lanes:
             )
         future = asyncio.get_running_loop().run_in_executor(self._pools[lane], call)
         self._pending[lane] += 1
-        future.add_done_callback(lambda _: self._done(lane))
+        self._running.add(future)
+        future.add_done_callback(lambda done: self._done(lane, done))
         return future
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the calls that run, so that nobody takes the runtime away under them."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
 
     def close(self) -> None:
         """Take no more calls; those that run go on to their end."""
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, lane: Lane) -> None:
+    def _done(self, lane: Lane, future: asyncio.Future[Any]) -> None:
         self._pending[lane] -= 1
+        self._running.discard(future)

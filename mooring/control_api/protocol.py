@@ -49,6 +49,7 @@ class DoorConfig(uvicorn.Config):
             interface="asgi3",
             access_log=False,
             log_config=None,
+            log_level="error",  # its warnings of malformed requests come as fast as somebody sends them
             server_header=False,
             proxy_headers=False,
             backlog=128,

@@ -27,7 +27,7 @@ def fresh(run_dir: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def _shared() -> Iterator[Running]:
+def shared() -> Iterator[Running]:
     with (
         tempfile.TemporaryDirectory(prefix="mo", dir="/tmp") as directory,
         running(Path(directory) / "run", limits=GENEROUS) as server,
@@ -36,8 +36,8 @@ def _shared() -> Iterator[Running]:
 
 
 @pytest.fixture
-def served(_shared: Running) -> Iterator[Running]:
+def served(shared: Running) -> Iterator[Running]:
     """The module's server, with a runtime that remembers nothing of the tests before."""
-    _shared.runtime.forget()
-    yield _shared
-    _shared.forget()
+    shared.runtime.forget()
+    yield shared
+    shared.forget()

@@ -5,10 +5,14 @@ import json
 import os
 import socket
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from mooring.control_api.facade import Actor
+from mooring.control_api.models import Status
 from mooring.control_api.server import PATH_BYTES_MAX
 from mooring.errors import Conflict, Invalid
 from tests.control_api.api_harness import MASTER, STARTED, Running, running
@@ -131,3 +135,35 @@ def test_the_end_closes_open_streams_and_half_requests(run_dir: Path) -> None:
 def test_stopping_twice_is_stopping_once(run_dir: Path) -> None:
     with running(run_dir) as served:
         asyncio.run_coroutine_threadsafe(served.server.stop(), served.loop).result(20)
+
+
+def test_answers_leave_at_once(served: Running) -> None:
+    """Without TCP_NODELAY the head and the body of an answer are 40 ms apart."""
+    sock = served.raw()
+    sock.sendall(served.request())
+    assert sock.recv(10) == b"HTTP/1.1 2"
+    connections = [*served.server._server.server_state.connections]  # type: ignore[union-attr]
+    ours = [c for c in connections if c.transport.get_extra_info("peername") == sock.getsockname()]
+    accepted = ours[0].transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_a_change_that_runs_while_the_daemon_stops_is_audited(run_dir: Path) -> None:
+    with running(run_dir) as served:
+        gate = threading.Event()
+        original = served.runtime.start
+
+        def slow(actor: Actor, reason: str) -> Status:
+            gate.wait(20)
+            return original(actor, reason)
+
+        served.runtime.start = slow  # type: ignore[method-assign]
+        served.raw(unix=True).sendall(
+            served.request("Content-Length: 0", method="POST", path="/v1/runtime/start", host="x")
+        )
+        while not served.api.lanes._running:
+            time.sleep(0.005)
+        stopping = asyncio.run_coroutine_threadsafe(served.server.stop(), served.loop)
+        gate.set()
+        stopping.result(20)
+        assert served.runtime.audit_rows == [("api", "runtime.start", "", "ok")]

@@ -21,7 +21,7 @@ class Jit:
     Each marked function is compiled once for one `Jit`. Division by zero and overflow checks stay those of Python;
     fastmath is never on, so that compiled and plain give the same bits. All but the wide arithmetic is inlined, and
     references are not counted (`_nrt`): the core allocates nothing, and passing its trees of arrays by value cost 30
-    times the work itself. A function that does allocate fails to compile with the words "NRT required".
+    times the work itself. A function that does allocate fails to compile.
     """
 
     def __init__(self) -> None:

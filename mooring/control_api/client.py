@@ -70,7 +70,9 @@ class Client:
         self._http = http
 
     @classmethod
-    def connect(cls, run_dir: Path, *, actor: Literal["cli", "menubar"] = "cli", timeout_s: float = 10.0) -> Client:
+    def connect(
+        cls, run_dir: Path, *, actor: Literal["cli", "menubar"] = "cli", timeout_seconds: float = 10.0
+    ) -> Client:
         """A client over the socket that `control.json` in the home's `run` directory names.
 
         Raises:
@@ -81,7 +83,7 @@ class Client:
             transport=_SocketTransport(path),
             base_url="http://mooring",
             headers={"x-mooring-actor": actor},
-            timeout=timeout_s,
+            timeout=timeout_seconds,
             trust_env=False,
             verify=_no_certificates(),
         )
@@ -99,7 +101,7 @@ class Client:
         url: str,
         token: str,
         *,
-        timeout_s: float = 10.0,
+        timeout_seconds: float = 10.0,
         nonce: Callable[[], str] = secrets.token_urlsafe,
     ) -> Client:
         """A client over TCP; the token is sent only after the daemon has proved that it holds it.
@@ -116,7 +118,10 @@ class Client:
                 todo="Take the address from run/control.json.",
             )
         http = httpx.Client(
-            base_url=f"http://127.0.0.1:{parts.port}", timeout=timeout_s, trust_env=False, verify=_no_certificates()
+            base_url=f"http://127.0.0.1:{parts.port}",
+            timeout=timeout_seconds,
+            trust_env=False,
+            verify=_no_certificates(),
         )
         client = cls(http)
         try:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, insert, inspect, text
 
 from mooring.errors import Conflict, Unverified
 from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
+from mooring.runtime.store.hashing import ZERO
+from mooring.runtime.store.schema import EVIDENCE, chain_heads, metadata
+from mooring.runtime.store.triggers import all_triggers
 
 # Oldest first; a test compares them with the scripts.
 REVISIONS: Final = ("0001",)
 HEAD: Final = REVISIONS[-1]
 SCRIPTS: Final = "mooring.runtime.store:migrations"
+# As Alembic makes it.
+VERSION_TABLE: Final = (
+    "CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) )"
+)
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -52,9 +60,24 @@ def upgrade(engine: Engine, *, empty: bool) -> None:
                 )
             if empty:
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            run_scripts(connection, HEAD)
+                create_newest(connection)
+            else:
+                run_scripts(connection, HEAD)
     except DAMAGE as error:
         raise write_failure(error) from error
+
+
+def create_newest(connection: Connection) -> None:
+    """Make the newest schema in an empty database, inside the connection's transaction.
+
+    The same as running every migration script, which a test proves; but a new home needs no Alembic for it.
+    """
+    metadata.create_all(connection)
+    for _name, sql in all_triggers(connection.dialect.name):
+        connection.exec_driver_sql(sql)
+    connection.execute(insert(chain_heads), [{"table_name": t.name, "count": 0, "head": ZERO} for t in EVIDENCE])
+    connection.execute(text(VERSION_TABLE))
+    connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
 
 
 def run_scripts(connection: Connection, target: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from mooring.errors import Conflict, Invalid, NotFound, Unverified
 from mooring.runtime.store import migrate
@@ -26,8 +26,33 @@ def schema_of(path):
         return _objects(connection.execute(OBJECTS).fetchall())
 
 
-def test_migrated_schema_equals_what_the_code_declares(finished_run):
+def contents(path):
+    with closing(sqlite3.connect(path)) as connection:
+        schema = connection.execute(OBJECTS).fetchall()
+        rows = {
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+            for table in ("chain_heads", "alembic_version")
+        }
+    made = {(kind, name): " ".join((sql or "").split()) for kind, name, _table, sql in schema}
+    return made, rows
+
+
+def migrated(path):
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        migrate.run_scripts(connection, migrate.HEAD)
+    engine.dispose()
+    return path
+
+
+def test_schema_of_a_new_database_equals_what_the_code_declares(finished_run):
     assert schema_of(finished_run) == expected_schema()
+
+
+def test_all_migration_scripts_in_a_row_make_the_same_as_a_new_database(tmp_path):
+    Store.open(tmp_path / "new.db").close()
+    assert contents(migrated(tmp_path / "old.db")) == contents(tmp_path / "new.db")
+    assert schema_of(tmp_path / "old.db") == expected_schema()
 
 
 def test_each_evidence_table_has_its_three_triggers():
@@ -68,10 +93,11 @@ def test_unknown_kind_of_database_gets_no_tables_without_triggers():
         append_only(EVIDENCE[0], "mysql")
 
 
-def test_second_open_does_not_import_alembic(finished_run):
+def test_open_does_not_import_alembic_where_the_schema_is_newest(tmp_path, finished_run):
     code = (
         "import sys, pathlib; from mooring.runtime.store.store import Store\n"
-        f"Store.open(pathlib.Path({str(finished_run)!r})).close(); assert 'alembic' not in sys.modules"
+        f"Store.open(pathlib.Path({str(finished_run)!r})).close()\n"
+        f"Store.open(pathlib.Path({str(tmp_path / 'new.db')!r})).close(); assert 'alembic' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], timeout=60, check=False).returncode == 0
 
@@ -86,14 +112,14 @@ def test_first_open_inside_a_running_loop_leaves_logging_alone(tmp_path):
     assert (list(logging.root.handlers), logging.root.level, logging.getLogger("mooring.test").disabled) == before
 
 
-def test_crash_during_the_first_migration_leaves_nothing_and_the_next_start_goes_on(tmp_path):
+def test_crash_while_a_database_is_made_leaves_nothing_and_the_next_start_goes_on(tmp_path):
     path = tmp_path / "m.db"
     code = (
         "import os, pathlib\n"
         "from mooring.runtime.store import migrate, connect\n"
-        "real = migrate.run_scripts\n"
-        "def die(connection, target):\n    real(connection, target)\n    os.kill(os.getpid(), 9)\n"
-        "migrate.run_scripts = die\n"
+        "real = migrate.create_newest\n"
+        "def die(connection):\n    real(connection)\n    os.kill(os.getpid(), 9)\n"
+        "migrate.create_newest = die\n"
         "from mooring.runtime.store.store import Store\n"
         f"Store.open(pathlib.Path({str(path)!r}))"
     )

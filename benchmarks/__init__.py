@@ -1,0 +1,1 @@
+"""What Mooring promises about speed, measured: `python -m benchmarks [NAME ...] [--json]`."""

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from benchmarks import step
+from benchmarks import cycle, daemon, step
 from benchmarks.common import Benchmark, Result
 
-MODULES: Final[tuple[Benchmark, ...]] = (step,)
+MODULES: Final[tuple[Benchmark, ...]] = (step, cycle, daemon)
 SMALL: Final = 100  # values below are shown with their places
 
 

@@ -110,7 +110,8 @@ class Daemon:
         store = await asyncio.to_thread(Store.open, options.home.database)
         closing.callback(store.close)
         market = await asyncio.to_thread(options.market_for, store.reader())
-        hub = EventHub()
+        # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
+        hub = EventHub(first_id=options.clock.now_ms())
         writer = StatusWriter(options.clock, quote=market.instruments[0].quote)
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))

@@ -61,6 +61,15 @@ def hint(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def brief_money(text: str | None) -> str:
+    """Money for a glance: two decimals, thousands apart, cut and not rounded, as what is shown must be there."""
+    if text is None:
+        return "unknown"
+    whole, _, cents = text.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.removeprefix('-')):,}.{cents[:2]:0<2}"
+
+
 def show_error(error: MooringError, *, as_json: bool) -> None:
     """An error: what happened, what it means for the money, what to do; its code last."""
     if as_json:

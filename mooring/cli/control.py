@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, ReasonOption, home_of, put_json, say, wants_json
+from mooring.cli.context import (
+    HomeOption,
+    JsonOption,
+    ReasonOption,
+    brief_money,
+    home_of,
+    put_json,
+    say,
+    wants_json,
+)
+from mooring.daemon.instance import holder
 from mooring.errors import Invalid, Unreachable
 
 if TYPE_CHECKING:
@@ -36,12 +46,14 @@ def show_status(status: Status, *, as_json: bool) -> None:
     if as_json:
         put_json(status.model_dump())
         return
-    say(f"{status.word}. {status.first_line}")
-    say(f"  equity {status.equity} {status.quote}, cash {status.cash}, positions {status.positions}")
-    say(f"  drawdown {status.drawdown_percent} % ({status.drawdown_tier}), hours {status.cycles}")
-    say(f"  last close {status.last_cycle or 'none yet'}, next {status.next_cycle or 'none'}; {status.venue.detail}")
+    say(status.first_line)
+    equity, cash = brief_money(status.equity), brief_money(status.cash)
+    say(f"  Equity {equity} {status.quote}, cash {cash} {status.quote}, positions {status.positions}")
+    say(f"  Drawdown {status.drawdown_percent} % ({status.drawdown_tier}), hours {status.cycles}, mode {status.mode}")
+    say(f"  Last close {status.last_cycle or 'none yet'}, next {status.next_cycle or 'none'}")
+    say(f"  Market: {status.venue.detail}")
     if status.alerts_open:
-        say(f"  {status.alerts_open} alerts not acknowledged")
+        say(f"  Alerts not acknowledged: {status.alerts_open}")
 
 
 def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -54,6 +66,14 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
         with client_of(ctx, home) as client:
             show_status(client.status(), as_json=as_json)
     except Unreachable as error:
+        pid = holder(home_of(ctx, home))
+        if pid is not None:  # to say "off" of one that may be trading would be the worst of answers
+            raise Unreachable(
+                "daemon_silent",
+                f"A daemon runs (process {pid or 'unknown'}) but does not answer.",
+                money="It may be trading on paper; what it does is recorded.",
+                todo="Look at its log, or end it with `mooring down`.",
+            ) from None
         raise Unreachable(error.code, OFF, todo=error.todo) from None
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
-from mooring.errors import Invalid
+from mooring.cli.context import HomeOption, JsonOption, brief_money, hint, home_of, put_json, say, wants_json
+from mooring.errors import Invalid, Unverified
 from mooring.home import Home
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
     from mooring.control_api.client import Client
@@ -26,6 +28,8 @@ Report = Callable[[int, int], None]
 LIVE_SPEED: Final = 3600.0  # an hour of market a second: a table that one can watch
 REFRESH_SECONDS: Final = 0.5
 SPEED_MAX: Final = 10_000_000
+WIDE_COLUMNS: Final = 96
+SYMBOLS_MAX: Final = 60  # as the settings have it
 
 
 def parse_speed(text: str | None, *, hours: int | None) -> float:
@@ -71,6 +75,7 @@ def demo(
     from mooring.cli.local import parse_symbols, parse_time  # noqa: PLC0415
     from mooring.daemon.app import DaemonThread  # noqa: PLC0415
     from mooring.daemon.demo import DemoRequest, demo_options, summary  # noqa: PLC0415
+    from mooring.daemon.present import first_line  # noqa: PLC0415
 
     with ExitStack() as stack:
         where = _demo_home(ctx, home, stack)
@@ -86,6 +91,7 @@ def demo(
         if bars is None:
             hint("Made-up prices: this market comes from a seed, not from any exchange.")
         options = demo_options(request, os.environ)
+        stack.enter_context(_ended_by_sigterm())
         with DaemonThread(options) as daemon:
             try:
                 _watch(daemon, where, hours=hours, live=not as_json)
@@ -93,20 +99,38 @@ def demo(
                 hint("Stopping.")
             daemon.trader.engine.stop()
             figures = summary(daemon)
+            seen = daemon.trader.status
+            stopped_by = first_line(seen) if seen.state == "halted" else ""
     if as_json:
         put_json(figures)
     else:
         _show_summary(figures)
     if not figures["verified"]:
-        raise typer.Exit(6)
+        raise typer.Exit(Unverified.exit_code)
+    if stopped_by:
+        hint(stopped_by)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Within it, SIGTERM does what Ctrl-C does: the hour at hand is finished and the summary shown."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _demo_home(ctx: typer.Context, stated: str | None, stack: ExitStack) -> Home:
     shared = ctx.obj.home if ctx.obj is not None else None
     if stated or shared or os.environ.get("MOORING_HOME"):
         return home_of(ctx, stated)
-    # A short prefix: the path of the control socket has a limit of about 100 bytes.
-    return Home(root=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mooring-"))))
+    # A short prefix: the path of the control socket has a limit of about 100 bytes. Ctrl-C while the daemon is made may
+    # leave it writing still; what it then leaves behind is no reason for a complaint.
+    return Home(
+        root=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mooring-", ignore_cleanup_errors=True)))
+    )
 
 
 def _watch(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None:
@@ -128,44 +152,60 @@ def _watch(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None
     with Client.connect(home.run_dir) as client, Live(auto_refresh=False) as screen:
         while True:
             ended = engine.wait_finished(REFRESH_SECONDS)
-            screen.update(_table(client), refresh=True)
+            screen.update(_screen(client, screen.console.width), refresh=True)
             if ended:
                 return
 
 
-def _table(client: Client) -> Table:
-    from rich.table import Table  # noqa: PLC0415
+def _screen(client: Client, width: int) -> Group:
+    """What a person sees at one glance: the state, the decisions of the last close, and the money."""
+    from rich.console import Group  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     status = client.status()
-    table = Table(
-        title=f"{status.word}. {status.first_line}",
-        caption=f"{status.last_cycle or 'warming up'}   equity {status.equity} {status.quote}   "
-        f"cash {status.cash}   drawdown {status.drawdown_percent} %   hours {status.cycles}   Ctrl-C ends",
-        title_justify="left",
-        caption_justify="left",
+    money = f"Equity {brief_money(status.equity)} {status.quote}   Cash {brief_money(status.cash)}"
+    time = "no hour yet" if status.last_cycle is None else f"{status.last_cycle[:16].replace('T', ' ')} UTC"
+    return Group(
+        Text(status.first_line, style="bold"),
+        _table(client, wide=width >= WIDE_COLUMNS),
+        Text(f"{money}   Drawdown {status.drawdown_percent} %"),
+        Text(f"Hour {status.cycles} of this market, {time}. Ctrl-C ends it.", style="dim"),
     )
+
+
+def _table(client: Client, *, wide: bool) -> Table:
+    """Each symbol's decision at the last close; what is held in numbers only where there is room."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    decided: dict[str, dict[str, Any]] = {}
+    newest = client.page("decisions", limit=SYMBOLS_MAX).items
+    for row in reversed(newest):
+        if row["time"] == newest[0]["time"]:
+            decided.setdefault(row["symbol"], row)
+    held = {row["symbol"]: row for row in client.page("positions", limit=SYMBOLS_MAX).items}
+    prices = align_decimals([row["price"] for row in decided.values()])
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("Symbol", "Decision", "Why"):
-        table.add_column(name)
-    for name in ("Score", "Price", "Held", "Value", "Result"):
-        table.add_column(name, justify="right")
-    held = {row["symbol"]: row for row in client.page("positions", limit=100).items}
-    seen: set[str] = set()
-    for row in reversed(client.page("decisions", limit=60).items):
-        if row["time"] != status.last_cycle or row["symbol"] in seen:
-            continue
-        seen.add(row["symbol"])
-        has = held.get(row["symbol"], {})
-        table.add_row(
-            row["symbol"],
-            row["action"],
-            row["reason"].replace("_", " "),
-            str(row["score"]),
-            row["price"],
-            has.get("quantity", ""),
-            has.get("value", ""),
-            has.get("unrealised_pnl", ""),
-        )
+        table.add_column(name, no_wrap=True)
+    for name in ("Score", "Price", *(("Held",) if wide else ()), "Value", "Result"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for (symbol, row), price in zip(decided.items(), prices, strict=True):
+        has = held.get(symbol)
+        shown = [symbol, row["action"], row["reason"].replace("_", " "), str(row["score"]), price]
+        if wide:
+            shown.append("" if has is None else has["quantity"])
+        if has is not None:
+            result = brief_money(has["unrealised_pnl"])
+            shown += [brief_money(has["value"]), result if result.startswith("-") else f"+{result}"]
+        table.add_row(*shown)
     return table
+
+
+def align_decimals(numbers: Sequence[str]) -> list[str]:
+    """The same decimal texts with spaces after them, so that right-aligned they stand point under point."""
+    places = [len(number.partition(".")[2]) + ("." in number) for number in numbers]
+    return [number + " " * (max(places) - own) for number, own in zip(numbers, places, strict=True)]
 
 
 def _show_summary(figures: dict[str, Any]) -> None:
@@ -173,7 +213,7 @@ def _show_summary(figures: dict[str, Any]) -> None:
         f"{figures['hours']} hours, {figures['decisions']} decisions, {figures['orders']} orders, "
         f"{figures['fills']} fills."
     )
-    say(f"Equity {figures['equity']} {figures['quote']}, largest drawdown {figures['max_drawdown']:.2%}.")
+    say(f"Equity {brief_money(figures['equity'])} {figures['quote']}, largest drawdown {figures['max_drawdown']:.2%}.")
     if figures["verified"]:
         say(f"Verified: every row holds and every hour came out again. Ledger head {figures['ledger_head']}")
     else:
@@ -189,8 +229,9 @@ def show_backtest(figures: dict[str, Any]) -> None:
         f"{figures['trades']} trades."
     )
     say(
-        f"Final equity {figures['final_equity']} {figures['quote']} ({figures['return']:+.2%}), "
-        f"largest drawdown {figures['max_drawdown']:.2%}, Sharpe {figures['sharpe']:.2f}, fees {figures['fees']}."
+        f"Final equity {brief_money(figures['final_equity'])} {figures['quote']} ({figures['return']:+.2%}), "
+        f"largest drawdown {figures['max_drawdown']:.2%}, Sharpe {figures['sharpe']:.2f}, "
+        f"fees {brief_money(figures['fees'])}."
     )
     say(f"Decisions {figures['decision_hash']}")
     say(

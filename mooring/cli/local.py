@@ -45,11 +45,12 @@ def parse_symbols(text: str) -> tuple[str, ...]:
     return tuple(parse_symbol(part.strip()) for part in text.split(",") if part.strip())
 
 
-def run(ctx: typer.Context, home: HomeOption = None) -> None:
+def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
 
     Example: mooring run
     """
+    wants_json(ctx, json)
     import asyncio  # noqa: PLC0415
 
     from mooring.daemon.app import options_from_home, serve  # noqa: PLC0415
@@ -73,17 +74,12 @@ def up(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) ->
 
     def healthy() -> bool:
         try:
-            with Client.connect(where.run_dir, timeout_seconds=1.0) as client:
+            with Client.connect(where.run_dir) as client:
                 return bool(client.healthz())
         except MooringError:
             return False
 
-    started = service.up(where, healthy, SystemClock())
-    if isinstance(started, service.Ended):
-        if started.text:
-            hint(started.text)
-        hint("The daemon did not start. Nothing is being traded.")
-        raise typer.Exit(started.exit_code or 1)
+    service.up(where, healthy, SystemClock())
     with Client.connect(where.run_dir) as client:
         show_status(client.status(), as_json=as_json)
 

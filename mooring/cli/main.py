@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from mooring import __version__
 from mooring.cli import control, local
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
-from mooring.errors import MooringError
+from mooring.errors import Invalid, MooringError
 
 app = typer.Typer(
     name="mooring",
@@ -19,6 +19,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="Example: mooring demo",
+)
+USAGE: Final = Invalid(
+    "usage",
+    "The command line cannot be understood; standard error says where.",
+    money="Nothing was changed.",
+    todo="Run the command with --help.",
 )
 
 
@@ -53,6 +60,11 @@ def main() -> None:
     except MooringError as error:
         show_error(error, as_json=shared.json)
         sys.exit(error.exit_code)
+    except SystemExit as ended:
+        # Only the parser ends with 2 here, and it has said why to people already.
+        if ended.code == USAGE.exit_code and "--json" in sys.argv:
+            show_error(USAGE, as_json=True)
+        raise
     except KeyboardInterrupt:
         hint("Interrupted.")
         sys.exit(130)

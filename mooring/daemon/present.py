@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -39,6 +40,7 @@ UNITS: Final = {
 }
 HIDDEN: Final = frozenset({"seq", "prev_hash", "run_id", "hour_ts"})
 MICRO_DECIMALS: Final = 6
+MACHINE: Final = "Mac" if sys.platform == "darwin" else "machine"
 
 
 def time_text(ts: int | None) -> str | None:
@@ -233,15 +235,15 @@ def first_line(status: EngineStatus) -> str:
         why = f": {status.kill_reason}" if status.kill_reason else ""
         return f"Kill switch on since {_clock(status.kill_since)}{why}. Open orders were cancelled."
     if word == "Off":
-        return f"Nothing is being traded. {status.state_reason}".rstrip()
+        return f"Mooring is off. Nothing is being traded. {status.state_reason}".rstrip()
     if word == "Halted":
         return f"Halted: {status.state_reason} Nothing new will be bought. Next: `mooring doctor`."
     if word == "Paused":
         why = f": {status.state_reason}" if status.state_reason else ""
-        return f"Paused at {_clock(status.state_since)}{why}. Exits still work."
+        return f"Paused by you at {_clock(status.state_since)}{why}. Exits still work."
     if word == "Shadow":
         return f"Shadowing live. Orders are recorded, not sent.{made_up}"
-    return f"Paper trading. No real orders can leave this machine.{made_up}"
+    return f"Paper trading. No real orders can leave this {MACHINE}.{made_up}"
 
 
 def _clock(ts: int | None) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from mooring.daemon.instance import holder
-from mooring.errors import Halt, Unreachable
+from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unreachable, Unverified
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock
 
@@ -21,6 +21,8 @@ STOP_SECONDS: Final = 35.0
 POLL_SECONDS: Final = 0.05
 BOOT_LOG: Final = "boot.log"
 BOOT_TAIL: Final = 2000
+NOT_STARTED: Final = "The daemon did not start. Nothing is being traded."
+KINDS: Final[tuple[type[MooringError], ...]] = (Invalid, NotFound, Denied, Unreachable, Unverified, Conflict)
 
 
 class Healthy(Protocol):
@@ -31,50 +33,35 @@ class Healthy(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a daemon that was being started ended instead."""
-
-    exit_code: int
-    text: str
-
-
-def up(home: Home, healthy: Healthy, clock: Clock) -> int | Ended:
-    """Start a daemon for the home and wait until it answers; its pid, also where one runs already.
+def up(home: Home, healthy: Healthy, clock: Clock) -> int:
+    """Start a daemon for the home, where none runs, and wait until it answers; its pid.
 
     Raises:
         Unreachable: it runs but does not answer in time.
+        MooringError: what kept the daemon from starting, as the daemon said it.
     """
     home.prepare()
-    pid = holder(home)
-    if pid:
-        return pid
     boot_log = home.logs_dir / BOOT_LOG
-    descriptor = os.open(boot_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        child = subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
-            [sys.executable, "-m", "mooring", "--home", str(home.root), "run"],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            start_new_session=True,
-            close_fds=True,
-        )
-    finally:
-        os.close(descriptor)
+    child = None if holder(home) is not None else _start(home, boot_log)
     never = threading.Event()
     deadline = clock.monotonic() + START_SECONDS
     while clock.monotonic() < deadline:
-        if child.poll() is not None:
-            return Ended(exit_code=child.returncode, text=_tail(boot_log))
+        if child is not None and child.poll() is not None:
+            if child.returncode != Conflict.exit_code or holder(home) is None:
+                raise _why(child.returncode, boot_log)
+            child = None  # somebody else's start was sooner: that daemon is the one to wait for
         if healthy():
+            if child is None:
+                return holder(home) or 0
             # The child goes on without us: nobody waits for it here.
             child.returncode = 0
             return child.pid
         clock.sleep(POLL_SECONDS, never)
+    if child is not None:
+        child.returncode = 0
     raise Unreachable(
         "daemon_slow",
-        f"The daemon started but did not answer within {START_SECONDS:g} s.",
+        f"A daemon was started but did not answer within {START_SECONDS:g} s.",
         money="It may be trading on paper already.",
         todo=f"Look at {boot_log} and {home.log_file}, or end it with `mooring down`.",
     )
@@ -87,24 +74,61 @@ def down(home: Home, clock: Clock) -> bool:
         Halt: it does not end.
     """
     pid = holder(home)
-    if not pid:
-        return False
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
+    if pid is None:
         return False
     never = threading.Event()
     deadline = clock.monotonic() + STOP_SECONDS
+    asked = 0
     while clock.monotonic() < deadline:
-        if holder(home) != pid:
+        if pid is None or (asked and pid not in (0, asked)):
             return True
+        if pid and not asked:  # 0 where it has the lock but has not said who it is: it is just starting
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                return False
+            asked = pid
         clock.sleep(POLL_SECONDS, never)
+        pid = holder(home)
     raise Halt(
         "daemon_stuck",
-        f"The daemon (pid {pid}) was asked to end and has not within {STOP_SECONDS:g} s.",
+        f"The daemon (pid {asked or 'unknown'}) was asked to end and has not within {STOP_SECONDS:g} s.",
         money="Open orders stay as they are.",
         todo="Look at its log; ending it by force loses nothing that was recorded.",
     )
+
+
+def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
+    descriptor = os.open(boot_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        return subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
+            [sys.executable, "-m", "mooring", "--home", str(home.root), "--json", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            close_fds=True,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _why(exit_code: int, boot_log: Path) -> MooringError:
+    """The error that the daemon ended with, out of the last line that it wrote."""
+    text = _tail(boot_log)
+    try:
+        said = json.loads(text.splitlines()[-1])["error"]
+        what, money, todo = str(said["what"]), str(said["money"]), str(said["todo"])
+        code = str(said["code"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return Halt(
+            "daemon_did_not_start",
+            f"The daemon ended at its start, with status {exit_code}.",
+            money="Nothing is being traded.",
+            todo=f"Look at {boot_log}, and run `mooring doctor`.",
+        )
+    kind = next((kind for kind in KINDS if kind.exit_code == exit_code), Halt)
+    return kind(code, what, money=money or NOT_STARTED, todo=todo)
 
 
 def _tail(path: Path) -> str:

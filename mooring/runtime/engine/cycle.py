@@ -9,7 +9,15 @@ import numpy as np
 
 from mooring.errors import Halt
 from mooring.runtime.decision.step import decision_hash
-from mooring.runtime.decision.types import B_EQUITY, D_REASON, Decisions, empty_decisions
+from mooring.runtime.decision.types import (
+    B_CASH,
+    B_DRAWDOWN,
+    B_EQUITY,
+    B_VALUE,
+    D_REASON,
+    Decisions,
+    empty_decisions,
+)
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.domain.state_codec import digest, dump, load
@@ -51,6 +59,10 @@ class Cycle:
         run: what is run.
         store: open; the run's row is in it.
 
+    Attributes:
+        torn: something failed between the last commit and now, so that memory and store may differ. Nothing moves any
+            more; a new object starts from the last commit.
+
     Raises:
         Unverified: the stored state is damaged or of another layout.
         Halt: the store and the paper venue disagree about an order.
@@ -66,8 +78,9 @@ class Cycle:
             instruments=run.instruments,
             withheld=run.mode == "shadow",
         )
+        self.torn = False
         self.hours = 0
-        self.last_close_ts: int | None = None
+        self.last_close_ts: int | None = run.resumes_after
         self.decision_hash = NO_HASH
         self.state_hash = ""
         self.cancelled_since_close = False
@@ -111,13 +124,13 @@ class Cycle:
         )
 
     def advance(self, bar: Bar, controls: Int64s) -> HourDone:
-        """Do one hour and make it durable.
-
-        After an error the object is of no more use: make a new one, which starts from the last commit.
+        """Do one hour and make it durable; an error tears the cycle.
 
         Raises:
             Halt: an invariant broke, or the store could not write; nothing of this hour was kept.
+            Unknown: the store did not answer; the hour is kept whole or not at all.
         """
+        self._begin()
         run, room, world = self.run, self._room, self.world
         decider = run.machine.decider
         close_ts = int(bar.close_ts)
@@ -126,10 +139,11 @@ class Cycle:
         said = empty_decisions(len(run.instruments), len(decider.producers))
         fills_before = int(world.account.fills[0])
         stops = world.paper.entry_stop.copy()
+        halted_before = int(world.decision.risk.halted[0])
         run.machine.hour(world, decider.params, run.machine.paper_params, bar, controls, said, room)
         state = dump(world)
-        self.decision_hash = decision_hash(self.decision_hash, said.rows, said.book)
-        self.state_hash = digest(world)
+        decided, state_hash = decision_hash(self.decision_hash, said.rows, said.book), digest(world)
+        self._check(world, said)
         events, closures = int(room.counts[0]), int(room.counts[1])
         rows = [*self._opening(), *records.bar_rows(run.instruments, bar)]
         warmed_up = int(np.count_nonzero(world.decision.features.bars >= decider.warmup_bars))
@@ -139,11 +153,15 @@ class Cycle:
         rows += records.decision_rows(run.instruments, said)
         rows += records.position_rows(run.instruments, decider.params.scales, world)
         rows.append(records.equity_row(world, said))
+        if halted_before == 0 and int(world.decision.risk.halted[0]) != 0:
+            # Part of the hour, so that a crash cannot swallow it.
+            rows.append(
+                self.alert_row(close_ts, "critical", "drawdown_halt", _drawdown_text(int(said.book[B_DRAWDOWN])))
+            )
         # A paper order lives in this database alone, so its acceptance commits together with its intent.
         self._place(world)
         rows += self._desk.wanted_rows(close_ts, world.wanted, room.outcomes, said.rows[:, D_REASON])
-        committed = self._commit(close_ts, rows, state)
-        self._check(world, said)
+        committed = self._commit(close_ts, rows, state, decided, state_hash)
         return HourDone(
             close_ts=close_ts,
             rows=rows,
@@ -159,7 +177,18 @@ class Cycle:
         run = self.run
         return [("ledger", p) for p in opening_postings(run.account_id, run.quote, run.machine.starting_cash)]
 
-    def _commit(self, close_ts: int, rows: list[TableRow], state: bytes) -> Committed:
+    def _begin(self) -> None:
+        """Torn until what now begins is durable."""
+        if self.torn:
+            raise Halt(
+                "cycle_torn",
+                "An hour failed before, and the engine has not gone back to the last one that is stored.",
+                money="Nothing is traded from what may not be stored.",
+                todo="Start the engine again.",
+            )
+        self.torn = True
+
+    def _commit(self, close_ts: int, rows: list[TableRow], state: bytes, decided: bytes, state_hash: str) -> Committed:
         run = self.run
         committed = self._store.commit(
             Batch(
@@ -167,8 +196,8 @@ class Cycle:
                 hour=HourClose(
                     run_id=run.run_id,
                     hour_ts=close_ts,
-                    decision_hash=self.decision_hash.hex(),
-                    state_hash=self.state_hash,
+                    decision_hash=decided.hex(),
+                    state_hash=state_hash,
                 ),
                 state=StateRow(run_id=run.run_id, hour_ts=close_ts, cycles=self.hours + 1, state=state),
                 snapshot=self.hours % SNAPSHOT_EVERY == 0,
@@ -176,16 +205,27 @@ class Cycle:
         )
         self.hours += 1
         self.last_close_ts = close_ts
+        self.decision_hash = decided
+        self.state_hash = state_hash
         self.cancelled_since_close = False
+        self.torn = False
         return committed
 
     def _check(self, world: World, said: Decisions) -> None:
         """Pair assertion: what the step counted is what the account has."""
-        if int(world.account.cash[0]) < 0 or int(said.book[B_EQUITY]) < 0:
-            raise Halt("negative_cash", "The account would be below zero.", todo="Report this with the log.")
+        cash, equity = int(said.book[B_CASH]), int(said.book[B_EQUITY])
+        if cash < 0 or cash != int(world.account.cash[0]) or equity != cash + int(said.book[B_VALUE]):
+            raise Halt(
+                "books_differ",
+                "What the decisions counted is not what the account has.",
+                money="The hour was not stored and nothing of it was traded.",
+                todo="Report this with the log.",
+            )
 
-    def cancel_working(self, next_close_ts: int, control: ControlRow | None, rows: list[TableRow]) -> int:
-        """Cancel entries and resting stops now; durable, together with `control` and `rows`, when it returns.
+    def cancel_working(self, next_close_ts: int, control: ControlRow | None) -> int:
+        """Cancel entries and resting stops now; durable, together with `control`, when it returns.
+
+        An error tears the cycle; the orders are then as the store has them.
 
         Args:
             next_close_ts: the hour that the cancellations belong to.
@@ -193,8 +233,10 @@ class Cycle:
         Returns:
             how many orders were cancelled.
         """
+        self._begin()
         cancelled = self._desk.cancel_rows(next_close_ts, self.world.paper)
-        self._store.commit(Batch(rows=[*cancelled, *rows], control=control))
+        self._store.commit(Batch(rows=cancelled, control=control))
+        self.torn = False
         self.cancelled_since_close = self.cancelled_since_close or bool(cancelled)
         return len(cancelled)
 
@@ -203,3 +245,7 @@ class Cycle:
         alert_id = derived_id("alert", self.run.run_id, hour_ts, code)
         row = {"run_id": self.run.run_id, "hour_ts": hour_ts, "alert_id": alert_id}
         return "alerts", row | {"severity": severity, "code": code, "text": text}
+
+
+def _drawdown_text(drawdown_bps: int) -> str:
+    return f"Halted: drawdown of {drawdown_bps // 100}.{drawdown_bps % 100:02d} %."

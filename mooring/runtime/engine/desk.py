@@ -139,6 +139,8 @@ class Desk:
             symbol, role, outcome = int(event[E_SYMBOL]), Role(int(event[E_ROLE])), Outcome(int(event[E_OUTCOME]))
             quantity = int(event[E_QUANTITY])
             if role is Role.STOP and outcome is Outcome.OPEN:
+                if (before := self._working.get((symbol, role))) is not None:  # bought more: one stop over all of it
+                    yield self._event(hour_ts, before.client_order_id, Outcome.CANCELLED, 0, "replaced")
                 client_id, row = self._intent_row(
                     hour_ts, symbol, role, quantity, 0, int(stops[symbol]), "attached", parents.get(symbol)
                 )
@@ -196,14 +198,14 @@ class Desk:
         client_id = derived_id("order", intent_hash)
         return client_id, row | {"client_order_id": client_id, "intent_hash": intent_hash}
 
-    def _event(self, hour_ts: int, client_id: str, outcome: Outcome, filled: int) -> TableRow:
+    def _event(self, hour_ts: int, client_id: str, outcome: Outcome, filled: int, reason: str = "") -> TableRow:
         row: Row = {
             "run_id": self._run_id,
             "hour_ts": hour_ts,
             "client_order_id": client_id,
             "status": outcome.name,
             "filled_quantity": filled,
-            "reason": self._open_reason if outcome is Outcome.OPEN else "",
+            "reason": self._open_reason if outcome is Outcome.OPEN else reason,
         }
         return "order_events", row
 

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import numpy as np
 import structlog
 
 from mooring.errors import Conflict, Denied, Halt, MooringError
-from mooring.runtime.decision.types import (
-    B_CASH,
-    B_DRAWDOWN,
-    B_EQUITY,
-    B_PEAK,
-    B_TIER,
-    C_CANCEL_ALL,
-    C_FLATTEN,
-    C_KILL,
-    C_PAUSED,
-    C_REBASE,
-    CONTROLS,
-)
+from mooring.runtime.decision.types import C_CANCEL_ALL, C_FLATTEN, C_KILL, C_PAUSED, C_REBASE, CONTROLS
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
-from mooring.runtime.domain.codes import Tier
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.run import Run
-from mooring.runtime.engine.status import EngineStatus, State
+from mooring.runtime.engine.status import EngineStatus, State, figures_of, last_book
 from mooring.runtime.engine.turns import Turns
+from mooring.runtime.engine.worker import Worker
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch, ControlRow, Row
+from mooring.runtime.store.types import Batch, ControlRow, Head, Row
 
 JOIN_TIMEOUT_S: Final = 30.0
 EXITS_WORK: Final = "Open positions are kept; nothing new is bought."
@@ -40,7 +31,10 @@ log = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):
-    """Who is told what happened, after it is durable. Called in the engine's thread; must not block."""
+    """Who is told what happened, after it is durable. Called while the engine waits; must not block, nor call it.
+
+    An error it raises is logged and changes nothing. What was durable when the process died is not told again.
+    """
 
     def hour_done(self, done: HourDone) -> None:
         """An hour was done."""
@@ -80,20 +74,19 @@ class Engine:
         self._listener = listener
         self._flatten = flatten_on_kill
         self._turns = Turns()
-        self._stop = threading.Event()
+        self._worker: Worker | None = None
         self._finished = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._cycle = Cycle(run, store)
         self._control = store.reader().control_state()
         self._rebase = False
         self._broken = ""
-        self._since = clock.now()
-        heads = store.reader().heads()["ledger"]
-        self._ledger = (heads.head, heads.count)
         self._alerts_open = len(store.reader().open_alerts())
-        self._book = self._last_book()
-        if self._cycle.last_close_ts is not None:
-            self._feed.seek(self._cycle.last_close_ts)
+        self._cycle: Cycle
+        self._book: list[int]
+        self._ledger: Head
+        self._from_last_commit()
+        self._figures = figures_of(self._cycle, self._book, self._ledger)
+        self._state_now: State = "stopped"
+        self._since = clock.now()
         self._status = self._picture()
 
     @property
@@ -114,20 +107,18 @@ class Engine:
             Halt, Unverified: it had halted, and the last commit cannot be taken up again.
         """
         with self._turns:
-            if self._thread is not None and self._thread.is_alive() and not self._stop.is_set():
+            if self._worker is not None:
+                if self._worker.stop.is_set():
+                    raise Conflict("still_stopping", "The engine is still stopping.", todo="Try again in a moment.")
                 return
-            if self._thread is not None and self._thread.is_alive():
-                raise Conflict("still_stopping", "The engine is still stopping.", todo="Try again in a moment.")
             if self._broken:
-                self._cycle = Cycle(self._run, self._store)
-                if self._cycle.last_close_ts is not None:
-                    self._feed.seek(self._cycle.last_close_ts)
+                self._renew()
+                if self._control.kill_active:  # it may be the cancelling that failed
+                    self._cancel(None)
                 self._broken = ""
-            self._stop.clear()
-            self._finished.clear()
-            self._since = self._clock.now()
-            self._thread = threading.Thread(target=self._work, name="mooring-engine", daemon=True)
-            self._thread.start()
+            worker = Worker(self._work)
+            worker.start()  # it waits for its turn
+            self._worker, self._finished = worker, worker.finished
             self._changed()
 
     def stop(self) -> None:
@@ -136,30 +127,27 @@ class Engine:
         Raises:
             Halt: the hour at hand does not end.
         """
-        self._stop.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(JOIN_TIMEOUT_S)
-            if thread.is_alive():
-                raise Halt(
-                    "engine_stuck",
-                    "The hour at hand does not end.",
-                    money="It is either recorded whole or not at all.",
-                    todo="Look at the log; ending the process is safe.",
-                )
-        with self._turns:
-            if self._thread is not None:
-                self._thread = None
-                self._since = self._clock.now()
-            self._changed()
+        worker = self._worker
+        if worker is None:
+            return
+        worker.stop.set()
+        if not worker.is_current and not worker.join(JOIN_TIMEOUT_S):
+            raise Halt(
+                "engine_stuck",
+                "The hour at hand does not end.",
+                money="It is either recorded whole or not at all.",
+                todo="Look at the log; ending the process is safe.",
+            )
 
     def pause(self, reason: str) -> None:
         """Buy nothing new from the next hour on; survives restarts."""
         with self._turns:
-            now = self._clock.now()
-            self._put_control(paused=True, pause_reason=reason, pause_since=now)
-            self._since = now
-            self._changed()
+            # In memory first: where the store fails, nothing new is bought all the same.
+            self._control = self._with(paused=True, pause_reason=reason, pause_since=self._clock.now())
+            try:
+                self._store.commit(Batch(control=self._control))
+            finally:
+                self._changed()
 
     def resume(self) -> None:
         """End a pause, and a halt by drawdown: the peak starts anew from the next close."""
@@ -167,24 +155,29 @@ class Engine:
             self._put_control(paused=False, pause_reason="", pause_since=None)
             if self._halted_by_drawdown():
                 self._rebase = True
-            self._since = self._clock.now()
             self._changed()
 
     def kill(self, reason: str) -> int:
         """Turn the kill switch on: cancel open orders now, block entries; safe to press twice.
 
+        Where it raises, entries are blocked in this process all the same, but a restart may not know of it.
+
         Returns:
             how many orders were cancelled.
+
+        Raises:
+            Halt, Unknown: the store failed; the engine has halted. Press again.
         """
-        with self._turns:
-            now = self._clock.now()
+        with self._turn():
             control = self._control
             if not control.kill_active:
-                control = self._with(kill_active=True, kill_reason=reason, kill_since=now)
-            cancelled = self._cancel(control)
+                control = self._with(kill_active=True, kill_reason=reason, kill_since=self._clock.now())
+            # In memory first, as in `pause`.
             self._control = control
-            self._changed()
-            return cancelled
+            try:
+                return self._cancel(control)
+            finally:
+                self._changed()
 
     def release(self) -> None:
         """Turn the kill switch off; no effect where it is off."""
@@ -194,11 +187,12 @@ class Engine:
                 self._changed()
 
     def cancel_all(self) -> int:
-        """Cancel open entries and resting stops now; how many."""
-        with self._turns:
-            cancelled = self._cancel(None)
-            self._changed()
-            return cancelled
+        """Cancel open entries and resting stops now; how many. Errors as `kill`."""
+        with self._turn():
+            try:
+                return self._cancel(None)
+            finally:
+                self._changed()
 
     def scan(self) -> HourDone:
         """Do the next hour now, where its bars have closed.
@@ -206,8 +200,9 @@ class Engine:
         Raises:
             Conflict: no new bar has closed.
             Denied: the engine has halted over a broken invariant.
+            Halt, Unknown: the hour failed, and the engine has halted.
         """
-        with self._turns:
+        with self._turn():
             if self._broken:
                 raise Denied("engine_halted", self._broken, todo="Start the engine again, or run `mooring doctor`.")
             bar = next(self._feed, None)
@@ -218,7 +213,7 @@ class Engine:
             return self._advance(bar)
 
     def wait_finished(self, timeout_s: float) -> bool:
-        """Whether the thread ended by itself (the market ended, or a halt) within the time."""
+        """Whether the thread that was started last has ended (the market ended, a halt, a stop) within the time."""
         return self._finished.wait(timeout_s)
 
     def audit(self, actor: str, action: str, reason: str, result: str) -> None:
@@ -237,37 +232,59 @@ class Engine:
             self._alerts_open = len(self._store.reader().open_alerts())
             self._changed()
 
-    def _work(self) -> None:
+    def _work(self, worker: Worker) -> None:
         try:
-            while not self._stop.is_set():
-                if not self._feed.wait_closed(self._stop):
-                    break
+            while not worker.stop.is_set() and self._feed.wait_closed(worker.stop):
                 with self._turns:
-                    bar = None if self._stop.is_set() else next(self._feed, None)
+                    if worker.stop.is_set() or self._broken:
+                        break
+                    bar = next(self._feed, None)
                     if bar is not None:
                         self._advance(bar)
-        except MooringError as error:
-            self._halt(error.code, str(error))
-        except Exception as error:  # a bug must stop trading, not the process: exits and the API go on
-            log.exception("engine_failed")
-            self._halt("engine_failed", f"An error nobody foresaw stopped the engine ({type(error).__name__}).")
+        except Exception as error:  # noqa: BLE001 -- a bug must stop trading, not the process: the API goes on
+            self._halt(error)
         finally:
-            self._finished.set()
             with self._turns:
+                self._worker = None
                 self._changed()
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A turn at the cycle for somebody outside the thread; what tears the cycle halts the engine."""
+        try:
+            with self._turns:
+                yield
+        except Exception as error:
+            if self._cycle.torn and not self._broken:
+                self._halt(error)
+            raise
+
+    def _from_last_commit(self) -> None:
+        """Take up what is stored: the run, its books, and the feed's place."""
+        reader = self._store.reader()
+        self._cycle = Cycle(self._run, self._store)
+        self._book = last_book(self._cycle, reader)
+        self._ledger = reader.heads()["ledger"]
+        if self._cycle.last_close_ts is not None:
+            self._feed.seek(self._cycle.last_close_ts)
+
+    def _renew(self) -> None:
+        """Go on from the last commit, with the controls as this process knows them."""
+        # Writes are done in order: once this one is answered, an earlier one that was not is settled too.
+        self._store.commit(Batch(control=self._control))
+        self._from_last_commit()
+
     def _advance(self, bar: Bar) -> HourDone:
-        controls = self._controls()
-        done = self._cycle.advance(bar, controls)
+        done = self._cycle.advance(bar, self._controls())
         self._rebase = False
-        self._ledger = (done.committed.ledger_head, done.committed.ledger_rows)
-        was = self._book[B_TIER]
+        self._ledger = Head(count=done.committed.ledger_rows, head=done.committed.ledger_head)
         self._book = done.said.book.tolist()
-        if self._book[B_TIER] == Tier.HALT and was != Tier.HALT:
-            self._alert("critical", "drawdown_halt", f"Halted: drawdown of {self._book[B_DRAWDOWN] / 100:.2f} %.")
-            self._since = self._clock.now()
+        raised = [row for table, row in done.rows if table == "alerts"]
+        self._alerts_open += len(raised)
         self._changed()
-        self._listener.hour_done(done)
+        self._tell(self._listener.hour_done, done)
+        for row in raised:
+            self._tell(self._listener.alert, row["severity"], row["code"], row["text"])
         return done
 
     def _controls(self) -> Int64s:
@@ -287,36 +304,48 @@ class Engine:
         return (self._cycle.last_close_ts or 0) + HOUR_SECONDS
 
     def _cancel(self, control: ControlRow | None) -> int:
-        return self._cycle.cancel_working(self._next_hour(), control, [])
+        if self._cycle.torn:
+            self._renew()
+        return self._cycle.cancel_working(self._next_hour(), control)
 
     def _with(self, **changes: Any) -> ControlRow:
-        values = {name: getattr(self._control, name) for name in ControlRow.__dataclass_fields__}
-        return ControlRow(**(values | changes | {"updated_at": self._clock.now()}))
+        return replace(self._control, **changes, updated_at=self._clock.now())
 
     def _put_control(self, **changes: Any) -> None:
         control = self._with(**changes)
         self._store.commit(Batch(control=control))
         self._control = control
 
-    def _halt(self, code: str, text: str) -> None:
+    def _halt(self, error: Exception) -> None:
+        if isinstance(error, MooringError):
+            code, text = error.code, str(error)
+        else:
+            code = "engine_failed"
+            text = f"An error nobody foresaw stopped the engine ({type(error).__name__})."
         with self._turns:
             self._broken = text
-            self._since = self._clock.now()
             self._changed()
-        log.error("engine_halted", code=code, text=text)
-        self._alert("critical", code, text)
+        log.error("engine_halted", code=code, text=text, exc_info=error if code == "engine_failed" else None)
+        # Told before it is recorded: the store itself may be what broke.
+        self._tell(self._listener.alert, "critical", code, text)
+        try:
+            self._record_alert(code, text)
+        except MooringError as why:
+            log.warning("alert_not_stored", code=code, why=str(why))
         with self._turns:
             self._changed()
 
-    def _alert(self, severity: str, code: str, text: str) -> None:
+    def _record_alert(self, code: str, text: str) -> None:
+        row = self._cycle.alert_row(self._next_hour(), "critical", code, text)
+        if self._store.reader().find("alerts", alert_id=row[1]["alert_id"]) is None:
+            self._store.commit(Batch(rows=[row]))
+        self._alerts_open = len(self._store.reader().open_alerts())
+
+    def _tell(self, listener: Callable[..., None], *what: Any) -> None:
         try:
-            row = self._cycle.alert_row(self._next_hour(), severity, code, text)
-            if self._store.reader().find("alerts", alert_id=row[1]["alert_id"]) is None:
-                self._store.commit(Batch(rows=[row]))
-            self._alerts_open = len(self._store.reader().open_alerts())
-        except MooringError as error:  # the store itself may be what broke; the log and the listener still say it
-            log.warning("alert_not_stored", code=code, why=str(error))
-        self._listener.alert(severity, code, text)
+            listener(*what)
+        except Exception:  # whoever listens has no say in trading
+            log.exception("listener_failed")
 
     def _halted_by_drawdown(self) -> bool:
         return int(self._cycle.world.decision.risk.halted[0]) != 0 and not self._rebase
@@ -324,26 +353,27 @@ class Engine:
     def _state(self) -> tuple[State, str]:
         if self._broken:
             return "halted", self._broken
-        if self._thread is None or self._finished.is_set():
-            return "stopped", "The market has ended." if self._ended() and self._thread is not None else ""
+        if self._worker is None:
+            return "stopped", "The market has ended." if self._feed.next_close_ts is None else ""
         if self._halted_by_drawdown():
             return "halted", f"Drawdown reached its limit. {EXITS_WORK}"
         if self._control.paused:
             return "paused", self._control.pause_reason
         return "running", ""
 
-    def _ended(self) -> bool:
-        return self._feed.next_close_ts is None
-
     def _changed(self) -> None:
         self._status = self._picture()
-        self._listener.status_changed(self._status)
+        self._tell(self._listener.status_changed, self._status)
 
     def _picture(self) -> EngineStatus:
         state, reason = self._state()
-        account, world = self._cycle.world.account, self._cycle.world
-        book = self._book
+        if state != self._state_now:
+            self._state_now, self._since = state, self._clock.now()
+        if not self._cycle.torn:  # else what is in memory may never have happened
+            self._figures = figures_of(self._cycle, self._book, self._ledger)
+        next_close_ts = self._feed.next_close_ts
         return EngineStatus(
+            **vars(self._figures),
             state=state,
             state_reason=reason,
             state_since=self._since,
@@ -352,31 +382,9 @@ class Engine:
             kill_reason=self._control.kill_reason,
             kill_since=self._control.kill_since,
             run_id=self._run.run_id,
-            hours=self._cycle.hours,
-            last_cycle=self._cycle.last_close_ts,
-            next_cycle=self._feed.next_close_ts,
-            equity=book[B_EQUITY],
-            cash=book[B_CASH],
-            peak=book[B_PEAK],
-            drawdown_bps=book[B_DRAWDOWN],
-            tier=Tier(int(world.decision.risk.tier[0])).name.lower(),
-            positions=int(np.count_nonzero(account.quantity)),
-            working_orders=self._cycle.working_orders,
-            ledger_head=self._ledger[0],
-            ledger_rows=self._ledger[1],
-            decision_hash=self._cycle.decision_hash.hex(),
-            state_hash=self._cycle.state_hash,
+            next_cycle=next_close_ts,
             alerts_open=self._alerts_open,
             made_up_prices=self._feed.made_up,
             market=self._feed.description,
-            ended=self._ended(),
+            ended=next_close_ts is None,
         )
-
-    def _last_book(self) -> list[int]:
-        """The book of the last hour done before this process began, or the opening balance."""
-        row = self._store.reader().find("equity", run_id=self._run.run_id)
-        cash = int(self._cycle.world.account.cash[0])
-        tier = int(self._cycle.world.decision.risk.tier[0])
-        if row is None:
-            return [0, cash, cash, 0, cash, 0, tier, 0, 0]
-        return [0, row["equity"], row["cash"], row["positions_value"], row["peak"], row["drawdown_bps"], tier, 0, 0]

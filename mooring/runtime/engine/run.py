@@ -14,7 +14,7 @@ from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.state_codec import MAGIC, dump, load
 from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch, Row
+from mooring.runtime.store.types import Batch, Row, StoredState
 from mooring.runtime.venues.paper.matching import init_paper
 
 IDENTITY: Final = ("mode", "code_version", "settings_hash", "market", "market_hash", "seed", "universe", "params")
@@ -30,6 +30,7 @@ class Run:
         manifest: the row of the table of runs.
         opening_world: the world before the run's first hour.
         is_new_account: whether this run opens the account.
+        resumes_after: close of the account's last hour before this run, UTC unix seconds; None where it opens one.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class Run:
     manifest: Row
     opening_world: World
     is_new_account: bool
+    resumes_after: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +96,17 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
 
     Args:
         now: UTC unix seconds of the wall clock, for the record.
+
+    Raises:
+        Unverified: the stored account is damaged, of another layout, or missing.
     """
     identity = plan.identity()
     latest = store.reader().find("runs", mode=plan.mode)
     if latest is not None and all(latest[name] == identity[name] for name in IDENTITY):
-        return _run(plan, latest, *_opening(plan, latest, store))
+        return _opened(plan, latest, store)
     parent = None if latest is None else str(latest["run_id"])
     run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
-    carried = latest is not None and _same_account(latest, identity) and _has_state(latest, store)
+    carried = latest is not None and _same_account(latest, identity) and _account_state(latest, store) is not None
     manifest: Row = identity | {
         "run_id": run_id,
         "account_id": latest["account_id"] if carried and latest is not None else run_id,
@@ -114,10 +119,11 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     if latest is not None:
         rows += _end_orders(latest, store)
     store.commit(Batch(rows=rows))
-    return _run(plan, manifest, *_opening(plan, manifest, store))
+    return _opened(plan, manifest, store)
 
 
-def _run(plan: Plan, manifest: Row, world: World, is_new_account: bool) -> Run:
+def _opened(plan: Plan, manifest: Row, store: Store) -> Run:
+    world, resumes_after = _opening(plan, manifest, store)
     return Run(
         run_id=manifest["run_id"],
         account_id=manifest["account_id"],
@@ -127,34 +133,70 @@ def _run(plan: Plan, manifest: Row, world: World, is_new_account: bool) -> Run:
         machine=plan.machine,
         manifest=manifest,
         opening_world=world,
-        is_new_account=is_new_account,
+        is_new_account=resumes_after is None,
+        resumes_after=resumes_after,
     )
 
 
-def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, bool]:
-    """(world before the run's first hour, whether the run opens the account)."""
+def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, int | None]:
+    """(world before the run's first hour, close of the account's last hour; None where the run opens the account)."""
     fresh = plan.machine.init()
-    if manifest["account_id"] == manifest["run_id"] or manifest["parent_run_id"] is None:
-        return fresh, True
-    stored = store.reader().latest_state(manifest["parent_run_id"])
+    if manifest["account_id"] == manifest["run_id"]:
+        return fresh, None
+    parent = store.reader().run(manifest["parent_run_id"])
+    stored = None if parent is None else _account_state(parent, store)
     if stored is None:
-        return fresh, True
-    try:
-        parent = load(fresh, stored.state)
-    except Unverified:
-        # Other producers, so another layout: the account is carried on, what the step remembered is not.
-        parent = _load_account(fresh, stored.state)
+        raise Unverified(
+            "account_missing",
+            "The run carries an account on whose last state is not in the database.",
+            money="What is held and how much cash is left cannot be known, so nothing is traded.",
+            todo="Run `mooring db check`; restore a backup.",
+        )
     # Orders of the parent were cancelled when this run was recorded.
-    return parent._replace(paper=init_paper(len(plan.instruments)), wanted=fresh.wanted), False
+    carried = _carried(fresh, stored.state)
+    return carried._replace(paper=init_paper(len(plan.instruments)), wanted=fresh.wanted), stored.hour_ts
 
 
-def _load_account(fresh: World, data: bytes) -> World:
-    """The account out of a state whose decision part has another layout; the account's leaves stand after it."""
-    tail = dump(fresh._replace(decision=()))[len(MAGIC) :]  # type: ignore[arg-type]
-    account_bytes = data[len(data) - len(tail) :]
-    template: Any = fresh._replace(decision=())  # type: ignore[arg-type]
-    found: World = load(template, MAGIC + account_bytes)
-    return found._replace(decision=fresh.decision)
+def _account_state(row: Row, store: Store) -> StoredState | None:
+    """The last state of a run's account: the run's own, or of the nearest before it that did an hour."""
+    reader = store.reader()
+    at: Row | None = row
+    while at is not None:
+        stored = reader.latest_state(at["run_id"])
+        if stored is not None or at["account_id"] == at["run_id"]:
+            return stored
+        at = reader.run(at["parent_run_id"])
+    return None
+
+
+def _carried(fresh: World, data: bytes) -> World:
+    """A world with as much of a stored one as has the layout of `fresh`: at least the limits of risk and the account.
+
+    Other producers have other states: theirs begin anew. A strategy keeps its stops where it is the same. Peak, day
+    and halt are never forgotten, or changing a setting would end a halt.
+    """
+    decision = fresh.decision
+    shapes = (
+        decision,
+        decision._replace(features=(), producers=()),  # type: ignore[arg-type]
+        decision._replace(features=(), producers=(), strategy=()),  # type: ignore[arg-type]
+    )
+    for shape in shapes[:-1]:
+        try:
+            return _load_tail(fresh, shape, data)
+        except Unverified:
+            continue
+    return _load_tail(fresh, shapes[-1], data)
+
+
+def _load_tail(fresh: World, shape: Any, data: bytes) -> World:
+    """`fresh` with what `shape` has of its decision part, and all after it, from the end of `data`."""
+    template = fresh._replace(decision=shape)
+    length = len(dump(template)) - len(MAGIC)
+    # Each leaf's name stands before it, so bytes of another layout cannot be taken for these.
+    found = load(template, MAGIC + data[max(len(data) - length, 0) :])
+    kept = {name: part for name, part in zip(shape._fields, found.decision, strict=True) if getattr(shape, name) != ()}
+    return found._replace(decision=fresh.decision._replace(**kept))
 
 
 def _same_account(latest: Row, identity: Row) -> bool:
@@ -165,10 +207,6 @@ def _same_account(latest: Row, identity: Row) -> bool:
 
 def _starting_cash(row: Row) -> int:
     return int(orjson.loads(row["params"])["starting_cash"])
-
-
-def _has_state(latest: Row, store: Store) -> bool:
-    return store.reader().latest_state(latest["run_id"]) is not None
 
 
 def _end_orders(latest: Row, store: Store) -> list[tuple[str, Row]]:

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+
+from mooring.runtime.decision.types import B_CASH, B_DRAWDOWN, B_EQUITY, B_PEAK
+from mooring.runtime.domain.codes import Tier
+from mooring.runtime.engine.cycle import Cycle
+from mooring.runtime.store.reader import Reader
+from mooring.runtime.store.types import Head
 
 State = Literal["stopped", "running", "paused", "halted"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineStatus:
+class Figures:
+    """Where a run stands after its last durable change. Market times are UTC unix seconds; money 10^-8 quote."""
+
+    hours: int
+    last_cycle: int | None
+    equity: int
+    cash: int
+    peak: int
+    drawdown_bps: int
+    tier: str
+    positions: int
+    working_orders: int
+    ledger_head: str
+    ledger_rows: int
+    decision_hash: str
+    state_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStatus(Figures):
     """A picture of the engine. Times are UTC unix seconds; money 10^-8 quote.
 
     Attributes:
@@ -26,21 +54,50 @@ class EngineStatus:
     kill_reason: str
     kill_since: int | None
     run_id: str
-    hours: int
-    last_cycle: int | None
     next_cycle: int | None
-    equity: int
-    cash: int
-    peak: int
-    drawdown_bps: int
-    tier: str
-    positions: int
-    working_orders: int
-    ledger_head: str
-    ledger_rows: int
-    decision_hash: str
-    state_hash: str
     alerts_open: int
     made_up_prices: bool
     market: str
     ended: bool
+
+
+def figures_of(cycle: Cycle, book: Sequence[int], ledger: Head) -> Figures:
+    """The figures of a cycle that is not torn; `book` as the last decisions have it."""
+    return Figures(
+        hours=cycle.hours,
+        last_cycle=cycle.last_close_ts,
+        equity=book[B_EQUITY],
+        cash=book[B_CASH],
+        peak=book[B_PEAK],
+        drawdown_bps=book[B_DRAWDOWN],
+        tier=Tier(int(cycle.world.decision.risk.tier[0])).name.lower(),
+        positions=int(np.count_nonzero(cycle.world.account.quantity)),
+        working_orders=cycle.working_orders,
+        ledger_head=ledger.head,
+        ledger_rows=ledger.count,
+        decision_hash=cycle.decision_hash.hex(),
+        state_hash=cycle.state_hash,
+    )
+
+
+def last_book(cycle: Cycle, reader: Reader) -> list[int]:
+    """The book of the account's last hour as it is recorded, or the opening balance; columns as in `types`."""
+    run = cycle.run
+    row = reader.find("equity", run_id=run.run_id)
+    if row is None and run.manifest["parent_run_id"] is not None and not run.is_new_account:
+        row = _book_before(run.manifest["parent_run_id"], reader)
+    cash = int(cycle.world.account.cash[0])
+    if row is None:
+        return [0, cash, cash, 0, cash, 0, 0, 0, 0]
+    return [0, row["equity"], row["cash"], row["positions_value"], row["peak"], row["drawdown_bps"], 0, 0, 0]
+
+
+def _book_before(run_id: str | None, reader: Reader) -> dict[str, int] | None:
+    """The last equity row among a run and those that it carries on."""
+    while run_id is not None:
+        row = reader.find("equity", run_id=run_id)
+        if row is not None:
+            return row
+        before = reader.run(run_id)
+        run_id = None if before is None else before["parent_run_id"]
+    return None

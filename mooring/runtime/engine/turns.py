@@ -22,7 +22,16 @@ class Turns:
                 return
             mine = threading.Event()
             self._waiting.append(mine)
-        mine.wait()
+        try:
+            mine.wait()
+        except BaseException:  # a signal's handler raised while we stood in line
+            with self._guard:
+                still_waiting = mine in self._waiting
+                if still_waiting:
+                    self._waiting.remove(mine)
+            if not still_waiting:  # our turn had come meanwhile: pass it on
+                self.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

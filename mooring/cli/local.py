@@ -163,7 +163,7 @@ def db_check(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fal
             raise typer.Exit(Unverified.exit_code)
         raise Unverified(
             "database_broken",
-            f"{len(report['breaks'])} places of the database do not hold.",
+            f"Places of the database that do not hold: {len(report['breaks'])}.",
             money="Its records cannot be trusted from there on.",
             todo="Keep the file as it is, and restore a backup.",
         )

@@ -14,13 +14,30 @@ from mooring.runtime.decision.types import (
     D_PRICE,
     D_QUANTITY,
     D_REASON,
+    WANT_ENTRY,
+    WANT_NOTHING,
 )
 from mooring.runtime.domain.codes import Action, Outcome, Reason
 from mooring.runtime.domain.instruments import notional
 from mooring.runtime.portfolio.account import LOTS_LIMIT
 from mooring.runtime.venues.paper.matching import PaperParams, working_entries
 from mooring.runtime.venues.paper.orders import O_ROLE
-from tests.support.core import BUSY, MONEY, controls, instrument, live, machine, random_bars
+from tests.support.core import (
+    BUSY,
+    MONEY,
+    book,
+    controls,
+    decider,
+    flat_bar,
+    inputs,
+    instrument,
+    live,
+    machine,
+    random_bars,
+    silent_producer,
+    told_strategy,
+    wish_row,
+)
 
 SYMBOLS = 4
 
@@ -125,3 +142,53 @@ def test_such_markets_do_trade_so_that_the_property_says_something():
     assert world.account.fills[0] > 100
     assert {*actions} == {*map(int, Action)}
     assert {Reason.SCORE_HIGH, Reason.STOP_REACHED, Reason.TARGET_REACHED, Reason.COOLDOWN, Reason.NO_BAR} <= {*reasons}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    stops=st.lists(st.integers(1, 10_049), min_size=2, max_size=8),
+    cash_percent=st.integers(1, 100),
+    symbol_cap=st.integers(500, 10_000),
+    total_cap=st.integers(1_000, 10_000),
+    fee=st.integers(0, 20_000),
+    data=st.data(),
+)
+def test_entries_of_one_close_share_the_cash_with_its_fees_and_the_total_cap(
+    stops, cash_percent, symbol_cap, total_cap, fee, data
+):
+    equity = 10_000 * MONEY
+    symbols = len(stops) + 1
+    wishes = [wish_row(WANT_ENTRY, stop=stop, score=data.draw(st.integers(1, 30))) for stop in stops]
+    made = decider(
+        symbols,
+        producers=[silent_producer(symbols)],
+        strategy=told_strategy([*wishes, wish_row(WANT_NOTHING)]),
+        risk={
+            "risk_per_trade_bps": 500,
+            "max_symbol_exposure_bps": symbol_cap,
+            "max_total_exposure_bps": total_cap,
+            "taker_fee_ppm": fee,
+        },
+    )
+    cash = equity * cash_percent // 100
+    held = (equity - cash) // (10_000 * 100)
+    shown = book(cash, [0] * len(stops) + [held])
+    said = made.step(made.init(), made.params, inputs(flat_bar(*[10_000] * symbols), shown))
+    costs = [int(r[D_QUANTITY] * r[D_PRICE] * 100) for r in said.rows if r[D_ACTION] == Action.ENTER]
+    assert sum(cost + -(-cost * fee // 10**6) for cost in costs) <= cash
+    assert not costs or said.book[B_VALUE] + sum(costs) <= said.book[B_EQUITY] * total_cap // 10_000
+    assert all(cost <= said.book[B_EQUITY] * symbol_cap // 10_000 for cost in costs)
+
+
+def test_the_second_entry_of_a_close_gets_what_the_first_left_and_the_third_nothing():
+    strategy = told_strategy([wish_row(WANT_ENTRY, stop=10_000)] * 3 + [wish_row(WANT_NOTHING)])
+    caps = {"max_symbol_exposure_bps": 2_000, "max_total_exposure_bps": 10_000}
+    made = decider(4, producers=[silent_producer(4)], strategy=strategy, risk=caps)
+    shown = book(3_000 * MONEY, [0, 0, 0, 7_000 * MONEY // 10**6])
+    said = made.step(made.init(), made.params, inputs(flat_bar(*[10_000] * 4), shown))
+    lot = 10_050 * 100
+    first = 2_000 * MONEY // lot
+    left = 3_000 * MONEY - first * lot - -(-first * lot * 4_000 // 10**6)
+    second = (left * 10**6 // 1_004_000 - 2) // lot
+    assert said.rows[:3, D_QUANTITY].tolist() == [first, second, 0]
+    assert said.rows[2, D_REASON] == Reason.NO_CASH

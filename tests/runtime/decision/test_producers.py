@@ -65,7 +65,7 @@ class Said:
         return self.direction, self.conviction, self.reason
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(value=st.floats(0.0, 100.0), low=st.integers(1, 98), data=st.data())
 def test_rsi_says_a_direction_with_conviction_1_to_10_or_nothing(value, low, data):
     high = data.draw(st.integers(low + 1, 99))
@@ -73,14 +73,14 @@ def test_rsi_says_a_direction_with_conviction_1_to_10_or_nothing(value, low, dat
     assert said.direction == (1 if value <= low else -1 if value >= high else 0)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(close=st.integers(1, 10**18), change=st.floats(-1.0, 1e18), atr=range_)
 def test_momentum_says_a_direction_with_conviction_1_to_10_or_nothing(close, change, atr):
     said = Rig(momentum).say(close, change=change, atr=atr).check()
     assert said.direction * change >= 0
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(rows=st.lists(st.tuples(price, price, range_), min_size=1, max_size=5))
 def test_ma_cross_says_the_side_that_is_above_with_conviction_1_to_10_or_nothing(rows):
     rig = Rig(ma_cross)
@@ -161,6 +161,7 @@ def test_values_too_large_for_the_fixed_point_are_held_at_its_end():
     assert common.micro(-0.0000001) == -1
 
 
+@settings(deadline=None)
 @given(size=st.floats(0.0, 1e19), unit=st.floats(0.0, 1e19))
 def test_ratios_never_overflow_and_are_division_within_their_limit(size, unit):
     ratio = common.in_units_of(size, unit)
@@ -169,6 +170,7 @@ def test_ratios_never_overflow_and_are_division_within_their_limit(size, unit):
         assert ratio == size / unit
 
 
+@settings(deadline=None)
 @given(strength=st.floats(-1e300, 1e300))
 def test_conviction_is_always_1_to_10(strength):
     assert common.conviction(strength) == min(10, max(1, math.floor(strength)))

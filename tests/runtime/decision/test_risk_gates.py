@@ -158,8 +158,9 @@ def test_a_loss_a_hair_below_the_daily_limit_does_not_refuse():
 def test_a_gain_is_no_daily_loss_and_moves_the_peak():
     rig = Rig()
     rig.close()
-    said = rig.close(book(CASH * 2))
-    assert (said.book[B_DAY_LOSS], said.book[B_DRAWDOWN], said.book[B_PEAK]) == (0, 0, CASH * 2)
+    for equity in (CASH + 1, CASH * 2):
+        said = rig.close(book(equity))
+        assert (said.book[B_DAY_LOSS], said.book[B_DRAWDOWN], said.book[B_PEAK]) == (0, 0, equity)
 
 
 def test_open_positions_and_working_entries_count_against_the_most_positions():
@@ -237,6 +238,10 @@ def test_cash_promised_to_working_entries_is_not_spent_twice():
 def test_a_risk_too_small_for_the_smallest_order_refuses():
     rig = Rig(figures={"order_min": RISKED + 1})
     assert refusal(rig.close()) == (Reason.BELOW_MINIMUM, RISKED + 1, RISKED)
+
+
+def test_an_entry_of_exactly_the_smallest_order_is_taken():
+    assert entered(Rig(figures={"order_min": RISKED}).close()) == RISKED
 
 
 def test_a_risk_too_small_for_the_smallest_cost_refuses():

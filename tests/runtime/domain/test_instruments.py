@@ -4,7 +4,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -13,6 +13,7 @@ from mooring.runtime.domain.money import INT64_MAX
 from tests.support.core import instrument, universe
 
 
+@settings(deadline=None)
 @given(pair=st.integers(0, 10), lot=st.integers(0, 10), price=st.integers(0, 10**10), quantity=st.integers(0, 10**8))
 def test_notional_is_price_times_quantity_in_money_rounded_down(pair, lot, price, quantity):
     one = scales([instrument(pair_decimals=pair, lot_decimals=lot)])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -12,12 +12,14 @@ from mooring.runtime.domain.money import INT64_MAX, INT64_MIN, to_decimal, to_te
 places = st.integers(0, 10)
 
 
+@settings(deadline=None)
 @given(units=st.integers(INT64_MIN, INT64_MAX), decimals=places)
 def test_units_survive_decimal_and_text(units, decimals):
     assert to_units(to_decimal(units, decimals), decimals) == units
     assert to_units(to_text(units, decimals), decimals) == units
 
 
+@settings(deadline=None)
 @given(units=st.integers(INT64_MIN, INT64_MAX), decimals=places)
 def test_text_has_all_its_places_and_never_an_exponent(units, decimals):
     text = to_text(units, decimals)
@@ -46,6 +48,7 @@ def test_digits_past_the_28th_still_decide_the_rounding():
     assert to_units("0.1234567850000000000000000000000000000", 8) == 12_345_678
 
 
+@settings(deadline=None)
 @given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**8), max_value=10**8), decimals=places)
 def test_rounding_is_that_of_exact_decimals(value, decimals):
     with localcontext() as context:

@@ -30,15 +30,15 @@ OFF: Final = "Mooring is off. Nothing is being traded."
 SCOPES: Final[dict[str, Scope]] = {"read": "read", "control": "control"}
 
 
-def client_of(ctx: typer.Context, home: str | None) -> Client:
-    """A client of the home's daemon.
+def client_of(ctx: typer.Context, home: str | None, *, patience_seconds: float = 10.0) -> Client:
+    """A client of the home's daemon, which waits so long for each answer.
 
     Raises:
         Unreachable: it does not run.
     """
     from mooring.control_api.client import Client  # noqa: PLC0415 -- httpx and pydantic are not needed for --help
 
-    return Client.connect(home_of(ctx, home).run_dir)
+    return Client.connect(home_of(ctx, home).run_dir, timeout_seconds=patience_seconds)
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
@@ -63,7 +63,8 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
     """
     as_json = wants_json(ctx, json)
     try:
-        with client_of(ctx, home) as client:
+        # It is answered from memory: who takes longer is not well.
+        with client_of(ctx, home, patience_seconds=3.0) as client:
             show_status(client.status(), as_json=as_json)
     except Unreachable as error:
         pid = holder(home_of(ctx, home))

@@ -202,5 +202,5 @@ def test_a_function_that_calls_an_unmarked_one_does_not_compile():
 def test_a_function_that_allocates_does_not_compile():
     from numba.core.errors import NumbaError  # noqa: PLC0415
 
-    with pytest.raises(NumbaError, match="np.zeros"):
+    with pytest.raises(NumbaError, match=r"np\.zeros"):
         Jit().compile(_allocates)(3)

@@ -88,9 +88,9 @@ def demo(
             speed=parse_speed(speed, hours=hours),
             seed=seed,
         )
+        options = demo_options(request, os.environ)
         if bars is None:
             hint("Made-up prices: this market comes from a seed, not from any exchange.")
-        options = demo_options(request, os.environ)
         stack.enter_context(_ended_by_sigterm())
         with DaemonThread(options) as daemon:
             try:

@@ -19,6 +19,7 @@ FromOption = Annotated[
     str | None, typer.Option("--from", help="First day (UTC), like 2021-05-12, or a time like 2021-05-12T08:00.")
 ]
 MAX_BREAKS_SHOWN: Final = 20
+TIME_END: Final = 4_102_444_800  # 2100-01-01 00:00 UTC
 
 db = typer.Typer(help="Check the database.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,7 +28,7 @@ def parse_time(text: str | None, option: str) -> int | None:
     """UTC unix seconds of a date or time.
 
     Raises:
-        Invalid: it is neither.
+        Invalid: it is neither, or of another age.
     """
     if text is None:
         return None
@@ -35,14 +36,24 @@ def parse_time(text: str | None, option: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid("bad_time", f"{option} is no date.", todo="Write it like 2021-05-12.") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    if not 0 <= seconds < TIME_END:
+        raise Invalid("bad_time", f"{option} is not between 1970 and 2100.", todo="Write it like 2021-05-12.")
+    return seconds
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:
-    """Symbols of a comma-separated list; errors as `parse_symbol`."""
+    """Symbols of a comma-separated list.
+
+    Raises:
+        Invalid: there is none, or one is not of the form BASE-QUOTE.
+    """
     from mooring.runtime.domain.instruments import parse_symbol  # noqa: PLC0415
 
-    return tuple(parse_symbol(part.strip()) for part in text.split(",") if part.strip())
+    symbols = tuple(parse_symbol(part.strip()) for part in text.split(",") if part.strip())
+    if not symbols:
+        raise Invalid("bad_symbol", "--symbols names no symbol.", todo="Write it like BTC-USDT,ETH-USDT.")
+    return symbols
 
 
 def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:

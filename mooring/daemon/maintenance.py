@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mooring.errors import NotFound
 from mooring.runtime.store.verify import verify
 
 
@@ -14,6 +15,14 @@ def check_database(path: Path) -> dict[str, Any]:
     Raises:
         NotFound: there is no database.
     """
+    try:
+        path.lstat()
+    except OSError as error:  # also a name that no file system takes
+        raise NotFound(
+            "no_database",
+            f"There is no database at {path} ({error.strerror or 'no such file'}).",
+            todo="Name the home that holds it, with --home.",
+        ) from None
     report = verify(path)
     return {
         "ok": report.ok,

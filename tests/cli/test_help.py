@@ -1,0 +1,86 @@
+"""What the command line says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from mooring import __version__
+from mooring.cli.main import app
+
+PACKAGE = Path(__file__).resolve().parents[2] / "mooring"
+
+
+def below(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command's words."""
+    for name, child in getattr(command, "commands", {}).items():
+        if hasattr(child, "commands"):
+            yield from below(child, (*path, name))
+        else:
+            yield (*path, name)
+
+
+COMMANDS = sorted(below(typer.main.get_command(app)))
+
+
+def test_the_commands_of_this_version_are_all_there() -> None:
+    names = {" ".join(words) for words in COMMANDS}
+    wanted = (
+        "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|db check|doctor|"
+        "mode|scan|cancel-all|health"
+    )
+    assert names == set(wanted.split("|"))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_of_each_command_has_an_example_of_that_command(mooring, words: tuple[str, ...]) -> None:
+    said = mooring(*words, "--help")
+    assert said.status == 0
+    assert f"Example: mooring {' '.join(words)}" in " ".join(said.out.split())
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_each_command_takes_home_and_json_after_its_name(mooring, words: tuple[str, ...]) -> None:
+    said = mooring(*words, "--help")
+    assert "--home" in said.out
+    assert "--json" in said.out
+
+
+def test_help_and_version_of_the_whole(mooring) -> None:
+    assert "Example: mooring demo" in mooring("--help").out
+    assert mooring("--version").out == f"mooring {__version__}\n"
+
+
+def test_home_and_json_work_before_and_after_the_command_and_after_wins(mooring, home: Path, tmp_path: Path) -> None:
+    before = mooring("--home", tmp_path / "a", "--json", "db", "check")
+    after = mooring("db", "check", "--home", tmp_path / "a", "--json")
+    both = mooring("--home", tmp_path / "b", "db", "check", "--home", tmp_path / "a", "--json")
+    assert before.error == after.error == both.error
+    assert str(tmp_path / "a") in before.error["what"]
+    assert str(home) in mooring("db", "check", "--json").error["what"], "MOORING_HOME without an option"
+
+
+@pytest.mark.parametrize("given", [["nonsense"], ["db", "nonsense"], ["status", "--nonsense"], ["mode"]])
+def test_wrong_usage_ends_with_2_says_where_and_is_json_where_asked(mooring, home: Path, given: list[str]) -> None:
+    plain = mooring(*given)
+    assert plain.status == 2
+    assert plain.out == ""
+    assert "Error" in plain.err
+    assert mooring(*given, "--json").error["code"] == "usage"
+
+
+def test_every_command_that_a_message_names_is_there() -> None:
+    known = {words[0] for words in COMMANDS}
+    named = {
+        (found, path.name)
+        for path in PACKAGE.rglob("*.py")
+        if path.parent.name != "control_api"
+        for found in re.findall(r"`mooring ([a-z][a-z-]*)", path.read_text("utf-8"))
+    }
+    assert named
+    assert sorted((command, where) for command, where in named if command not in known) == []

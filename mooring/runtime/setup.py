@@ -50,7 +50,8 @@ def decider_for(settings: Settings, instruments: Sequence[Instrument]) -> Decide
             max_open_positions=risk.max_open_positions,
             max_entries_per_day=risk.max_entries_per_day,
             entry_collar_bps=risk.entry_collar_bps,
-            taker_fee_ppm=settings.costs.taker_fee_ppm,
+            # An entry may pay either fee; what is set aside must cover the dearer.
+            fee_ppm=max(settings.costs.taker_fee_ppm, settings.costs.maker_fee_ppm),
             lots_limit=LOTS_LIMIT,
         ),
         producers=[extensions.find(extensions.PRODUCERS, name) for name in signals.producers],

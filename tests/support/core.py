@@ -62,7 +62,7 @@ RISK = RiskParams(
     max_open_positions=10,
     max_entries_per_day=20,
     entry_collar_bps=50,
-    taker_fee_ppm=4000,
+    fee_ppm=4000,
     lots_limit=8,
 )
 # Short periods, low scores: trades often, so that short runs meet every branch.
@@ -144,7 +144,12 @@ def flat_bar(*closes: int | None, close_ts: int = START + HOUR_SECONDS) -> Bar:
 
 
 def book(
-    cash: int = 10_000 * MONEY, quantity: Any = (0,), lots: Any = None, entry: Any = None, leaving: Any = None
+    cash: int = 10_000 * MONEY,
+    quantity: Any = (0,),
+    lots: Any = None,
+    entry: Any = None,
+    leaving: Any = None,
+    sold: Any = None,
 ) -> Book:
     """What the step is shown."""
     held = np.array(quantity, np.int64)
@@ -155,6 +160,7 @@ def book(
         lot_count=np.array(lots, np.int64) if lots is not None else (held > 0).astype(np.int64),
         working_entry=np.array(entry, np.int64) if entry is not None else none.copy(),
         working_exit=np.array(leaving, np.int64) if leaving is not None else none.copy(),
+        sold=np.array(sold, np.int64) if sold is not None else none.copy(),
     )
 
 

@@ -198,7 +198,7 @@ def enter(
     symbol_room = mul_div(book[B_EQUITY], risk.max_symbol_exposure_bps, BPS) - held_value
     total_room = mul_div(book[B_EQUITY], risk.max_total_exposure_bps, BPS) - exposure
     # What the fee may take is set aside first; two units cover that notional rounds down and the fee up.
-    cash_room = mul_div(cash_free, PPM, PPM + risk.taker_fee_ppm) - 2
+    cash_room = mul_div(cash_free, PPM, PPM + risk.fee_ppm) - 2
     quantity, reason, room = size(params, wish, symbol, limit, book, symbol_room, total_room, cash_room)
     cost = notional(params.scales, symbol, limit, quantity)
     order_min = params.scales.order_min[symbol]
@@ -222,7 +222,7 @@ def enter(
     row[D_OBSERVED] = cost
     state.entries_today[0] += 1
     book[B_ENTRIES] = state.entries_today[0]
-    return cost + mul_div_up(cost, risk.taker_fee_ppm, PPM)
+    return cost + mul_div_up(cost, risk.fee_ppm, PPM)
 
 
 @compiled

@@ -91,7 +91,7 @@ class RiskParams(NamedTuple):
     max_open_positions: int
     max_entries_per_day: int
     entry_collar_bps: int
-    taker_fee_ppm: int
+    fee_ppm: int
     lots_limit: int
 
 
@@ -111,6 +111,7 @@ class Book(NamedTuple):
 
     cash: free quote money (1,). quantity: lots held (symbols,). lot_count: open lots (symbols,).
     working_entry: money reserved by working entries (symbols,). working_exit: lots in working exits (symbols,).
+    sold: lots sold since the last close (symbols,); a position may have come and gone between two closes.
     """
 
     cash: Int64s
@@ -118,11 +119,12 @@ class Book(NamedTuple):
     lot_count: Int64s
     working_entry: Int64s
     working_exit: Int64s
+    sold: Int64s
 
 
 def empty_book(symbols: int) -> Book:
     """A book of nothing, with arrays to write into."""
-    return Book(*(np.zeros(n, np.int64) for n in (1, symbols, symbols, symbols, symbols)))
+    return Book(*(np.zeros(n, np.int64) for n in (1, *[symbols] * 5)))
 
 
 class Inputs(NamedTuple):

@@ -122,7 +122,7 @@ def make_hour(decide: Decide) -> Hour:
         )
         room.counts[0] = events
         room.counts[1] = closures
-        show_book(world.paper, paper_params, params.scales, world.account, room.book)
+        show_book(world.paper, paper_params, params.scales, world.account, room.closures, closures, room.book)
         decide(world.decision, params, Inputs(bar, room.book, controls), said, room.scratch)
         want_orders(said.rows, world.paper, world.account, controls, world.wanted)
 

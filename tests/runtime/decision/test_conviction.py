@@ -26,7 +26,7 @@ from mooring.runtime.decision.types import (
     WISH_COLUMNS,
 )
 from mooring.runtime.domain.codes import Reason
-from tests.support.core import OPTIONS, flat_bar, inputs
+from tests.support.core import OPTIONS, book, flat_bar, inputs
 
 WARMING = (0, 0, Reason.WARMING_UP)
 
@@ -38,7 +38,7 @@ class Rig:
         self.params = conviction.params({**OPTIONS, "weights": (1, 1), **options}, ["a", "b"])
         self.state = conviction.init_state(1, self.params)
 
-    def wish(self, *signals, close=10_000, atr=100.0, held=False):
+    def wish(self, *signals, close=10_000, atr=100.0, held=False, sold=0):
         rows = np.zeros((1, 2, SIGNAL_COLUMNS), np.int64)
         for index, said in enumerate(signals):
             if not isinstance(said, tuple):
@@ -47,7 +47,9 @@ class Rig:
         features = np.full((1, FEATURES), np.nan)
         features[0, F_ATR] = atr
         wish = np.zeros(WISH_COLUMNS, np.int64)
-        conviction.step(self.state, self.params, inputs(flat_bar(close)), features, rows, 0, held, wish)
+        conviction.step(
+            self.state, self.params, inputs(flat_bar(close), book(sold=[sold])), features, rows, 0, held, wish
+        )
         return wish
 
 
@@ -141,6 +143,27 @@ def test_after_a_position_closed_entries_wait_for_the_cooldown_and_no_longer():
     said = [says(rig.wish(10, 10)) for _ in range(4)]
     assert [(s[1], s[3]) for s in said[:3]] == [(Reason.COOLDOWN, 3), (Reason.COOLDOWN, 2), (Reason.COOLDOWN, 1)]
     assert said[3][0] == WANT_ENTRY
+
+
+def test_a_position_that_came_and_went_between_two_closes_arms_the_cooldown_too():
+    rig = entered(cooldown_bars=2)
+    assert says(rig.wish(10, 10, sold=500)) == (WANT_NOTHING, Reason.COOLDOWN, 0, 2)
+    assert says(rig.wish(10, 10))[3] == 1
+    assert says(rig.wish(10, 10))[0] == WANT_ENTRY
+
+
+def test_a_position_carried_on_from_another_run_gets_its_levels_at_the_next_close():
+    rig = Rig(stop_atr_percent=300, target_atr_percent=600)
+    wish = rig.wish(1, 1, close=10_000, atr=100.0, held=True)
+    assert says(wish)[:2] == (WANT_NOTHING, Reason.HOLDING)
+    assert (wish[W_STOP], wish[W_TARGET]) == (9_700, 10_600)
+    assert says(rig.wish(1, 1, close=9_700, held=True))[1] == Reason.STOP_REACHED
+
+
+def test_a_carried_position_waits_for_its_levels_until_the_true_range_is_known():
+    rig = Rig()
+    wish = rig.wish(WARMING, WARMING, atr=float("nan"), held=True)
+    assert (says(wish)[1], wish[W_STOP], wish[W_TARGET]) == (Reason.HOLDING, 0, 0)
 
 
 def test_without_a_cooldown_the_next_entry_may_come_at_once():

@@ -58,7 +58,7 @@ def machines(draw):
         "max_open_positions": draw(st.integers(1, 5)),
         "max_entries_per_day": draw(st.integers(1, 30)),
         "entry_collar_bps": draw(st.integers(1, 500)),
-        "taker_fee_ppm": taker,
+        "fee_ppm": taker,
     }
     paper = PaperParams(
         taker_fee_ppm=taker, maker_fee_ppm=draw(st.integers(0, taker)), cost_ppm=draw(st.integers(0, 20_000))
@@ -82,7 +82,7 @@ def check_decisions(made, said, held):
     rows, book = said.rows, said.book
     entries = [s for s in range(SYMBOLS) if rows[s, D_ACTION] == Action.ENTER]
     costs = {s: notional(listed, s, rows[s, D_PRICE], rows[s, D_QUANTITY]) for s in entries}
-    fees = sum(-(-cost * risk.taker_fee_ppm // 10**6) for cost in costs.values())
+    fees = sum(-(-cost * risk.fee_ppm // 10**6) for cost in costs.values())
     assert sum(costs.values()) + fees <= book[B_CASH]
     if entries:
         assert book[B_VALUE] + sum(costs.values()) <= book[B_EQUITY] * risk.max_total_exposure_bps // 10_000
@@ -167,7 +167,7 @@ def test_entries_of_one_close_share_the_cash_with_its_fees_and_the_total_cap(
             "risk_per_trade_bps": 500,
             "max_symbol_exposure_bps": symbol_cap,
             "max_total_exposure_bps": total_cap,
-            "taker_fee_ppm": fee,
+            "fee_ppm": fee,
         },
     )
     cash = equity * cash_percent // 100

@@ -6,7 +6,7 @@ import pytest
 from mooring.runtime.decision.types import D_ACTION, D_PRICE, D_QUANTITY, D_STOP, DECISION_COLUMNS, empty_book
 from mooring.runtime.domain.codes import Action, Outcome, Role
 from mooring.runtime.domain.instruments import scales
-from mooring.runtime.portfolio.account import apply_buy, init_account
+from mooring.runtime.portfolio.account import CLOSURE_COLUMNS, X_QUANTITY, X_SYMBOL, apply_buy, init_account
 from mooring.runtime.venues.paper.matching import init_paper, place_entry, place_exit, place_stop
 from mooring.runtime.venues.paper.orders import (
     NO_ORDER,
@@ -83,13 +83,17 @@ def test_the_book_shows_cash_holdings_and_what_is_promised():
     place_entry(rig.paper, PAPER, SCALES, rig.account, 0, 1000, 10_000, 9_000)
     place_exit(rig.paper, rig.account, 1, 200)
     shown = empty_book(3)
-    show_book(rig.paper, PAPER, SCALES, rig.account, shown)
+    shown.sold[:] = 77
+    closures = np.zeros((3, CLOSURE_COLUMNS), np.int64)
+    closures[:2, X_SYMBOL], closures[:2, X_QUANTITY] = 1, (30, 40)
+    show_book(rig.paper, PAPER, SCALES, rig.account, closures, 2, shown)
     cost = 1000 * 10_000 * 100
     assert shown.cash.tolist() == rig.account.cash.tolist()
     assert shown.quantity.tolist() == [0, 500, 0]
     assert shown.lot_count.tolist() == [0, 1, 0]
     assert shown.working_entry.tolist() == [cost + cost * 4 // 1000, 0, 0]
     assert shown.working_exit.tolist() == [0, 200, 0]
+    assert shown.sold.tolist() == [0, 70, 0]
 
 
 def test_cancelling_everything_spares_the_market_sell_on_its_way_out():

@@ -112,7 +112,7 @@ def step(
         score += (
             params.weights[producer] * signals[symbol, producer, S_DIRECTION] * signals[symbol, producer, S_CONVICTION]
         )
-    if state.held[symbol] != 0 and not held:
+    if not held and (state.held[symbol] != 0 or inputs.book.sold[symbol] > 0):
         state.cooldown[symbol] = params.cooldown_bars
     elif state.cooldown[symbol] > 0:
         state.cooldown[symbol] -= 1

@@ -16,7 +16,7 @@ from mooring.runtime.domain.bars import Int64s
 from mooring.runtime.domain.codes import Action
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.instruments import Scales
-from mooring.runtime.portfolio.account import AccountState
+from mooring.runtime.portfolio.account import X_QUANTITY, X_SYMBOL, AccountState
 from mooring.runtime.venues.paper.matching import (
     ENTRY,
     EXIT,
@@ -43,14 +43,25 @@ WANTED_COLUMNS: Final = 4
 
 
 @compiled
-def show_book(paper: PaperState, params: PaperParams, scales: Scales, account: AccountState, book: Book) -> None:
-    """Write into `book` what the step is shown: what is held and what is promised."""
+def show_book(
+    paper: PaperState,
+    params: PaperParams,
+    scales: Scales,
+    account: AccountState,
+    closures: Int64s,
+    closure_count: int,
+    book: Book,
+) -> None:
+    """Write into `book` what the step is shown: what is held, what is promised, and what this bar sold."""
     book.cash[0] = account.cash[0]
     for symbol in range(paper.entry_quantity.shape[0]):
         book.quantity[symbol] = account.quantity[symbol]
         book.lot_count[symbol] = account.lot_count[symbol]
         book.working_entry[symbol] = reserved_by_entry(paper, params, scales, symbol)
         book.working_exit[symbol] = paper.exit_quantity[symbol]
+        book.sold[symbol] = 0
+    for index in range(closure_count):
+        book.sold[closures[index, X_SYMBOL]] += closures[index, X_QUANTITY]
 
 
 @compiled

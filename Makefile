@@ -27,20 +27,21 @@ help: #-- show this list
 $(UV): requirements/uv.txt
 	@[ -n "$(PYTHON)" ] || { echo "Mooring needs Python 3.11, 3.12 or 3.13 with pip. Install one, or say which: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@rm -rf .tools
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --require-hashes --target .tools -r requirements/uv.txt
+	@echo "Setting up .venv (once) ..." >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --require-hashes --target .tools -r requirements/uv.txt
 	@touch $@
 
 $(STAMPS)/venv: $(UV)
-	$(UV) venv --quiet --clear --python "$(PYTHON)" $(VENV)
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/base: $(STAMPS)/venv requirements/base.txt requirements/build.txt pyproject.toml
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/build.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/build.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
 setup: $(STAMPS)/dev #-- make .venv with everything for work on the project

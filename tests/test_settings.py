@@ -193,7 +193,15 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
     base = load_settings(tmp_path, {})
     assert re.fullmatch(r"[0-9a-f]{64}", base.fingerprint())
     assert load_settings(tmp_path, {}).fingerprint() == base.fingerprint()
-    same = {"market.speed": 7, "market.seed": 5, "market.symbols": ["BTC-USDT"], "trading.autostart": False, "api.port": 50000, "logs.level": "debug", "logs.backups": 2}
+    same = {
+        "market.speed": 7,
+        "market.seed": 5,
+        "market.symbols": ["BTC-USDT"],
+        "trading.autostart": False,
+        "api.port": 50000,
+        "logs.level": "debug",
+        "logs.backups": 2,
+    }
     assert load_settings(tmp_path, {}, overrides=same).fingerprint() == base.fingerprint()
     seen = {base.fingerprint()}
     for info in WHOLE_NUMBERS:

@@ -16,6 +16,7 @@ from mooring.runtime.market.universe import KNOWN_BASES, instruments
 from mooring.runtime.research.jit import Jit
 from mooring.runtime.research.simulate import CHUNK_HOURS, Loop, make_chunk, make_loop, simulate
 from mooring.runtime.setup import machine_for
+from mooring.runtime.venues.paper.matching import event_buffers
 from mooring.runtime.venues.paper.orders import show_book
 from mooring.settings import Settings
 
@@ -78,7 +79,8 @@ def one_plain_step(market: Market) -> Iterator[Result]:
     world, _ = simulate(machine, make_loop(machine.hour), part_of(bars, 0, PLAIN_HOURS // 2))
     controls = np.zeros(CONTROLS, np.int64)
     book = empty_book(symbols)
-    show_book(world.paper, machine.paper_params, decider.params.scales, world.account, book)
+    _, nothing_sold = event_buffers(symbols)
+    show_book(world.paper, machine.paper_params, decider.params.scales, world.account, nothing_sold, 0, book)
     taken = []
     for row in range(PLAIN_HOURS // 2, PLAIN_HOURS):
         inputs = Inputs(bar_at(bars, row), book, controls)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES: Final = 64 * 1024
 # These repeat at "info" what was asked of them, URLs and statements included, or greet at each start.
-_TALKATIVE: Final = ("httpx", "httpcore", "sqlalchemy", "alembic", "asyncio", "keyring", "urllib3", "h11")
+_TALKATIVE: Final = (
+    *("httpx", "httpcore", "sqlalchemy", "alembic.runtime.plugins"),
+    *("asyncio", "keyring", "urllib3", "h11"),
+)
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 

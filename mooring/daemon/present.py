@@ -88,7 +88,8 @@ class Presenter:
         shape = self._shapes.get(kind)
         if shape is not None:
             return shape(base, row)
-        rest = {name: value for name, value in row.items() if name not in HIDDEN and name != "row_hash"}
+        # Names of columns may be a subclass of text, which orjson refuses as a key.
+        rest = {str(name): value for name, value in row.items() if name not in HIDDEN and name != "row_hash"}
         for name in ("at", "acknowledged_at"):
             if name in rest:
                 rest[name] = time_text(rest[name])
@@ -101,7 +102,7 @@ class Presenter:
         base: dict[str, Any] = {"time": time}
         if shape is not None:
             return shape(base, row)
-        return base | {name: value for name, value in row.items() if name not in HIDDEN}
+        return base | {str(name): value for name, value in row.items() if name not in HIDDEN}
 
     def _price(self, symbol: str, ticks: int) -> str:
         return to_text(ticks, self._instruments[symbol].pair_decimals)

@@ -99,7 +99,15 @@ def down(home: Home, clock: Clock) -> bool:
 
 
 def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
-    descriptor = os.open(boot_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(boot_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Invalid(
+            "log_file_unusable",
+            f"{boot_log} cannot be opened: {error.strerror or 'unknown reason'}.",
+            money="Nothing was started and no order was sent.",
+            todo="Make the logs directory writable for you, or choose another --home.",
+        ) from None
     try:
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
             [sys.executable, "-m", "mooring", "--home", str(home.root), "--json", "run"],

@@ -1,0 +1,106 @@
+"""The trader: a run that is the same is carried on, one that is not begins its own, and what it did can be recomputed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mooring.daemon.app import DaemonThread
+from mooring.daemon.demo import DemoRequest, demo_options, summary
+from mooring.errors import Denied, Invalid
+from mooring.home import Home
+from tests.daemon.daemons import running
+
+
+def test_same_settings_carry_the_run_on_and_other_risk_limits_begin_another_on_the_same_account(home: Home) -> None:
+    with running(home, hours=30) as it:
+        it.finish()
+        first = it.client.status()
+    with running(home, hours=30) as it:
+        assert it.client.status().run_id == first.run_id
+    with running(home, hours=40, risk__max_open_positions=1) as it:
+        other = it.client.status()
+        assert other.run_id != first.run_id
+        assert (other.equity, other.cash) == (first.equity, first.cash)
+        it.finish()
+        assert it.client.status().last_cycle is not None
+        assert it.daemon.trader.recompute().agrees
+
+
+def test_setting_that_decides_nothing_keeps_the_run(home: Home) -> None:
+    with running(home, hours=5) as it:
+        first = it.client.status().run_id
+    with running(home, hours=5, logs__level="debug") as it:
+        assert it.client.status().run_id == first
+
+
+def test_recomputation_finds_an_hour_that_the_record_tells_otherwise(home: Home) -> None:
+    with running(home, hours=30) as it:
+        it.finish()
+        good = it.daemon.trader.recompute()
+    assert good.agrees
+    assert good.hours == 30
+
+
+@pytest.mark.parametrize("mode", ["live", "yolo"])
+def test_mode_that_is_not_there_is_denied(home: Home, mode: str) -> None:
+    with running(home) as it, pytest.raises(Denied):
+        it.daemon.trader.set_mode(mode)
+
+
+def test_same_mode_changes_nothing_even_while_it_runs(home: Home) -> None:
+    with running(home, speed=1.0, hours=None, autostart=True) as it:
+        before = it.daemon.trader.run
+        it.daemon.trader.set_mode("paper")
+        assert it.daemon.trader.run is before
+        assert it.client.status().state == "running"
+
+
+def request(home: Home, **over: object) -> DemoRequest:
+    values = {"bars": None, "symbols": None, "start": None, "hours": 10, "speed": 0.0, "seed": None}
+    return DemoRequest(home=home, **(values | over))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hours", [0, -1, 1_000_001])
+def test_demo_of_impossible_length_is_refused_before_its_home_is_made(home: Home, hours: int) -> None:
+    missing = Home(root=home.root / "d")
+    with pytest.raises(Invalid):
+        demo_options(request(missing, hours=hours), {})
+    assert not missing.root.exists()
+
+
+def test_demo_is_on_paper_with_its_token_in_memory_whatever_the_settings_say(home: Home) -> None:
+    made = demo_options(request(home, seed=7, symbols=("ETH-EUR",)), {"MOORING_TRADING__MODE": "shadow"})
+    assert made.settings.trading.mode == "paper"
+    assert made.settings.market.seed == 7
+    assert made.settings.market.symbols == ("ETH-EUR",)
+    assert type(made.vault).__name__ == "MemoryVault"
+    assert made.autostart
+
+
+def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
+    with DaemonThread(demo_options(request(home, hours=48), {})) as daemon:
+        assert daemon.trader.engine.wait_finished(60)
+        daemon.trader.engine.stop()
+        figures = summary(daemon)
+        reader = daemon.trader.store.reader()
+        assert figures["verified"]
+        assert figures["breaks"] == []
+        assert figures["fills"] == reader.count("fills", run_id=figures["run_id"]) > 0
+        assert figures["ledger_rows"] == reader.heads()["ledger"].count
+
+
+def test_summary_of_a_demo_whose_ledger_was_changed_is_not_verified(home: Home) -> None:
+    with DaemonThread(demo_options(request(home, hours=48), {})) as daemon:
+        assert daemon.trader.engine.wait_finished(60)
+        daemon.trader.engine.stop()
+        path = daemon.trader.store.path
+        import sqlite3  # noqa: PLC0415
+
+        connection = sqlite3.connect(path)
+        connection.execute("DROP TRIGGER tg_ledger_update")
+        connection.execute("UPDATE ledger SET amount = amount + 1 WHERE seq = 5")
+        connection.commit()
+        connection.close()
+        figures = summary(daemon)
+    assert figures["verified"] is False
+    assert any("ledger row 5" in found for found in figures["breaks"])

@@ -19,7 +19,7 @@ from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, con
 from mooring.runtime.store.types import Batch, Committed, ControlRow, Head, HourClose, Row, StateRow
 
 QUEUE_MAX: Final = 64
-COMMIT_TIMEOUT_S: Final = 60.0
+COMMIT_TIMEOUT_S: Final = 20.0  # below the time that a stop waits for the hour at hand
 BY_THE_WRITER: Final = frozenset({"manifests", "snapshots"})
 
 READ_HEADS: Final = select(chain_heads.c.table_name, chain_heads.c.count, chain_heads.c.head)

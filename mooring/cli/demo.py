@@ -93,22 +93,18 @@ def demo(
             hint("Made-up prices: this market comes from a seed, not from any exchange.")
         stack.enter_context(_ended_by_sigterm())
         with DaemonThread(options) as daemon:
-            try:
-                _watch(daemon, where, hours=hours, live=not as_json)
-            except KeyboardInterrupt:
-                hint("Stopping.")
+            _watch(daemon, where, hours=hours, live=not as_json)
             daemon.trader.engine.stop()
             figures = summary(daemon)
             seen = daemon.trader.status
-            stopped_by = first_line(seen) if seen.state == "halted" else ""
     if as_json:
         put_json(figures)
     else:
         _show_summary(figures)
     if not figures["verified"]:
         raise typer.Exit(Unverified.exit_code)
-    if stopped_by:
-        hint(stopped_by)
+    if seen.state == "halted":
+        hint(first_line(seen))
         raise typer.Exit(1)
 
 
@@ -135,6 +131,13 @@ def _demo_home(ctx: typer.Context, stated: str | None, stack: ExitStack) -> Home
 
 def _watch(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None:
     """Show what happens until the market ends or the person has seen enough."""
+    try:
+        _watch_to_the_end(daemon, home, hours=hours, live=live)
+    except KeyboardInterrupt:
+        hint("Stopping.")
+
+
+def _watch_to_the_end(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None:
     engine = daemon.trader.engine
     if not live or not sys.stdout.isatty():
         if hours is not None:

@@ -355,7 +355,7 @@ def _strange() -> Unreachable:
     return Unreachable(
         "strange_answer",
         "What answered is not a daemon of this version.",
-        todo="Restart it with `mooring restart`, so that both are of one version.",
+        todo="End it with `mooring down` and start it with `mooring up`, so that both are of one version.",
     )
 
 

@@ -79,7 +79,6 @@ def test_every_command_that_a_message_names_is_there() -> None:
     named = {
         (found, path.name)
         for path in PACKAGE.rglob("*.py")
-        if path.parent.name != "control_api"
         for found in re.findall(r"`mooring ([a-z][a-z-]*)", path.read_text("utf-8"))
     }
     assert named

@@ -33,7 +33,7 @@ def test_setting_that_decides_nothing_keeps_the_run(home: Home) -> None:
         assert it.client.status().run_id == first
 
 
-def test_recomputation_finds_an_hour_that_the_record_tells_otherwise(home: Home) -> None:
+def test_recomputation_of_an_undisturbed_run_agrees_in_every_hour(home: Home) -> None:
     with running(home, hours=30) as it:
         it.finish()
         good = it.daemon.trader.recompute()

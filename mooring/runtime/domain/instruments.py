@@ -108,7 +108,7 @@ def scales(instruments: Sequence[Instrument]) -> Scales:
         Invalid: none, too many, twice the same, or more than one quote asset (one account counts in one).
     """
     if not 1 <= len(instruments) <= MAX_SYMBOLS:
-        raise Invalid("bad_universe", f"A universe has 1 to {MAX_SYMBOLS} symbols.")
+        raise Invalid("bad_universe", f"A universe has 1 to {MAX_SYMBOLS} symbols.", todo="Name some.")
     if len({i.symbol for i in instruments}) != len(instruments):
         raise Invalid("bad_universe", "The universe names a symbol twice.", todo="Name each symbol once.")
     if len({i.quote for i in instruments}) != 1:

@@ -376,7 +376,8 @@ class Engine:
             **vars(self._figures),
             state=state,
             state_reason=reason,
-            state_since=self._since,
+            # A pause is as old as the person's word for it, also after a restart.
+            state_since=self._control.pause_since or self._since if state == "paused" else self._since,
             mode=self._run.mode,
             kill_active=self._control.kill_active,
             kill_reason=self._control.kill_reason,

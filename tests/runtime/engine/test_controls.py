@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mooring.runtime.market.clock import ManualClock
+from mooring.runtime.market.feed import ReplayFeed
 from mooring.runtime.replay.recompute import recompute
 from mooring.runtime.store.store import Store
 from tests.support import core, runs
@@ -18,6 +20,20 @@ BARS = core.random_bars(31, 120, 3)
 PATIENT = {"stop_atr_percent": 500, "target_atr_percent": 900, "exit_score": -30}
 WANTED = runs.plan(3, **PATIENT)
 ENDED = {"FILLED", "CANCELLED", "EXPIRED", "REJECTED"}
+
+
+def test_after_a_restart_a_pause_is_as_old_as_the_persons_word_for_it(tmp_path):
+    with Store.open(tmp_path / "m.db") as store:
+        made = engine(store, clock=ManualClock(runs.NOW))
+        made.pause("holiday")
+    with Store.open(tmp_path / "m.db") as store:
+        feed = ReplayFeed(BARS, ManualClock(int(BARS.ts[0]), jumps=False))  # no hour closes
+        made = engine(store, clock=ManualClock(runs.NOW + 500), feed=feed)
+        with runs.stopping(made):
+            made.start()
+            assert (made.status.state, made.status.state_since) == ("paused", runs.NOW)
+            made.resume()
+            assert (made.status.state, made.status.state_since) == ("running", runs.NOW + 500)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mooring.daemon.app import Daemon, Options
-from mooring.daemon.market import Market, recorded_market, synthetic_market
+from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_market
 from mooring.daemon.present import money_text
 from mooring.errors import Invalid
 from mooring.home import Home
@@ -49,6 +49,8 @@ def demo_options(request: DemoRequest, environ: Mapping[str, str]) -> Options:
 
     Raises:
         Invalid: hours or symbols out of bounds, or a setting is wrong.
+
+    The daemon's start raises Conflict where the home holds records that are no demo.
     """
     if request.hours is not None and not 1 <= request.hours <= HOURS_MAX:
         raise Invalid("bad_range", f"--hours must be 1 to {HOURS_MAX}.", todo="Give a number of hours.")
@@ -60,14 +62,14 @@ def demo_options(request: DemoRequest, environ: Mapping[str, str]) -> Options:
     request.home.prepare()
     settings = load_settings(request.home.root, environ, overrides=overrides)
 
-    def market_for(_: Reader) -> Market:
-        symbols = settings.market.symbols
+    def market_for(reader: Reader) -> Market:
+        symbols, hours, speed = settings.market.symbols, request.hours, request.speed
         if request.bars is not None:
-            return recorded_market(request.bars, symbols, start=request.start, hours=request.hours, speed=request.speed)
+            recorded = recorded_market(request.bars, symbols, start=request.start, hours=hours, speed=speed)
+            return as_demo(recorded, reader)
         start = DEMO_START if request.start is None else request.start
-        return synthetic_market(
-            symbols, seed=settings.market.seed, start=start, hours=request.hours, speed=request.speed
-        )
+        made_up = synthetic_market(symbols, seed=settings.market.seed, start=start, hours=hours, speed=speed)
+        return as_demo(made_up, reader)
 
     return Options(
         home=request.home,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from mooring.errors import Invalid
+from mooring.errors import Conflict, Invalid
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bars
 from mooring.runtime.domain.ids import Plain, canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument
@@ -20,6 +20,7 @@ from mooring.runtime.market.universe import instruments as instruments_for
 
 if TYPE_CHECKING:
     from mooring.runtime.store.reader import Reader
+    from mooring.settings import Market as MarketSettings
     from mooring.settings import Settings
 
 REAL_TIME: Final = 1.0
@@ -123,13 +124,35 @@ def market_from_settings(settings: Settings, reader: Reader, clock: Clock, *, wa
             Path(wanted.bars_dir), wanted.symbols, start=start, hours=None, speed=float(wanted.speed)
         )
     if start is None:
-        start = _start_before(reader, wanted.seed) or clock.now() - (warmup_bars + 1) * HOUR_SECONDS
+        start = _start_before(reader, wanted) or clock.now() - (warmup_bars + 1) * HOUR_SECONDS
     return synthetic_market(wanted.symbols, seed=wanted.seed, start=start, hours=None, speed=float(wanted.speed))
 
 
-def _start_before(reader: Reader, seed: int) -> int | None:
+def as_demo(market: Market, reader: Reader) -> Market:
+    """The market, marked as a demo's, so that no demo is ever mixed with a person's own records.
+
+    Raises:
+        Conflict: the home holds runs that are no demo.
+    """
     latest = reader.latest_run()
-    if latest is None or latest["seed"] != seed:
+    if latest is not None and not orjson.loads(latest["market"]).get("demo", False):
+        raise Conflict(
+            "home_not_a_demo",
+            "This home holds the records of a daemon, and a demo must not be mixed with them.",
+            money="Nothing was changed.",
+            todo="Give the demo a home of its own with --home, or none at all.",
+        )
+    known = orjson.loads(market.text)
+    return replace(market, text=canonical_json(known | {"demo": True}).decode())
+
+
+def _start_before(reader: Reader, wanted: MarketSettings) -> int | None:
+    """Where the market of the latest run began, if it is this one; another begins anew."""
+    latest = reader.latest_run()
+    if latest is None or latest["seed"] != wanted.seed:
         return None
     known = orjson.loads(latest["market"])
-    return int(known["start"]) if known.get("source") == "synthetic" else None
+    if known.get("source") != "synthetic" or known.get("demo", False):
+        return None
+    symbols = [listed["symbol"] for listed in orjson.loads(latest["universe"])]
+    return int(known["start"]) if symbols == list(wanted.symbols) else None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mooring.daemon.market import Market, market_from_settings, recorded_market, synthetic_market
-from mooring.errors import Invalid, NotFound
+from mooring.daemon.market import Market, as_demo, market_from_settings, recorded_market, synthetic_market
+from mooring.errors import Conflict, Invalid, NotFound
 from mooring.runtime.market.clock import SystemClock
-from mooring.settings import load_settings
+from mooring.settings import Settings, load_settings
 
 START = 1_704_067_200
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
@@ -91,6 +92,25 @@ def choose(tmp_path: Path, runs: Runs, **overrides: object) -> Market:
     return market_from_settings(settings, runs, Stopped(), warmup_bars=26)  # type: ignore[arg-type]
 
 
+USUAL = Settings().market.symbols
+
+
+def had(market: str, *, seed: int = 1, symbols: tuple[str, ...] = USUAL) -> dict[str, Any]:
+    """The row of a run that was there before."""
+    return {"seed": seed, "market": market, "universe": json.dumps([{"symbol": s} for s in symbols])}
+
+
+def test_demo_market_is_marked_and_goes_on_in_a_home_of_demos() -> None:
+    marked = as_demo(made_up(), Runs())  # type: ignore[arg-type]
+    assert json.loads(marked.text) == json.loads(made_up().text) | {"demo": True}
+    assert as_demo(made_up(), Runs(had(marked.text))) == marked  # type: ignore[arg-type]
+
+
+def test_demo_is_never_mixed_with_a_persons_own_records() -> None:
+    with pytest.raises(Conflict, match="must not be mixed"):
+        as_demo(made_up(), Runs(had(made_up().text)))  # type: ignore[arg-type]
+
+
 def test_new_made_up_market_starts_so_long_ago_that_producers_are_warm(tmp_path: Path) -> None:
     market = choose(tmp_path, Runs())
     assert market.start_ts == (Stopped().now() - 27 * 3600) // 3600 * 3600
@@ -98,23 +118,25 @@ def test_new_made_up_market_starts_so_long_ago_that_producers_are_warm(tmp_path:
 
 
 def test_made_up_market_keeps_the_start_it_had_in_this_home(tmp_path: Path) -> None:
-    before = {"seed": 1, "market": '{"source":"synthetic","start":1700000000}'}
+    before = had('{"source":"synthetic","start":1700000000}')
     assert choose(tmp_path, Runs(before)).start_ts == 1_700_000_000 // 3600 * 3600
 
 
 @pytest.mark.parametrize(
     "before",
     [
-        {"seed": 2, "market": '{"source":"synthetic","start":1700000000}'},
-        {"seed": 1, "market": '{"source":"replay","start":1700000000}'},
+        had('{"source":"synthetic","start":1700000000}', seed=2),
+        had('{"source":"replay","start":1700000000}'),
+        had('{"source":"synthetic","start":1700000000}', symbols=USUAL[:2]),
+        had('{"source":"synthetic","start":1700000000,"demo":true}'),
     ],
 )
-def test_another_seed_or_source_begins_anew(tmp_path: Path, before: dict[str, Any]) -> None:
+def test_another_seed_source_universe_or_a_demo_begins_anew(tmp_path: Path, before: dict[str, Any]) -> None:
     assert choose(tmp_path, Runs(before)).start_ts == choose(tmp_path, Runs()).start_ts
 
 
 def test_stated_start_wins(tmp_path: Path) -> None:
-    before = {"seed": 1, "market": '{"source":"synthetic","start":1700000000}'}
+    before = had('{"source":"synthetic","start":1700000000}')
     assert choose(tmp_path, Runs(before), market__start="2024-01-01").start_ts == START
 
 

@@ -31,7 +31,6 @@ PRAGMAS: Final = (
     "foreign_keys = ON",
     "recursive_triggers = ON",
 )
-MAGIC: Final = b"SQLite format 3\x00"
 
 
 def prepare_file(path: Path, *, create: bool) -> bool:
@@ -59,25 +58,33 @@ def prepare_file(path: Path, *, create: bool) -> bool:
         raise _unwritable(path, "it is not a plain file")
     if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
         raise _unwritable(path, "no right to write")
-    return check_magic(path) == 0
+    check_kind(path)
+    return path.stat().st_size == 0
 
 
-def check_magic(path: Path) -> int:
-    """Size of the file, after a look at its first bytes.
+def check_kind(path: Path) -> None:
+    """See that the file is an SQLite database, or empty; asked of SQLite itself.
+
+    Never read the file beside SQLite: when a process closes any descriptor of a file, POSIX drops all its locks on it
+    (fcntl(2)). The locks of our own connections would be gone, and the next program to close the database would take
+    itself for the last one and remove the write-ahead log with hours in it.
 
     Raises:
         Unverified: it is no SQLite database.
     """
-    with path.open("rb") as file:
-        start = file.read(len(MAGIC))
-    if start and start != MAGIC:
-        raise Unverified(
-            "not_a_database",
-            f"{path} is not a database of Mooring.",
-            money="Nothing is stored in it and nothing is traded from it.",
-            todo=f"{KEEP} To begin anew, choose another home.",
-        )
-    return path.stat().st_size
+    connection = raw_reader(path)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise Unverified(
+                "not_a_database",
+                f"{path} is not a database of Mooring.",
+                money="Nothing is stored in it and nothing is traded from it.",
+                todo=f"{KEEP} To begin anew, choose another home.",
+            ) from None
+    finally:
+        connection.close()
 
 
 def no_database(path: Path) -> NotFound:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from mooring.errors import Invalid, Unverified
 from mooring.runtime.store.checks import TERMINAL
-from mooring.runtime.store.connect import check_magic, no_database, reader_engine
+from mooring.runtime.store.connect import check_kind, no_database, reader_engine
 from mooring.runtime.store.failures import KEEP, reading
 from mooring.runtime.store.hashing import sha256
 from mooring.runtime.store.schema import (
@@ -30,6 +30,7 @@ from mooring.runtime.store.types import ControlRow, Head, Page, Row, StoredState
 from mooring.runtime.store.writer import read_heads
 
 LIMIT_MAX: Final = 500
+INT64_MAX: Final = 2**63 - 1
 ALIASES: Final = {"prices": "bars", "orders": "order_intents", "audit": "control_actions"}
 
 
@@ -49,7 +50,7 @@ class Reader:
         """
         if not path.is_file():
             raise no_database(path)
-        check_magic(path)
+        check_kind(path)
         return cls(reader_engine(path))
 
     def close(self) -> None:
@@ -98,6 +99,7 @@ class Reader:
         limit: int = 100,
         before_seq: int | None = None,
         filters: Mapping[str, str | int] | None = None,
+        account_id: str | None = None,
     ) -> Page:
         """Rows of a table, newest first.
 
@@ -107,9 +109,10 @@ class Reader:
             limit: 1 to 500.
             before_seq: only rows before this one.
             filters: column = value.
+            account_id: only rows of the runs that carry this account.
 
         Raises:
-            Invalid: unknown kind or column, or a limit out of bounds.
+            Invalid: unknown kind or column, a list that belongs to no run, or a number out of bounds.
         """
         table = self._table(kind)
         if not 1 <= limit <= LIMIT_MAX:
@@ -117,7 +120,11 @@ class Reader:
         extra = _extra_columns(table)
         query = select(*_plain(table), *extra.values()).order_by(table.c.seq.desc()).limit(limit + 1)
         if before_seq is not None:
+            if not 1 <= before_seq <= INT64_MAX:
+                raise Invalid("bad_cursor", "The cursor is none that this daemon gave.", todo="Begin without one.")
             query = query.where(table.c.seq < before_seq)
+        if account_id is not None:
+            query = query.where(_of_account(table, account_id))
         for name, value in (filters or {}).items():
             query = query.where(_equals(table, extra, name, value))
         rows = self._all(query)
@@ -221,6 +228,14 @@ def _extra_columns(table: Table) -> dict[str, ColumnElement[Any]]:
     return {}
 
 
+def _of_account(table: Table, account_id: str) -> ColumnElement[bool]:
+    if "run_id" not in table.c:
+        raise Invalid("unknown_filter", f"{table.name} cannot be filtered by account.", todo="Leave that filter out.")
+    carrying = select(runs.c.run_id).where(runs.c.account_id == account_id)
+    # As an expression, not as a column: the index on the run would have every row of the account sorted for one page.
+    return table.c.run_id.concat("").in_(carrying)
+
+
 def _equals(table: Table, extra: Mapping[str, ColumnElement[Any]], name: str, value: str | int) -> ColumnElement[bool]:
     column: ColumnElement[Any] | None = extra.get(name)
     if column is None and name in {c.name for c in _plain(table)}:
@@ -232,4 +247,6 @@ def _equals(table: Table, extra: Mapping[str, ColumnElement[Any]], name: str, va
             value = int(value)
         except ValueError:
             raise Invalid("bad_filter", f"{name} must be a whole number.", todo="Give a whole number.") from None
+        if not -INT64_MAX <= value <= INT64_MAX:
+            raise Invalid("bad_filter", f"{name} is out of bounds.", todo="Give a smaller whole number.")
     return column == value

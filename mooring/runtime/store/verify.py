@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mooring.errors import Unverified
-from mooring.runtime.store.connect import check_magic, no_database, raw_reader
+from mooring.runtime.store.connect import check_kind, no_database, raw_reader
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.hashing import ZERO, sha256
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
@@ -42,9 +42,12 @@ def verify(path: Path, *, progress: Callable[[str, int], None] | None = None) ->
         raise no_database(path)
     breaks = Breaks(most=MAX_BREAKS, most_of_a_table=MAX_BREAKS_TABLE)
     try:
-        check_magic(path)
+        check_kind(path)
         connection = raw_reader(path)
-    except (Unverified, *DAMAGE) as error:
+    except Unverified as error:
+        breaks.add("database", None, None, error.what)
+        return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
+    except DAMAGE as error:
         breaks.add("database", None, None, f"The file cannot be read as a database ({cause_text(error)}).")
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     try:
@@ -117,6 +120,14 @@ def _check_states(connection: sqlite3.Connection, breaks: Breaks) -> None:
             breaks.add("state_latest", None, "state_hash", f"The state of run {run_id} is not that of its manifest.")
         if manifest is not None and manifest != row_hash:
             breaks.add("state_latest", None, "manifest_hash", f"Run {run_id} names a manifest that is not its last.")
+    # The state is written in the transaction of the hour: where it is missing or older, somebody took it away.
+    last = (
+        "SELECT m.run_id FROM manifests m NOT INDEXED LEFT JOIN state_latest s ON s.run_id = m.run_id "
+        "WHERE m.blob_hash IS NOT NULL GROUP BY m.run_id "
+        "HAVING MAX(s.hour_ts) IS NULL OR MAX(m.hour_ts) <> MAX(s.hour_ts)"
+    )
+    for (run_id,) in connection.execute(last):
+        breaks.add("state_latest", None, None, f"The state after the last hour of run {run_id} is not there.")
 
 
 def _check_books(connection: sqlite3.Connection, breaks: Breaks) -> None:

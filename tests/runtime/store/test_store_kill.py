@@ -68,6 +68,36 @@ def killed(two_hours, tmp_path_factory):
     return {point: (paths[point], ends[point]) for point in POINTS}
 
 
+FOREIGN = """
+import os, pathlib, sqlite3, subprocess, sys
+from mooring.runtime.store.reader import Reader
+from mooring.runtime.store.store import Store
+from mooring.runtime.store.verify import verify
+from tests.runtime.store import book
+path = pathlib.Path(sys.argv[1])
+store = Store.open(path)
+store.commit(book.begin())
+store.commit(book.hour(0))
+# What a doctor, a summary or a second reader do in the daemon's own process must not cost it its locks.
+assert verify(path).ok
+Reader.open(path).close()
+visit = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM bars').fetchone(); c.close()"
+for n in range(1, 4):
+    subprocess.run([sys.executable, "-c", visit, str(path)], check=True)
+    store.commit(book.hour(n))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_another_program_that_opens_and_closes_the_database_costs_no_committed_hour(tmp_path):
+    path = tmp_path / "m.db"
+    child = subprocess.run([sys.executable, "-c", FOREIGN, str(path)], cwd=ROOT, timeout=120, check=False)
+    assert child.returncode == -9
+    with Store.open(path) as store:
+        assert store.reader().count("manifests") == 4
+    assert verify(path).ok
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_kill_9_at_a_point_of_an_hour_then_going_on_equals_an_undisturbed_run(killed, undisturbed, point):
     path, end = killed[point]

@@ -355,3 +355,13 @@ def test_any_flipped_byte_that_changes_a_value_is_found(finished_run, tmp_path, 
         assert not report.ok
     if not report.ok:
         assert report.breaks[0].table
+
+
+def test_a_state_that_was_taken_away_is_found(run_copy):
+    with closing(sqlite3.connect(run_copy)) as connection:
+        (run_id,) = connection.execute("SELECT run_id FROM state_latest").fetchone()
+        connection.execute("DELETE FROM state_latest")
+        connection.commit()
+    (found,) = verify(run_copy).breaks
+    assert (found.table, found.seq) == ("state_latest", None)
+    assert run_id in found.what

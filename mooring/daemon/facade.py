@@ -21,10 +21,11 @@ from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.types import Batch
 
-# The lists whose rows belong to one run; positions are those of the last close only.
-OF_RUN: Final = frozenset(
+# The lists whose rows belong to an account, over all runs that carry it; positions are those of its last close only.
+OF_ACCOUNT: Final = frozenset(
     {"prices", "signals", "decisions", "positions", "orders", "fills", "trades", "ledger", "equity"}
 )
+CURSOR_DIGITS_MAX: Final = 19  # as 2^63 - 1 has
 EVENT_TABLES: Final = {
     "signals": "signal",
     "decisions": "decision",
@@ -219,19 +220,21 @@ class RuntimeFacade:
         return ScanResult(decisions=rows)
 
     def page(self, kind: str, limit: int, cursor: str | None, filters: dict[str, str]) -> Page:
-        """Rows of one kind, newest first; of this run where they belong to one."""
-        seen = self._trader.status
+        """Rows of one kind, newest first; of the account at hand, whichever of its runs they were made in."""
+        reader = self._trader.store.reader()
+        account = self._trader.run.account_id if kind in OF_ACCOUNT else None
         wanted: dict[str, str | int] = dict(filters)
-        if kind in OF_RUN:
-            wanted["run_id"] = seen.run_id
         if kind == "positions":
-            wanted["hour_ts"] = seen.last_cycle or 0
+            newest = next(iter(reader.page("equity", limit=1, account_id=account).items), None)
+            if newest is None:
+                return Page(items=[])
+            wanted |= {"run_id": newest["run_id"], "hour_ts": newest["hour_ts"]}
         before = None
         if cursor is not None:
-            if not cursor.isdecimal():
+            if len(cursor) > CURSOR_DIGITS_MAX or not (cursor.isascii() and cursor.isdecimal()):
                 raise Invalid("bad_cursor", "The cursor is none that this daemon gave.", todo="Begin without one.")
             before = int(cursor)
-        found = self._trader.store.reader().page(kind, limit=limit, before_seq=before, filters=wanted)
+        found = reader.page(kind, limit=limit, before_seq=before, filters=wanted, account_id=account)
         items = [self._presenter.item(kind, row) for row in found.items]
         return Page(items=items, next_cursor=None if found.next_before is None else str(found.next_before))
 

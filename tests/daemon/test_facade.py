@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from mooring.daemon.facade import EventListener
+from mooring.daemon.facade import OF_ACCOUNT, EventListener
 from mooring.daemon.present import Presenter
 from mooring.errors import Conflict, Denied, Invalid, NotFound
 from mooring.home import Home
@@ -38,6 +39,28 @@ def finished() -> Iterator[Running]:
     with short_home() as home, running(home) as it:
         it.finish()
         yield it
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The lists of a daemon, and those of the next one, whose settings make another run of the same account."""
+
+    before: dict[str, list[dict[str, Any]]]
+    after: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def carried() -> Iterator[Carried]:
+    def lists(it: Running) -> dict[str, list[dict[str, Any]]]:
+        return {kind: list(it.client.rows(kind)) for kind in OF_ACCOUNT}  # type: ignore[arg-type]
+
+    with short_home() as home:
+        with running(home) as it:
+            it.finish()
+            first, before = it.client.status().run_id, lists(it)
+        with running(home, hours=80, risk__max_open_positions=1) as it:
+            assert it.client.status().run_id != first
+            yield Carried(before, lists(it))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,9 +111,24 @@ def test_ledger_balances_in_each_transaction(finished: Running) -> None:
     assert set(sums.values()) == {Decimal(0)}
 
 
-def test_cursor_that_is_none_is_refused(finished: Running) -> None:
+@pytest.mark.parametrize("cursor", ["x' OR 1", "0", "9223372036854775808", "99999999999999999999999", "9" * 200, "-1"])
+def test_cursor_that_is_none_is_refused(finished: Running, cursor: str) -> None:
     with pytest.raises(Invalid):
-        finished.client.page("decisions", cursor="x' OR 1")
+        finished.client.page("orders", cursor=cursor)
+
+
+def test_largest_cursor_is_the_beginning(finished: Running) -> None:
+    assert finished.client.page("orders", cursor=str(2**63 - 1)) == finished.client.page("orders")
+
+
+@pytest.mark.parametrize("kind", ["positions", "orders", "fills", "trades", "ledger", "equity", "decisions", "prices"])
+def test_lists_of_the_account_go_on_over_a_change_of_settings_before_the_next_close(
+    carried: Carried, kind: Any
+) -> None:
+    kept = [{k: v for k, v in row.items() if k != "status"} for row in carried.after[kind]]  # orders are cancelled
+    assert kept == [{k: v for k, v in row.items() if k != "status"} for row in carried.before[kind]]
+    if kind != "trades":  # there may be none yet
+        assert carried.after[kind]
 
 
 def test_risk_says_the_limits_and_what_is_used(finished: Running) -> None:
@@ -141,6 +179,11 @@ def test_every_change_is_in_the_audit_with_who_and_why(home: Home) -> None:
     assert [row["reason"] for row in rows] == ["lunch", "back", "on: enough", "off: calm", "tidy"]
     assert {row["actor"] for row in rows} == {"cli"}
     assert all(row["at"].endswith("Z") for row in rows)
+
+
+def test_before_the_first_hour_every_list_of_the_account_is_empty(home: Home) -> None:
+    with running(home) as it:
+        assert {kind: it.client.page(kind).items for kind in OF_ACCOUNT} == {kind: [] for kind in OF_ACCOUNT}  # type: ignore[arg-type]
 
 
 def test_scan_does_one_hour_and_after_the_last_says_there_is_none(home: Home) -> None:

@@ -63,11 +63,22 @@ def test_audit_is_the_list_of_control_actions(reader):
         ("ledger", {"filters": {"nope": "1"}}),
         ("snapshots", {"filters": {"state": "x"}}),
         ("ledger", {"filters": {"amount": "much"}}),
+        ("ledger", {"filters": {"amount": str(2**63)}}),
+        ("ledger", {"before_seq": 0}),
+        ("ledger", {"before_seq": 2**63}),
+        ("audit", {"account_id": "nobody"}),
     ],
 )
 def test_page_refuses_what_it_does_not_know(reader, kind, arguments):
     with pytest.raises(Invalid):
         reader.page(kind, **arguments)
+
+
+def test_page_of_an_account_has_the_rows_of_its_runs_and_no_others(reader):
+    account = reader.latest_run()["account_id"]
+    assert reader.page("ledger", account_id=account) == reader.page("ledger")
+    assert reader.page("ledger", account_id=account).items
+    assert reader.page("ledger", account_id="nobody").items == []
 
 
 def test_bytes_are_left_out_of_pages(reader):

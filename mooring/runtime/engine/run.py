@@ -11,13 +11,13 @@ from mooring.errors import Unverified
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
 from mooring.runtime.domain.instruments import Instrument
-from mooring.runtime.domain.state_codec import MAGIC, dump, load
+from mooring.runtime.engine.carry import carried, described
 from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
-from mooring.runtime.venues.paper.matching import init_paper
 
 IDENTITY: Final = ("mode", "code_version", "settings_hash", "market", "market_hash", "seed", "universe", "params")
+SIGNAL_PARTS: Final = ("features", "producers")  # of `params`: what features and producers have learnt hangs on these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +79,7 @@ class Plan:
             "seed": self.seed,
             "universe": canonical_json([_described(i) for i in self.instruments]).decode(),
             "params": canonical_json(
-                {
-                    "producers": list(self.machine.decider.producers),
-                    "strategy": self.machine.decider.strategy,
-                    "starting_cash": self.machine.starting_cash,
-                }
+                described(self.machine.decider) | {"starting_cash": self.machine.starting_cash}
             ).decode(),
         }
 
@@ -106,10 +102,10 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         return _opened(plan, latest, store)
     parent = None if latest is None else str(latest["run_id"])
     run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
-    carried = latest is not None and _same_account(latest, identity) and _account_state(latest, store) is not None
+    carries = latest is not None and _same_account(latest, identity) and _account_state(latest, store) is not None
     manifest: Row = identity | {
         "run_id": run_id,
-        "account_id": latest["account_id"] if carried and latest is not None else run_id,
+        "account_id": latest["account_id"] if carries and latest is not None else run_id,
         "created_at": now,
         "parent_run_id": parent,
         "quote": plan.quote,
@@ -152,9 +148,9 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, int | None
             money="What is held and how much cash is left cannot be known, so nothing is traded.",
             todo="Run `mooring db check`; restore a backup.",
         )
-    # Orders of the parent were cancelled when this run was recorded.
-    carried = _carried(fresh, stored.state)
-    return carried._replace(paper=init_paper(len(plan.instruments)), wanted=fresh.wanted), stored.hour_ts
+    before = store.reader().run(stored.run_id)
+    same = before is not None and all(_params(before)[part] == _params(manifest)[part] for part in SIGNAL_PARTS)
+    return carried(fresh, stored.state, same_signals=same), stored.hour_ts
 
 
 def _account_state(row: Row, store: Store) -> StoredState | None:
@@ -169,44 +165,14 @@ def _account_state(row: Row, store: Store) -> StoredState | None:
     return None
 
 
-def _carried(fresh: World, data: bytes) -> World:
-    """A world with as much of a stored one as has the layout of `fresh`: at least the limits of risk and the account.
-
-    Other producers have other states: theirs begin anew. A strategy keeps its stops where it is the same. Peak, day
-    and halt are never forgotten, or changing a setting would end a halt.
-    """
-    decision = fresh.decision
-    shapes = (
-        decision,
-        decision._replace(features=(), producers=()),  # type: ignore[arg-type]
-        decision._replace(features=(), producers=(), strategy=()),  # type: ignore[arg-type]
-    )
-    for shape in shapes[:-1]:
-        try:
-            return _load_tail(fresh, shape, data)
-        except Unverified:
-            continue
-    return _load_tail(fresh, shapes[-1], data)
-
-
-def _load_tail(fresh: World, shape: Any, data: bytes) -> World:
-    """`fresh` with what `shape` has of its decision part, and all after it, from the end of `data`."""
-    template = fresh._replace(decision=shape)
-    length = len(dump(template)) - len(MAGIC)
-    # Each leaf's name stands before it, so bytes of another layout cannot be taken for these.
-    found = load(template, MAGIC + data[max(len(data) - length, 0) :])
-    kept = {name: part for name, part in zip(shape._fields, found.decision, strict=True) if getattr(shape, name) != ()}
-    return found._replace(decision=fresh.decision._replace(**kept))
-
-
 def _same_account(latest: Row, identity: Row) -> bool:
     return all(latest[name] == identity[name] for name in ("mode", "market", "market_hash", "seed", "universe")) and (
-        _starting_cash(latest) == _starting_cash(identity)
+        _params(latest)["starting_cash"] == _params(identity)["starting_cash"]
     )
 
 
-def _starting_cash(row: Row) -> int:
-    return int(orjson.loads(row["params"])["starting_cash"])
+def _params(row: Row) -> dict[str, Any]:
+    return dict(orjson.loads(row["params"]))
 
 
 def _end_orders(latest: Row, store: Store) -> list[tuple[str, Row]]:

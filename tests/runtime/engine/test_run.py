@@ -7,10 +7,13 @@ import sqlite3
 from contextlib import closing
 
 import numpy as np
+import orjson
 import pytest
 
-from mooring.errors import Unverified
-from mooring.runtime.decision.producers import momentum, rsi
+from mooring.errors import Invalid, Unverified
+from mooring.runtime.decision.producers import ma_cross, momentum, rsi
+from mooring.runtime.domain.state_codec import digest
+from mooring.runtime.engine.carry import described
 from mooring.runtime.engine.run import open_run
 from mooring.runtime.replay.recompute import recompute
 from mooring.runtime.store.store import Store
@@ -122,9 +125,19 @@ def test_a_held_symbol_gets_its_stop_back_in_the_new_run(store):
 
 
 @pytest.mark.parametrize(
-    "change", [{"producers": (rsi, momentum)}, {"momentum_bars": 9}], ids=["other producers", "other layout"]
+    "change",
+    [
+        {"producers": (rsi, momentum)},
+        {"producers": (momentum, rsi, ma_cross)},
+        {"momentum_bars": 9},
+        {"ema_fast": 5},
+        {"rsi_oversold": 35},
+    ],
+    ids=["fewer producers", "another order", "another layout", "another period", "another level"],
 )
-def test_another_layout_of_what_decides_carries_account_stops_and_limits_on(store, change, tmp_path):
+def test_where_signals_are_others_they_begin_anew_and_account_stops_limits_and_closes_are_carried_on(
+    store, change, tmp_path
+):
     before = runs.run_out(runs.make_engine(store, FIRST, runs.plan(**FAR_STOPS)))
     was = before._cycle.world
     after = runs.make_engine(store, BARS, runs.plan(**FAR_STOPS, **change))
@@ -132,10 +145,74 @@ def test_another_layout_of_what_decides_carries_account_stops_and_limits_on(stor
     assert same_account(account_of(after), was.account)
     assert same_account(now.decision.risk, was.decision.risk)
     assert same_account(now.decision.strategy, was.decision.strategy)
-    assert int(now.decision.features.bars.max()) == 0
+    assert np.array_equal(now.decision.features.last_close, was.decision.features.last_close)
+    fresh = after._run.machine.init().decision
+    kept = now.decision.features._replace(last_close=fresh.features.last_close)
+    assert digest(kept) == digest(fresh.features)
+    assert digest(now.decision.producers) == digest(fresh.producers)
     runs.run_out(after)
     assert recompute(after._run, store.reader()).agrees
     runs.assert_sound(tmp_path / "m.db", store)
+
+
+@pytest.mark.parametrize("change", [{"cooldown_bars": 3}, {"stop_atr_percent": 500}, {"risk": {"daily_loss_bps": 200}}])
+def test_where_signals_are_the_same_what_they_have_learnt_is_carried_on(store, change):
+    before = runs.run_out(runs.make_engine(store, FIRST, runs.plan(**FAR_STOPS)))
+    after = runs.make_engine(store, BARS, runs.plan(**(FAR_STOPS | change)))
+    assert after.status.run_id != before.status.run_id
+    was, now = before._cycle.world.decision, after._cycle.world.decision
+    assert int(now.features.bars.min()) > 40
+    assert digest(now) == digest(was)
+
+
+def test_what_signals_learnt_two_runs_ago_is_not_taken_for_the_same_after_a_run_without_an_hour(store):
+    runs.run_out(runs.make_engine(store, FIRST))
+    open_run(runs.plan(ema_fast=5), store, now=1)
+    again = runs.make_engine(store, BARS, runs.plan(ema_fast=5, cooldown_bars=3))
+    assert int(again._cycle.world.decision.features.bars.max()) == 0
+    back = runs.make_engine(store, BARS)
+    assert int(back._cycle.world.decision.features.bars.min()) > 40
+
+
+def test_what_is_held_keeps_its_value_where_signals_begin_anew_and_its_bar_is_missing(store):
+    before = runs.run_out(runs.make_engine(store, FIRST, runs.plan(**FAR_STOPS)))
+    held = account_of(before).quantity > 0
+    assert held.any()
+    assert before.status.tier != "halt"
+    present = BARS.present.copy()
+    present[60:64] = False
+    gap = BARS._replace(present=present, **{c: getattr(BARS, c) * present for c in core.Bar._fields[2:]})
+    after = runs.make_engine(store, gap, runs.plan(**FAR_STOPS, ema_fast=5))
+    runs.ahead(after, 3)
+    assert np.array_equal(account_of(after).quantity > 0, held)
+    assert (after.status.equity, after.status.peak) == (before.status.equity, before.status.peak)
+    assert after.status.tier == before.status.tier
+    assert all(row["price"] > 0 for row in runs.rows(store, "positions", after))
+    assert recompute(after._run, store.reader()).agrees
+
+
+def test_parameters_stand_in_the_record_of_the_run(store):
+    made = open_run(runs.plan(), store, now=1)
+    params = orjson.loads(made.manifest["params"])
+    assert params["features"]["ema_fast"] == core.BUSY["ema_fast"]
+    assert params["producers"]["names"] == ["rsi", "momentum", "ma_cross"]
+    assert params["strategy"]["params"]["weights"] == [1, 1, 1]
+    assert params["starting_cash"] == 10_000 * core.MONEY
+
+
+def test_a_parameter_that_cannot_be_recorded_is_refused(store):
+    odd = core.silent_producer(3)
+    odd.params = lambda _options: (object(),)
+    with pytest.raises(Invalid, match="cannot be recorded"):
+        open_run(runs.plan(producers=(odd,)), store, now=1)
+    assert store.reader().count("runs") == 0
+
+
+def test_a_rate_that_is_no_integer_is_recorded_bit_for_bit():
+    exact = core.silent_producer(3)
+    exact.params = lambda _options: (0.1, np.float64(0.25), None, "x", True)
+    found = described(runs.plan(producers=(exact,)).machine.decider)["producers"]["params"][0]
+    assert found == [(0.1).hex(), (0.25).hex(), None, "x", True]
 
 
 def test_another_strategy_carries_account_and_limits_on(store):

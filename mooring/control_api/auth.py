@@ -59,7 +59,9 @@ class Tokens:
 
     def __init__(self, master: str, source: Callable[[], str], *, limit: int) -> None:
         if len(master) < MASTER_MIN:
-            raise Invalid("weak_token", f"The control token is shorter than {MASTER_MIN} characters.")
+            raise Invalid(
+                "weak_token", f"The control token is shorter than {MASTER_MIN} characters.", todo="Make a longer one."
+            )
         self._source = source
         self._limit = limit
         self._lock = threading.Lock()

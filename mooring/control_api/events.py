@@ -139,11 +139,13 @@ class EventHub:
             Invalid: a type that is none of `TYPES`, or data that JSON cannot say (such as a Decimal).
         """
         if type not in TYPES:
-            raise Invalid("unknown_event_type", f"{type} is no type of event.")
+            raise Invalid("unknown_event_type", f"{type} is no type of event.", todo="Use one that EVENT_TYPES lists.")
         try:
             body = orjson.dumps(data)
         except TypeError:
-            raise Invalid("bad_event_data", f"The data of a {type} event hold what JSON cannot say.") from None
+            raise Invalid(
+                "bad_event_data", f"The data of a {type} event hold what JSON cannot say.", todo="Give plain JSON."
+            ) from None
         if len(body) > DATA_BYTES_MAX:
             body = orjson.dumps({"omitted_bytes": len(body)})
         with self.lock:

@@ -35,6 +35,7 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
 )
 _SECURITY_NAMES: Final = tuple(name for name, _ in SECURITY_HEADERS)
 _OUR_SITES: Final = (b"same-origin", b"none")
+OWN_PAGES: Final = "Call from Mooring's own pages, or from a program that is no browser."
 _LINE_OVERHEAD: Final = 4  # ": " and the line's end
 
 
@@ -73,7 +74,8 @@ class Guard:
             except _Gone:
                 return  # half a request is none: no route may act on it
             if body is None:
-                too_large = _problem(413, "body_too_large", f"The body is larger than {self._limits.body_bytes} bytes.")
+                what = f"The body is larger than {self._limits.body_bytes} bytes."
+                too_large = refusal(413, "body_too_large", what, "Send a smaller one.")
                 self._note(too_large)
                 await self._refuse_and_drain(send, receive, too_large)
                 return
@@ -83,11 +85,17 @@ class Guard:
     def _malformed(self, scope: Scope) -> Problem | None:
         headers: Headers = scope["headers"]
         if _all(headers, b"content-length") and _all(headers, b"transfer-encoding"):
-            return _problem(400, "ambiguous_length", "The request states its length in two ways.")
+            return refusal(
+                400,
+                "ambiguous_length",
+                "The request states its length in two ways.",
+                "Send Content-Length or Transfer-Encoding, not both.",
+            )
         if len(scope["raw_path"]) + len(scope["query_string"]) + 1 > self._limits.uri_bytes:
-            return _problem(414, "uri_too_long", f"The address is longer than {self._limits.uri_bytes} bytes.")
+            what = f"The address is longer than {self._limits.uri_bytes} bytes."
+            return refusal(414, "uri_too_long", what, "Ask for less in one address.")
         if sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in headers) > self._limits.header_bytes:
-            return _problem(431, "headers_too_large", f"The headers exceed {self._limits.header_bytes} bytes.")
+            return headers_too_large(self._limits)
         return None
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
@@ -138,12 +146,12 @@ def _foreign(scope: Scope) -> Problem | None:
     over_socket = state.get("door") == "socket"
     hosts = _all(headers, b"host")
     if len(hosts) != 1 or not (over_socket or hosts[0] == authority):
-        return _problem(421, "wrong_host", "The request was meant for another host.")
+        return wrong_host()
     origins = _all(headers, b"origin")
     if origins and (over_socket or origins != [b"http://" + authority]):
-        return _problem(403, "foreign_origin", "The request came from a page that is not Mooring's.")
+        return refusal(403, "foreign_origin", "The request came from a page that is not Mooring's.", OWN_PAGES)
     if any(site not in _OUR_SITES for site in _all(headers, b"sec-fetch-site")):
-        return _problem(403, "foreign_site", "The request came from another site.")
+        return refusal(403, "foreign_site", "The request came from another site.", OWN_PAGES)
     return None
 
 
@@ -156,13 +164,25 @@ def raw_answer(refused: Problem) -> bytes:
     return b"\r\n".join([*lines, b"", body])
 
 
-def refusal(status: int, code: str, detail: str) -> Problem:
+def refusal(status: int, code: str, detail: str, todo: str) -> Problem:
     """The document of a refusal by the door."""
-    return _problem(status, code, detail)
+    return problem(status, code, detail, money=NOTHING_CHANGED, todo=todo)
 
 
-def _problem(status: int, code: str, detail: str) -> Problem:
-    return problem(status, code, detail, money=NOTHING_CHANGED)
+def wrong_host() -> Problem:
+    """Not exactly one Host, or not ours."""
+    return refusal(
+        421,
+        "wrong_host",
+        "The request was meant for another host.",
+        "Send exactly one Host: 127.0.0.1 with the port that run/control.json names.",
+    )
+
+
+def headers_too_large(limits: Limits) -> Problem:
+    """Headers above their bound."""
+    what = f"The headers exceed {limits.header_bytes} bytes."
+    return refusal(431, "headers_too_large", what, "Send fewer or shorter headers.")
 
 
 def _headers(body: bytes) -> Headers:

@@ -45,9 +45,7 @@ _SAFE_RULES: Final = frozenset(
 class Refused(Exception):  # noqa: N818 -- named by what happened to the call
     """The door turned a call away; an answer of the transport, not of the trading."""
 
-    def __init__(
-        self, status: int, code: str, detail: str, *, todo: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, todo: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code

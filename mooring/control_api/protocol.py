@@ -20,7 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mooring.control_api.auth import Door
-from mooring.control_api.guard import raw_answer, refusal
+from mooring.control_api.guard import headers_too_large, raw_answer, refusal, wrong_host
 from mooring.control_api.limits import Limits
 from mooring.control_api.peer import SocketOptions, peer_uid
 
@@ -133,12 +133,14 @@ class DoorProtocol(H11Protocol):
 
     def _refusal(self, status: int) -> Any:
         if status == 431:  # noqa: PLR2004 -- h11's hint for headers without an end
-            return refusal(431, "headers_too_large", f"The headers exceed {self.limits.header_bytes} bytes.")
+            return headers_too_large(self.limits)
         end = _HEAD_END.search(self._head)
         head = bytes(self._head[: end.start()] if end else self._head)
         if end and b"HTTP/1.1" in head and len(_HOST_LINE.findall(head)) != 1:
-            return refusal(421, "wrong_host", "The request was meant for another host.")
-        return refusal(400, "bad_request", "This is no HTTP/1.1 request.")
+            return wrong_host()
+        return refusal(
+            400, "bad_request", "This is no HTTP/1.1 request.", "Use the mooring command or an HTTP/1.1 client."
+        )
 
     def _is_ours(self, sock: SocketOptions) -> bool:
         assert isinstance(self.config, DoorConfig)

@@ -198,11 +198,19 @@ class _Secured:
 def problem_of_http(error: HTTPException) -> Problem:
     """The document of an error that the framework itself raises."""
     known = {
-        400: ("bad_request", "The request's body could not be read."),
-        404: ("no_such_route", "There is nothing at this address."),
-        405: ("method_not_allowed", "This address does not answer that method."),
+        400: ("bad_request", "The request's body could not be read.", "Send it complete and as JSON."),
+        404: ("no_such_route", "There is nothing at this address.", "Take an address from docs/openapi.json."),
+        405: (
+            "method_not_allowed",
+            "This address does not answer that method.",
+            "Use one that the header Allow names.",
+        ),
     }
     if error.status_code not in known:
-        return problem_of(Invalid("bad_request", "The request could not be understood."))
-    code, detail = known[error.status_code]
-    return problem(error.status_code, code, detail, money="Nothing was changed.")
+        return problem_of(
+            Invalid(
+                "bad_request", "The request could not be understood.", todo="Take its shape from docs/openapi.json."
+            )
+        )
+    code, detail, todo = known[error.status_code]
+    return problem(error.status_code, code, detail, money="Nothing was changed.", todo=todo)

@@ -130,7 +130,12 @@ class ControlServer:
             while not self._server.started:
                 if self._task.done():
                     await self._task
-                    raise Conflict("not_started", "The control API ended at its start.", money=_STARTED_NOTHING)
+                    raise Conflict(
+                        "not_started",
+                        "The control API ended at its start.",
+                        money=_STARTED_NOTHING,
+                        todo="Look at the daemon's log, then start again.",
+                    )
                 await asyncio.sleep(0.002)
 
     def _write_info(self) -> None:

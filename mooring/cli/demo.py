@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mooring.control_api.client import Client
     from mooring.daemon.app import Daemon
+    from mooring.runtime.engine.status import EngineStatus
 
 Report = Callable[[int, int], None]
 LIVE_SPEED: Final = 3600.0  # an hour of market a second: a table that one can watch
@@ -89,10 +90,9 @@ def demo(
             seed=seed,
         )
         options = demo_options(request, os.environ)
-        if bars is None:
-            hint("Made-up prices: this market comes from a seed, not from any exchange.")
         stack.enter_context(_ended_by_sigterm())
         with DaemonThread(options) as daemon:
+            _say_what_it_is(daemon.trader.status, made_up=bars is None, hours=hours)
             _watch(daemon, where, hours=hours, live=not as_json)
             daemon.trader.engine.stop()
             figures = summary(daemon)
@@ -100,12 +100,19 @@ def demo(
     if as_json:
         put_json(figures)
     else:
+        say(first_line(seen))
         _show_summary(figures)
     if not figures["verified"]:
         raise typer.Exit(Unverified.exit_code)
     if seen.state == "halted":
-        hint(first_line(seen))
         raise typer.Exit(1)
+
+
+def _say_what_it_is(seen: EngineStatus, *, made_up: bool, hours: int | None) -> None:
+    if made_up:
+        hint("Made-up prices: this market comes from a seed, not from any exchange.")
+    if hours is not None and seen.hours > hours:
+        hint(f"This home already holds {seen.hours} hours, more than --hours {hours} asks for: none are added.")
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from mooring.daemon.app import Daemon, Options
 from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_market
-from mooring.daemon.present import money_text
+from mooring.daemon.present import money_text, time_text
 from mooring.errors import Invalid
 from mooring.home import Home
 from mooring.runtime.market.clock import SystemClock
+from mooring.runtime.replay.recompute import Recomputed
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.verify import verify
 from mooring.secrets.vault import MemoryVault
@@ -94,6 +95,8 @@ def summary(daemon: Daemon) -> dict[str, Any]:
     counts = {kind: reader.count(kind, run_id=run_id) for kind in ("signals", "decisions", "orders", "fills")}
     agrees = again.agrees and again.decision_hash == seen.decision_hash and again.state_hash == seen.state_hash
     return {
+        "state": seen.state,
+        "state_reason": seen.state_reason,
         "hours": seen.hours,
         **counts,
         "equity": money_text(seen.equity),
@@ -104,9 +107,14 @@ def summary(daemon: Daemon) -> dict[str, Any]:
         "decision_hash": seen.decision_hash,
         "state_hash": seen.state_hash,
         "verified": report.ok and agrees,
-        "breaks": [str(found) for found in report.breaks[:10]]
-        + ([] if agrees else [f"recomputation differs: {again.what} at {again.differs_at}"]),
+        "breaks": [str(found) for found in report.breaks[:10]] + ([] if agrees else [_difference(again)]),
         "made_up_prices": seen.made_up_prices,
         "market": seen.market,
         "run_id": run_id,
     }
+
+
+def _difference(again: Recomputed) -> str:
+    if again.differs_at is None:
+        return "recomputation differs: the last recorded hour is not the one in memory"
+    return f"recomputation differs: {again.what} at {time_text(again.differs_at)}"

@@ -82,7 +82,9 @@ def test_the_same_call_once_more_changes_nothing_and_tells_people_the_same(told:
     again = mooring("demo", "--hours", 48, "--home", told.home, "--no-open")
     figures = answer(told.done)
     assert again.returncode == 0
-    assert again.stdout.startswith(f"48 hours, 240 decisions, {figures['orders']} orders")
+    first, second, *_ = again.stdout.splitlines()
+    assert first == "Mooring is off. Nothing is being traded. The market has ended."
+    assert second.startswith(f"48 hours, 240 decisions, {figures['orders']} orders")
     assert (
         f"Verified: every row holds and every hour came out again. Ledger head {figures['ledger_head']}" in again.stdout
     )

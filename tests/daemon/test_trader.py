@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from mooring.daemon.app import DaemonThread
 from mooring.daemon.demo import DemoRequest, demo_options, summary
 from mooring.errors import Denied, Invalid
 from mooring.home import Home
-from tests.daemon.daemons import running
+from tests.daemon.daemons import START, running
 
 
 def test_same_settings_carry_the_run_on_and_other_risk_limits_begin_another_on_the_same_account(home: Home) -> None:
@@ -87,6 +90,28 @@ def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
         assert figures["breaks"] == []
         assert figures["fills"] == reader.count("fills", run_id=figures["run_id"]) > 0
         assert figures["ledger_rows"] == reader.heads()["ledger"].count
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"state_hash": "0" * 64}, "recomputation differs: the last recorded hour is not the one in memory"),
+        (
+            {"differs_at": START + 3600, "what": "equity"},
+            "recomputation differs: equity at 2024-01-01T01:00:00Z",
+        ),
+    ],
+)
+def test_summary_says_where_a_recomputation_differs(
+    home: Home, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], said: str
+) -> None:
+    with DaemonThread(demo_options(request(home, hours=3), {})) as daemon:
+        assert daemon.trader.engine.wait_finished(60)
+        again = replace(daemon.trader.recompute(), **changed)
+        monkeypatch.setattr(daemon.trader, "recompute", lambda: again)
+        figures = summary(daemon)
+    assert figures["verified"] is False
+    assert figures["breaks"] == [said]
 
 
 def test_summary_of_a_demo_whose_ledger_was_changed_is_not_verified(home: Home) -> None:

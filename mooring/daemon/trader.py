@@ -9,7 +9,8 @@ from typing import Final
 from mooring import __version__
 from mooring.daemon.market import Market
 from mooring.errors import Conflict, Denied
-from mooring.runtime.engine.engine import Engine, Listener
+from mooring.runtime.engine.engine import Engine
+from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Plan, Run, open_run
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock

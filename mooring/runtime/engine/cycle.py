@@ -91,6 +91,11 @@ class Cycle:
         """Orders that the venue still has."""
         return self._desk.working
 
+    @property
+    def has_cancellable(self) -> bool:
+        """Whether an entry or a stop is working."""
+        return self._desk.has_cancellable
+
     def _restore(self) -> World:
         """The world as of the last commit, with the orders placed that it wanted."""
         run, reader = self.run, self._store.reader()

@@ -75,6 +75,11 @@ class Desk:
         """How many orders are working."""
         return len(self._working)
 
+    @property
+    def has_cancellable(self) -> bool:
+        """Whether anything but market sells is working."""
+        return any(role is not Role.EXIT for _, role in self._working)
+
     def restore(self, unresolved: Sequence[Row], paper: PaperState) -> None:
         """Take over the orders that the store knows to be working, and drop from `paper` those it knows to be done.
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import structlog
@@ -15,6 +15,7 @@ from mooring.errors import Conflict, Denied, Halt, MooringError
 from mooring.runtime.decision.types import C_CANCEL_ALL, C_FLATTEN, C_KILL, C_PAUSED, C_REBASE, CONTROLS
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.engine.cycle import Cycle, HourDone
+from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.status import EngineStatus, State, figures_of, last_book
 from mooring.runtime.engine.turns import Turns
@@ -28,25 +29,6 @@ JOIN_TIMEOUT_S: Final = 30.0
 EXITS_WORK: Final = "Open positions are kept; nothing new is bought."
 
 log = structlog.get_logger(__name__)
-
-
-class Listener(Protocol):
-    """Who is told what happened, after it is durable. Called while the engine waits; must not block, nor call it.
-
-    An error it raises is logged and changes nothing. What was durable when the process died is not told again.
-    """
-
-    def hour_done(self, done: HourDone) -> None:
-        """An hour was done."""
-        ...
-
-    def status_changed(self, status: EngineStatus) -> None:
-        """The picture changed."""
-        ...
-
-    def alert(self, severity: str, code: str, text: str) -> None:
-        """Something a person should know."""
-        ...
 
 
 class Engine:
@@ -84,6 +66,7 @@ class Engine:
         self._book: list[int]
         self._ledger: Head
         self._from_last_commit()
+        self._heed_kill()
         self._figures = figures_of(self._cycle, self._book, self._ledger)
         self._state_now: State = "stopped"
         self._since = clock.now()
@@ -106,16 +89,15 @@ class Engine:
             Conflict: it is still stopping.
             Halt, Unverified: it had halted, and the last commit cannot be taken up again.
         """
-        with self._turns:
+        with self._turn():
             if self._worker is not None:
                 if self._worker.stop.is_set():
                     raise Conflict("still_stopping", "The engine is still stopping.", todo="Try again in a moment.")
                 return
             if self._broken:
                 self._renew()
-                if self._control.kill_active:  # it may be the cancelling that failed
-                    self._cancel(None)
-                self._broken = ""
+            self._heed_kill()
+            self._broken = ""
             worker = Worker(self._work)
             worker.start()  # it waits for its turn
             self._worker, self._finished = worker, worker.finished
@@ -307,6 +289,11 @@ class Engine:
         if self._cycle.torn:
             self._renew()
         return self._cycle.cancel_working(self._next_hour(), control)
+
+    def _heed_kill(self) -> None:
+        """No entry or stop works under the kill switch, also where it was pressed in another mode."""
+        if self._control.kill_active and self._cycle.has_cancellable:
+            self._cancel(None)
 
     def _with(self, **changes: Any) -> ControlRow:
         return replace(self._control, **changes, updated_at=self._clock.now())

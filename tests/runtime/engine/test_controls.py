@@ -176,6 +176,35 @@ def test_the_kill_switch_survives_a_restart_and_nothing_is_cancelled_twice(tmp_p
         assert_replays(store, made, path)
 
 
+@pytest.mark.parametrize("restart", [False, True], ids=["mode changed", "started in the other mode"])
+def test_the_kill_switch_pressed_in_another_mode_cancels_what_this_one_left_working(tmp_path, restart):
+    path, shadow = tmp_path / "m.db", runs.plan(3, mode="shadow", **PATIENT)
+    store = Store.open(path)
+    try:
+        paper = engine(store)
+        moments(store, paper, MOMENTS["entry and stop"])
+        left = set(working(store, paper).values())
+        runs.make_engine(store, BARS, shadow).kill("enough")
+        assert set(working(store, paper).values()) == left  # the shadow engine has no say in them
+        if restart:
+            store.close()
+            store = Store.open(path)
+        paper = engine(store)
+        assert paper.status.kill_active
+        assert kinds(working(store, paper)) <= {"market"}
+        assert paper.status.working_orders == len(working(store, paper))
+        to_cancel = left - set(working(store, paper).values())
+        assert {status_of(store, name) for name in to_cancel} == {"CANCELLED"}
+        events = store.reader().count("order_events")
+        assert engine(store).status.kill_active  # once more: nothing is left to cancel
+        assert store.reader().count("order_events") == events
+        runs.ahead(paper, 5)
+        assert not {row["client_order_id"] for row in runs.rows(store, "fills", paper)} & to_cancel
+        assert_replays(store, paper, path)
+    finally:
+        store.close()
+
+
 def test_after_release_entries_happen_again_and_a_held_symbol_gets_its_stop_back(store, tmp_path):
     made = engine(store)
     moments(store, made, MOMENTS["a stop rests"])

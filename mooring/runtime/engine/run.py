@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from mooring.errors import Unverified
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
 from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.engine.accounts import new_account_rows, params_of, same_account
 from mooring.runtime.engine.carry import carried, described
 from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.store.store import Store
@@ -88,7 +87,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     """The latest run, where it is what `plan` says; else a new one, recorded before anything of it happens.
 
     A new run carries the account of the latest on where market, universe and opening cash are the same; otherwise it
-    opens a new account.
+    opens a new account, and says so in an event and an alert.
 
     Args:
         now: UTC unix seconds of the wall clock, for the record.
@@ -102,7 +101,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         return _opened(plan, latest, store)
     parent = None if latest is None else str(latest["run_id"])
     run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
-    carries = latest is not None and _same_account(latest, identity) and _account_state(latest, store) is not None
+    carries = latest is not None and same_account(latest, identity) and _account_state(latest, store) is not None
     manifest: Row = identity | {
         "run_id": run_id,
         "account_id": latest["account_id"] if carries and latest is not None else run_id,
@@ -114,6 +113,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     rows: list[tuple[str, Row]] = [("runs", manifest)]
     if latest is not None:
         rows += _end_orders(latest, store)
+        rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), store.reader())
     store.commit(Batch(rows=rows))
     return _opened(plan, manifest, store)
 
@@ -149,7 +149,7 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, int | None
             todo="Run `mooring db check`; restore a backup.",
         )
     before = store.reader().run(stored.run_id)
-    same = before is not None and all(_params(before)[part] == _params(manifest)[part] for part in SIGNAL_PARTS)
+    same = before is not None and all(params_of(before)[part] == params_of(manifest)[part] for part in SIGNAL_PARTS)
     return carried(fresh, stored.state, same_signals=same), stored.hour_ts
 
 
@@ -163,16 +163,6 @@ def _account_state(row: Row, store: Store) -> StoredState | None:
             return stored
         at = reader.run(at["parent_run_id"])
     return None
-
-
-def _same_account(latest: Row, identity: Row) -> bool:
-    return all(latest[name] == identity[name] for name in ("mode", "market", "market_hash", "seed", "universe")) and (
-        _params(latest)["starting_cash"] == _params(identity)["starting_cash"]
-    )
-
-
-def _params(row: Row) -> dict[str, Any]:
-    return dict(orjson.loads(row["params"]))
 
 
 def _end_orders(latest: Row, store: Store) -> list[tuple[str, Row]]:

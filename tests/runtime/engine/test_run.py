@@ -12,6 +12,7 @@ import pytest
 
 from mooring.errors import Invalid, Unverified
 from mooring.runtime.decision.producers import ma_cross, momentum, rsi
+from mooring.runtime.domain.money import to_text
 from mooring.runtime.domain.state_codec import digest
 from mooring.runtime.engine.carry import described
 from mooring.runtime.engine.run import open_run
@@ -264,6 +265,54 @@ def test_another_market_or_opening_cash_opens_another_account(store, change):
     assert store.reader().unresolved_intents(before.status.run_id) == []
     runs.run_out(after)
     assert recompute(after._run, store.reader()).agrees
+
+
+def said_of_new_accounts(store, run_id=None):
+    filters = {} if run_id is None else {"run_id": run_id}
+    events = store.reader().page("run_events", filters=filters | {"kind": "new_account"}).items
+    alerts = store.reader().page("alerts", filters=filters | {"code": "new_account"}).items
+    assert len(events) == len(alerts)
+    return [(event["detail"], alert["severity"], alert["text"]) for event, alert in zip(events, alerts, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"market": "bars-2"}, "market"),
+        ({"cash": 5_000 * core.MONEY}, "starting cash"),
+        ({"symbols": 2}, "universe"),
+        ({"symbols": 2, "market": "bars-2", "cash": 10 * core.MONEY}, "market, the universe and the starting cash"),
+    ],
+)
+def test_an_account_that_is_left_behind_for_a_new_one_is_told_of(store, tmp_path, changes, names):
+    before = runs.run_out(runs.make_engine(store, FIRST, runs.plan(**FAR_STOPS)))
+    assert said_of_new_accounts(store) == []
+    symbols = changes.get("symbols", 3)
+    bars = core.random_bars(11, 60, symbols)
+    wanted = runs.plan(**({"symbols": symbols} | changes), **FAR_STOPS)
+    after = runs.make_engine(store, bars, wanted)
+    ((detail, severity, text),) = said_of_new_accounts(store, after.status.run_id)
+    assert detail == f"{names} changed; the account before it is {before._run.account_id}"
+    assert severity == "warning"
+    assert text.startswith(f"A new paper account was opened because the {names} changed; the account before it has ")
+    seen = before.status
+    cash, value = (to_text(units, 8) for units in (seen.cash, seen.equity - seen.cash))
+    assert seen.equity > seen.cash
+    assert text.endswith(f" has {cash} USD in cash and {value} USD in positions.")
+    assert after.status.alerts_open == 1
+    again = runs.run_out(runs.make_engine(store, bars, wanted))
+    assert again.status.alerts_open == 1
+    assert len(said_of_new_accounts(store)) == 1
+    runs.assert_sound(tmp_path / "m.db", store)
+
+
+def test_nothing_is_said_of_a_new_account_where_none_is_left_behind(store):
+    open_run(runs.plan(), store, now=1)  # never did an hour
+    runs.run_out(runs.make_engine(store, FIRST, runs.plan(market="bars-2")))
+    runs.make_engine(store, FIRST, runs.plan(mode="shadow"))
+    runs.make_engine(store, BARS, runs.plan(market="bars-2", cooldown_bars=3))
+    assert store.reader().count("runs") == 4
+    assert said_of_new_accounts(store) == []
 
 
 def test_shadow_and_paper_keep_accounts_of_their_own_and_return_to_them(store, tmp_path):

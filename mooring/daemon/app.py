@@ -27,7 +27,7 @@ from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.present import Presenter
-from mooring.daemon.trader import Parts, Trader
+from mooring.daemon.trader import LIVE_LATER, MODES, Parts, Trader
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock, SystemClock
@@ -157,9 +157,12 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
 
     Raises:
         Invalid: a setting is wrong.
+        Denied: the settings ask for live trading; neither keychain nor database was touched.
     """
     home.prepare()
     settings = load_settings(home.root, environ)
+    if settings.trading.mode not in MODES:
+        raise LIVE_LATER
     clock = SystemClock()
 
     def market_for(reader: Reader) -> Market:

@@ -173,15 +173,17 @@ def test_unknown_variable_is_refused(mooring, home: Path, monkeypatch: pytest.Mo
     assert (said.status, said.error["code"]) == (2, "unknown_setting")
 
 
-def test_live_in_the_settings_is_denied(mooring, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mooring.secrets import vault  # noqa: PLC0415
-
-    kept = vault.MemoryVault()
-    monkeypatch.setattr("mooring.daemon.app.KeyringVault", lambda: kept)
+def test_live_in_the_settings_is_denied_before_keychain_and_database_are_touched(
+    mooring, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("mooring.daemon.app.KeyringVault", lambda: asked.append("keychain"))
     monkeypatch.setenv("MOORING_TRADING__MODE", "live")
     said = mooring("run", "--json")
     assert (said.status, said.error["code"]) == (3, "live_not_available")
-    assert kept.documents == {}, "the token is worth nothing once the start has failed"
+    assert asked == []
+    assert not (home / "data" / "mooring.db").exists()
+    assert not (home / "run" / "daemon.lock").exists()
 
 
 @pytest.mark.parametrize("name", ["missing", "x" * 300])

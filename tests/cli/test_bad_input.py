@@ -196,8 +196,9 @@ def test_database_that_is_none_does_not_verify(mooring, home: Path) -> None:
     (home / "data").mkdir(mode=0o700)
     (home / "data" / "mooring.db").write_bytes(b"this is no database" * 100)
     said = mooring("db", "check", "--json")
-    assert said.status == 6
-    assert "error" in said.answer or said.answer["ok"] is False
+    assert (said.status, said.answer["ok"]) == (6, False)
+    (found,) = said.answer["breaks"]
+    assert found["what"] == f"{home}/data/mooring.db is not a database of Mooring."
 
 
 @pytest.mark.parametrize(

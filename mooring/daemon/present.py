@@ -243,7 +243,7 @@ def first_line(status: EngineStatus) -> str:
         why = f": {status.state_reason}" if status.state_reason else ""
         return f"Paused by you at {_clock(status.state_since)}{why}. Exits still work."
     if word == "Shadow":
-        return f"Shadowing live. Orders are recorded, not sent.{made_up}"
+        return f"Shadow: decisions are recorded, nothing is sent. Fills are simulated.{made_up}"
     return f"Paper trading. No real orders can leave this {MACHINE}.{made_up}"
 
 

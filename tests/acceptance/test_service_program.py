@@ -102,7 +102,9 @@ def test_controls_change_the_state_and_its_sentence(day: dict[str, Any]) -> None
     assert told(day["stop"])["first_line"].startswith(OFF)
     assert told(day["mode shadow"])["mode"] == "shadow"
     assert told(day["start"])["word"] == "Shadow"
-    assert told(day["start"])["first_line"].startswith("Shadowing live. Orders are recorded, not sent.")
+    assert told(day["start"])["first_line"].startswith(
+        "Shadow: decisions are recorded, nothing is sent. Fills are simulated."
+    )
     assert [day[name]["status"] for name in ("stop again", "mode paper", "start again")] == [0, 0, 0]
 
 

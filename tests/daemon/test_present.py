@@ -165,7 +165,7 @@ def picture(**over: Any) -> EngineStatus:
             "Paper",
             f"Paper trading. No real orders can leave this {MACHINE}. Prices are made up.",
         ),
-        ({"mode": "shadow"}, "Shadow", "Shadowing live. Orders are recorded, not sent."),
+        ({"mode": "shadow"}, "Shadow", "Shadow: decisions are recorded, nothing is sent. Fills are simulated."),
         (
             {"state": "paused", "state_reason": "lunch"},
             "Paused",

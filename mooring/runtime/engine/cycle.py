@@ -128,8 +128,8 @@ class Cycle:
             world.wanted, world.paper, self.run.machine.paper_params, params.scales, world.account, self._room.outcomes
         )
 
-    def advance(self, bar: Bar, controls: Int64s) -> HourDone:
-        """Do one hour and make it durable; an error tears the cycle.
+    def advance(self, bar: Bar, controls: Int64s, control: ControlRow | None = None) -> HourDone:
+        """Do one hour and make it durable, together with `control`; an error tears the cycle.
 
         Raises:
             Halt: an invariant broke, or the store could not write; nothing of this hour was kept.
@@ -166,7 +166,7 @@ class Cycle:
         # A paper order lives in this database alone, so its acceptance commits together with its intent.
         self._place(world)
         rows += self._desk.wanted_rows(close_ts, world.wanted, room.outcomes, said.rows[:, D_REASON])
-        committed = self._commit(close_ts, rows, state, decided, state_hash)
+        committed = self._commit(close_ts, rows, state, decided, state_hash, control)
         return HourDone(
             close_ts=close_ts,
             rows=rows,
@@ -193,7 +193,15 @@ class Cycle:
             )
         self.torn = True
 
-    def _commit(self, close_ts: int, rows: list[TableRow], state: bytes, decided: bytes, state_hash: str) -> Committed:
+    def _commit(
+        self,
+        close_ts: int,
+        rows: list[TableRow],
+        state: bytes,
+        decided: bytes,
+        state_hash: str,
+        control: ControlRow | None,
+    ) -> Committed:
         run = self.run
         committed = self._store.commit(
             Batch(
@@ -205,6 +213,7 @@ class Cycle:
                     state_hash=state_hash,
                 ),
                 state=StateRow(run_id=run.run_id, hour_ts=close_ts, cycles=self.hours + 1, state=state),
+                control=control,
                 snapshot=self.hours % SNAPSHOT_EVERY == 0,
             )
         )

@@ -59,13 +59,14 @@ class Engine:
         self._worker: Worker | None = None
         self._finished = threading.Event()
         self._control = store.reader().control_state()
-        self._rebase = False
         self._broken = ""
         self._alerts_open = len(store.reader().open_alerts())
         self._cycle: Cycle
         self._book: list[int]
         self._ledger: Head
         self._from_last_commit()
+        if self._control.rebase and not self._halted:  # of another mode: it must not end a halt of this one later
+            self._put_control(rebase=False)
         self._heed_kill()
         self._figures = figures_of(self._cycle, self._book, self._ledger)
         self._state_now: State = "stopped"
@@ -132,11 +133,11 @@ class Engine:
                 self._changed()
 
     def resume(self) -> None:
-        """End a pause, and a halt by drawdown: the peak starts anew from the next close."""
+        """End a pause, and a halt by drawdown: the peak starts anew from the next close. Survives restarts."""
         with self._turns:
-            self._put_control(paused=False, pause_reason="", pause_since=None)
-            if self._halted_by_drawdown():
-                self._rebase = True
+            self._put_control(
+                paused=False, pause_reason="", pause_since=None, rebase=self._control.rebase or self._halted
+            )
             self._changed()
 
     def kill(self, reason: str) -> int:
@@ -253,12 +254,17 @@ class Engine:
     def _renew(self) -> None:
         """Go on from the last commit, with the controls as this process knows them."""
         # Writes are done in order: once this one is answered, an earlier one that was not is settled too.
-        self._store.commit(Batch(control=self._control))
+        self._store.commit(Batch())
+        done = self._cycle.last_close_ts
         self._from_last_commit()
+        if self._cycle.last_close_ts != done:  # the hour that was not answered is there, and what it used is used up
+            self._control = replace(self._control, rebase=False)
+        self._store.commit(Batch(control=self._control))
 
     def _advance(self, bar: Bar) -> HourDone:
-        done = self._cycle.advance(bar, self._controls())
-        self._rebase = False
+        used = self._with(rebase=False) if self._control.rebase else None
+        done = self._cycle.advance(bar, self._controls(), used)
+        self._control = used or self._control
         self._ledger = Head(count=done.committed.ledger_rows, head=done.committed.ledger_head)
         self._book = done.said.book.tolist()
         raised = [row for table, row in done.rows if table == "alerts"]
@@ -275,7 +281,7 @@ class Engine:
         controls[C_KILL] = int(killed)
         controls[C_PAUSED] = int(self._control.paused)
         controls[C_CANCEL_ALL] = int(self._cycle.cancelled_since_close)
-        controls[C_REBASE] = int(self._rebase)
+        controls[C_REBASE] = int(self._control.rebase)
         controls[C_FLATTEN] = int(killed and self._flatten)
         return controls
 
@@ -334,15 +340,16 @@ class Engine:
         except Exception:  # whoever listens has no say in trading
             log.exception("listener_failed")
 
-    def _halted_by_drawdown(self) -> bool:
-        return int(self._cycle.world.decision.risk.halted[0]) != 0 and not self._rebase
+    @property
+    def _halted(self) -> bool:
+        return int(self._cycle.world.decision.risk.halted[0]) != 0
 
     def _state(self) -> tuple[State, str]:
         if self._broken:
             return "halted", self._broken
         if self._worker is None:
             return "stopped", "The market has ended." if self._feed.next_close_ts is None else ""
-        if self._halted_by_drawdown():
+        if self._halted and not self._control.rebase:
             return "halted", f"Drawdown reached its limit. {EXITS_WORK}"
         if self._control.paused:
             return "paused", self._control.pause_reason

@@ -89,7 +89,7 @@ class Reader:
         if row is None:
             return ControlRow()
         del row["id"]
-        flags = {name: bool(row[name]) for name in ("kill_active", "paused")}
+        flags = {name: bool(row[name]) for name in ("kill_active", "paused", "rebase")}
         return ControlRow(**(row | flags))
 
     def page(

@@ -337,6 +337,7 @@ control_state: Final = Table(
     text("pause_reason"),
     whole("pause_since", null=True),
     text("wanted"),
+    *flag("rebase"),
     whole("updated_at"),
     check("one_row", "id = 1"),
     sqlite_strict=True,

@@ -49,7 +49,12 @@ class StoredState:
 
 @dataclass(frozen=True, kw_only=True)
 class ControlRow:
-    """What must survive a restart: kill switch, pause, and whether trading was wanted. Times in unix seconds."""
+    """What must survive a restart. Times in unix seconds.
+
+    Attributes:
+        wanted: `running` or `stopped`, as a person asked last; empty where nobody asked.
+        rebase: a halt by drawdown is ended by the next hour, which clears this in its own transaction.
+    """
 
     kill_active: bool = False
     kill_reason: str = ""
@@ -58,6 +63,7 @@ class ControlRow:
     pause_reason: str = ""
     pause_since: int | None = None
     wanted: str = ""
+    rebase: bool = False
     updated_at: int = 0
 
 

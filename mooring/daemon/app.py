@@ -56,7 +56,7 @@ class Options:
         market_for: makes the market, with what the store knows of earlier runs.
         vault: where the control API's token is kept.
         console: also write log lines for people to standard error.
-        autostart: begin to do hours at once.
+        autostart: begin to do hours at once, unless a person stopped them and has not started them since.
     """
 
     home: Home
@@ -128,7 +128,7 @@ class Daemon:
         await self.server.start()
         self.trader.engine.note("started", f"mooring {__version__}")
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
-        if options.autostart:
+        if options.autostart and not self.trader.engine.wanted_stopped:
             self.trader.engine.start()
 
     async def stop(self) -> None:
@@ -199,6 +199,7 @@ class DaemonThread:
 
     def __init__(self, options: Options) -> None:
         self._daemon = Daemon(options)
+        self._autostart = options.autostart
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -232,6 +233,9 @@ class DaemonThread:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         await self._daemon.start()
+        engine = self._daemon.trader.engine
+        if self._autostart and engine.wanted_stopped:  # who runs a demo again wants it to go on
+            engine.start(for_good=True)
         self._ready.set()
         try:
             await self._stopping.wait()

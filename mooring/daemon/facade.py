@@ -168,13 +168,13 @@ class RuntimeFacade:
         return [Check(name=c.name, state=c.state, detail=c.detail, fix=c.fix) for c in self._doctor()]
 
     def start(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002 -- the API writes both to the audit
-        """Begin to do hours."""
-        self._trader.engine.start()
+        """Begin to do hours, also after a restart."""
+        self._trader.engine.start(for_good=True)
         return self.status()
 
     def stop(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002
-        """Finish the hour at hand and do no more."""
-        self._trader.engine.stop()
+        """Finish the hour at hand and do no more, also after a restart."""
+        self._trader.engine.stop(for_good=True)
         return self.status()
 
     def pause(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
 import structlog
 
 from mooring.errors import Conflict, Denied, Halt, MooringError
-from mooring.runtime.decision.types import C_CANCEL_ALL, C_FLATTEN, C_KILL, C_PAUSED, C_REBASE, CONTROLS
-from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
+from mooring.runtime.domain.bars import HOUR_SECONDS, Bar
+from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Run
@@ -25,6 +24,7 @@ from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow, Head, Row
 
+RUNNING, STOPPED = "running", "stopped"  # what a person wants
 JOIN_TIMEOUT_S: Final = 30.0
 EXITS_WORK: Final = "Open positions are kept; nothing new is bought."
 
@@ -83,8 +83,16 @@ class Engine:
         """Paper or shadow."""
         return self._run.mode
 
-    def start(self) -> None:
+    @property
+    def wanted_stopped(self) -> bool:
+        """Whether a person stopped it for good and has not started it since; known across restarts."""
+        return self._control.wanted == STOPPED
+
+    def start(self, *, for_good: bool = False) -> None:
         """Begin to do hours; no effect where it does so already.
+
+        Args:
+            for_good: a person asks for it, also after a restart.
 
         Raises:
             Conflict: it is still stopping.
@@ -94,33 +102,42 @@ class Engine:
             if self._worker is not None:
                 if self._worker.stop.is_set():
                     raise Conflict("still_stopping", "The engine is still stopping.", todo="Try again in a moment.")
+                if for_good:
+                    self._want(RUNNING)
                 return
             if self._broken:
                 self._renew()
             self._heed_kill()
+            if for_good:
+                self._want(RUNNING)
             self._broken = ""
             worker = Worker(self._work)
             worker.start()  # it waits for its turn
             self._worker, self._finished = worker, worker.finished
             self._changed()
 
-    def stop(self) -> None:
+    def stop(self, *, for_good: bool = False) -> None:
         """Finish the hour at hand and do no more; what is open stays open. Returns when it has stopped.
 
+        Args:
+            for_good: a person asks for it, also after a restart; not where the process ends. Not from a listener.
+
         Raises:
-            Halt: the hour at hand does not end.
+            Halt: the hour at hand does not end; or it has stopped, and for good could not be stored.
         """
         worker = self._worker
-        if worker is None:
-            return
-        worker.stop.set()
-        if not worker.is_current and not worker.join(JOIN_TIMEOUT_S):
+        if worker is not None:
+            worker.stop.set()
+        if worker is not None and not worker.is_current and not worker.join(JOIN_TIMEOUT_S):
             raise Halt(
                 "engine_stuck",
                 "The hour at hand does not end.",
                 money="It is either recorded whole or not at all.",
                 todo="Look at the log; ending the process is safe.",
             )
+        if for_good:
+            with self._turns:
+                self._want(STOPPED)
 
     def pause(self, reason: str) -> None:
         """Buy nothing new from the next hour on; survives restarts."""
@@ -263,7 +280,8 @@ class Engine:
 
     def _advance(self, bar: Bar) -> HourDone:
         used = self._with(rebase=False) if self._control.rebase else None
-        done = self._cycle.advance(bar, self._controls(), used)
+        cancelled = self._cycle.cancelled_since_close
+        done = self._cycle.advance(bar, inputs_of(self._control, cancelled=cancelled, flatten=self._flatten), used)
         self._control = used or self._control
         self._ledger = Head(count=done.committed.ledger_rows, head=done.committed.ledger_head)
         self._book = done.said.book.tolist()
@@ -274,16 +292,6 @@ class Engine:
         for row in raised:
             self._tell(self._listener.alert, row["severity"], row["code"], row["text"])
         return done
-
-    def _controls(self) -> Int64s:
-        controls = np.zeros(CONTROLS, np.int64)
-        killed = self._control.kill_active
-        controls[C_KILL] = int(killed)
-        controls[C_PAUSED] = int(self._control.paused)
-        controls[C_CANCEL_ALL] = int(self._cycle.cancelled_since_close)
-        controls[C_REBASE] = int(self._control.rebase)
-        controls[C_FLATTEN] = int(killed and self._flatten)
-        return controls
 
     def _next_hour(self) -> int:
         close_ts = self._feed.next_close_ts
@@ -308,6 +316,10 @@ class Engine:
         control = self._with(**changes)
         self._store.commit(Batch(control=control))
         self._control = control
+
+    def _want(self, wanted: str) -> None:
+        if self._control.wanted != wanted:
+            self._put_control(wanted=wanted)
 
     def _halt(self, error: Exception) -> None:
         if isinstance(error, MooringError):

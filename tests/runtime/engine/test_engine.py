@@ -197,6 +197,35 @@ def test_starting_twice_is_once_and_stopping_twice_is_once(store):
     made.stop()
 
 
+def test_what_a_person_wants_survives_a_restart_and_the_end_of_a_process_changes_nothing(tmp_path):
+    path, quiet = tmp_path / "m.db", ManualClock(core.START, jumps=False)
+
+    def opened(store):
+        return runs.make_engine(store, BARS, feed=ReplayFeed(BARS, quiet))
+
+    with Store.open(path) as store, runs.stopping(opened(store)) as made:
+        assert not made.wanted_stopped  # nobody asked
+        made.start()
+        made.stop()  # as at the end of a process
+        assert not made.wanted_stopped
+        assert store.reader().control_state().wanted == ""
+        made.start()
+        made.stop(for_good=True)
+        assert made.status.state == "stopped"
+    with Store.open(path) as store, runs.stopping(opened(store)) as made:
+        assert made.wanted_stopped
+        made.start()  # not by a person
+        assert made.wanted_stopped
+        made.start(for_good=True)  # it runs already, and a person wants it to
+        assert not made.wanted_stopped
+    with Store.open(path) as store, runs.stopping(opened(store)) as made:
+        assert not made.wanted_stopped
+        made.stop(for_good=True)  # it does not even run
+        assert made.wanted_stopped
+        made.start(for_good=True)
+        assert (made.wanted_stopped, made.status.state) == (False, "running")
+
+
 def test_a_scan_before_the_bar_has_closed_is_refused_and_changes_nothing(store):
     made = runs.make_engine(store, BARS)
     with pytest.raises(Conflict, match="No bar has closed"):

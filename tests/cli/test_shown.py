@@ -107,6 +107,7 @@ def test_screen_of_a_demo_fits_the_terminal_without_cutting_a_word_or_a_number(f
             rows = client.page("decisions", limit=5).items
             held = client.page("positions", limit=5).items
     lines = text.splitlines()
+    assert len(rows) == 5
     assert held, "the test wants a position to be shown"
     assert "…" not in text
     assert max(map(len, lines)) <= width

@@ -246,6 +246,8 @@ def test_no_token_is_ever_in_an_answer_or_in_the_log(served: Running, capsys: py
     texts.append(served.ask(served.request(AUTH, host="evil.example")).body.decode())
     log = "".join(capsys.readouterr())
     assert "kill-switch" in log
+    assert len(texts) == 16
+    assert all(texts)
     assert not any("Canary" in text for text in [*texts, log])
 
 

@@ -134,7 +134,10 @@ def test_the_end_closes_open_streams_and_half_requests(run_dir: Path) -> None:
 
 def test_stopping_twice_is_stopping_once(run_dir: Path) -> None:
     with running(run_dir) as served:
-        asyncio.run_coroutine_threadsafe(served.server.stop(), served.loop).result(20)
+        for _ in range(2):
+            asyncio.run_coroutine_threadsafe(served.server.stop(), served.loop).result(20)
+            assert not (run_dir / "control.sock").exists()
+            assert not (run_dir / "control.json").exists()
 
 
 def test_answers_leave_at_once(served: Running) -> None:

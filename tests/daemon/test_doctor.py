@@ -32,6 +32,7 @@ def home(tmp_path: Path) -> Home:
 
 def checked(home: Home, settings: Any = None, **probes: Any) -> dict[str, CheckResult]:
     results = run_checks(home, settings or Settings(), probes=replace(WELL, **probes))
+    assert results
     assert all(bool(result.fix) == (result.state != "ok") for result in results)
     assert all(result.detail for result in results)
     return {result.name: result for result in results}

@@ -22,6 +22,7 @@ from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.domain.state_codec import digest, dump, load
 from mooring.runtime.engine import records
+from mooring.runtime.engine.balances import Balances, balances_after, check_balances
 from mooring.runtime.engine.desk import Desk, TableRow
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.world import World, make_room
@@ -84,6 +85,7 @@ class Cycle:
         self.decision_hash = NO_HASH
         self.state_hash = ""
         self.cancelled_since_close = False
+        self._balances: Balances = store.reader().balances_of_account(run.account_id)
         self.world = self._restore()
 
     @property
@@ -166,7 +168,10 @@ class Cycle:
         # A paper order lives in this database alone, so its acceptance commits together with its intent.
         self._place(world)
         rows += self._desk.wanted_rows(close_ts, world.wanted, room.outcomes, said.rows[:, D_REASON])
+        balances = balances_after(self._balances, rows)
+        check_balances(balances, run.instruments, world.account)
         committed = self._commit(close_ts, rows, state, decided, state_hash, control)
+        self._balances = balances
         return HourDone(
             close_ts=close_ts,
             rows=rows,

@@ -188,8 +188,15 @@ class Reader:
 
     def balances(self, run_id: str) -> dict[tuple[str, str], int]:
         """Sum of the postings of a run by (account, asset), in the asset's units."""
+        return self._balances(ledger.c.run_id == run_id)
+
+    def balances_of_account(self, account_id: str) -> dict[tuple[str, str], int]:
+        """As `balances`, over every run of an account."""
+        return self._balances(ledger.c.run_id.in_(select(runs.c.run_id).where(runs.c.account_id == account_id)))
+
+    def _balances(self, of: ColumnElement[bool]) -> dict[tuple[str, str], int]:
         columns = (ledger.c.account, ledger.c.asset)
-        query = select(*columns, func.sum(ledger.c.amount).label("total")).where(ledger.c.run_id == run_id)
+        query = select(*columns, func.sum(ledger.c.amount).label("total")).where(of)
         rows = self._all(query.group_by(*columns).order_by(*columns))
         return {(row["account"], row["asset"]): int(row["total"]) for row in rows}
 

@@ -81,7 +81,9 @@ class Redactor:
 
     def __post_init__(self) -> None:
         if len(self.known) > MAX_KNOWN:
-            raise Invalid("too_many_secrets", f"A redactor takes at most {MAX_KNOWN} known values.")
+            raise Invalid(
+                "too_many_secrets", f"A redactor takes at most {MAX_KNOWN} known values.", todo="Report this."
+            )
         if any(len(value) < MIN_KNOWN for value in self.known):
             raise Invalid(
                 "short_secret",

@@ -27,7 +27,7 @@ def made_in(path: Path) -> Iterator[ast.Call]:
                 yield node
 
 
-@pytest.mark.parametrize("package", ["control_api", "daemon", "cli"])
+@pytest.mark.parametrize("package", ["control_api", "daemon", "cli", "runtime", "secrets"])
 def test_every_error_of_a_stated_code_has_a_next_step(package: str) -> None:
     found, empty = 0, []
     for path in sorted((ROOT / package).rglob("*.py")):

@@ -42,9 +42,11 @@ class Instrument:
     def __post_init__(self) -> None:
         parse_symbol(self.symbol)
         if not (0 <= self.pair_decimals <= MAX_DECIMALS and 0 <= self.lot_decimals <= MAX_DECIMALS):
-            raise Invalid("bad_instrument", f"{self.symbol}: decimals must be 0 to {MAX_DECIMALS}.")
+            raise Invalid(
+                "bad_instrument", f"{self.symbol}: decimals must be 0 to {MAX_DECIMALS}.", todo="Correct them."
+            )
         if self.order_min < 0 or self.cost_min < 0:
-            raise Invalid("bad_instrument", f"{self.symbol}: minimums must not be negative.")
+            raise Invalid("bad_instrument", f"{self.symbol}: minimums must not be negative.", todo="Correct them.")
 
     @property
     def base(self) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mooring.errors import Halt
+from mooring.errors import Halt, Unverified
 from mooring.runtime.decision.step import decision_hash
 from mooring.runtime.decision.types import (
     B_CASH,
@@ -104,6 +104,13 @@ class Cycle:
         world = load(run.opening_world, dump(run.opening_world))  # a copy: the run keeps its own
         stored = reader.latest_state(run.run_id)
         if stored is None:
+            if reader.find("manifests", run_id=run.run_id) is not None:
+                raise Unverified(
+                    "state_missing",
+                    "Hours of this run are recorded, but the state after the last one is not there.",
+                    money="Beginning anew would forget what is held, so nothing is traded.",
+                    todo="Run `mooring db check`, and restore a backup.",
+                )
             return world
         world = load(world, stored.state)
         manifest = reader.find("manifests", run_id=run.run_id, hour_ts=stored.hour_ts)

@@ -18,7 +18,7 @@ from mooring.runtime.store.schema import (
     EVIDENCE,
     alert_acks,
     alerts,
-    control_state,
+    controls,
     ledger,
     metadata,
     order_events,
@@ -85,10 +85,11 @@ class Reader:
 
     def control_state(self) -> ControlRow:
         """Kill switch and pause; all off before they were ever written."""
-        row = self._first(select(control_state))
+        row = self._first(select(controls).order_by(controls.c.seq.desc()).limit(1))
         if row is None:
             return ControlRow()
-        del row["id"]
+        for name in ("seq", "prev_hash", "row_hash"):
+            del row[name]
         flags = {name: bool(row[name]) for name in ("kill_active", "paused", "rebase")}
         return ControlRow(**(row | flags))
 

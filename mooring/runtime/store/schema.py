@@ -129,6 +129,20 @@ control_actions: Final = evidence(
     "control_actions", whole("at"), text("actor"), text("action"), text("reason"), text("result")
 )
 
+# What people have decided about the daemon, each version a row: the last one is in force.
+controls: Final = evidence(
+    "controls",
+    *flag("kill_active"),
+    text("kill_reason"),
+    whole("kill_since", null=True),
+    *flag("paused"),
+    text("pause_reason"),
+    whole("pause_since", null=True),
+    text("wanted"),
+    *flag("rebase"),
+    whole("updated_at"),
+)
+
 bars: Final = hourly(
     "bars",
     text("symbol"),
@@ -326,28 +340,13 @@ state_latest: Final = Table(
     text("manifest_hash", null=True),
     sqlite_strict=True,
 )
-control_state: Final = Table(
-    "control_state",
-    metadata,
-    Column("id", INT64, primary_key=True, autoincrement=False),
-    *flag("kill_active"),
-    text("kill_reason"),
-    whole("kill_since", null=True),
-    *flag("paused"),
-    text("pause_reason"),
-    whole("pause_since", null=True),
-    text("wanted"),
-    *flag("rebase"),
-    whole("updated_at"),
-    check("one_row", "id = 1"),
-    sqlite_strict=True,
-)
 
 # Order of writing: what is referred to comes before what refers to it.
 EVIDENCE: Final = (
     runs,
     run_events,
     control_actions,
+    controls,
     bars,
     cycles,
     signals,

@@ -76,7 +76,7 @@ class Batch:
             `run_id` and `hour_ts` may be left out where `hour` is given.
         hour: closes an hour, or None.
         state: replaces the latest state of its run, or None.
-        control: replaces the control state, or None.
+        control: the control state from now on, or None; each is kept as a row of evidence.
         snapshot: keeps `state` as evidence too.
     """
 

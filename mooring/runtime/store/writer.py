@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
@@ -15,12 +16,12 @@ from mooring.runtime.store import checks
 from mooring.runtime.store.failures import DAMAGE, KEEP, NOTHING_WRITTEN, write_failure
 from mooring.runtime.store.hashing import ZERO, canonical, sha256
 from mooring.runtime.store.rows import ROWS_MAX, RowShape
-from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, control_state, state_latest
-from mooring.runtime.store.types import Batch, Committed, ControlRow, Head, HourClose, Row, StateRow
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, state_latest
+from mooring.runtime.store.types import Batch, Committed, Head, HourClose, Row, StateRow
 
 QUEUE_MAX: Final = 64
 COMMIT_TIMEOUT_S: Final = 20.0  # below the time that a stop waits for the hour at hand
-BY_THE_WRITER: Final = frozenset({"manifests", "snapshots"})
+BY_THE_WRITER: Final = frozenset({"manifests", "snapshots", "controls"})
 
 READ_HEADS: Final = select(chain_heads.c.table_name, chain_heads.c.count, chain_heads.c.head)
 MOVE_HEAD: Final = (
@@ -189,14 +190,17 @@ class Writer:
             connection.execute(MOVE_HEAD, new)
         if batch.state is not None:
             _put_state(connection, batch.state, manifest)
-        if batch.control is not None:
-            _put_control(connection, batch.control)
         return manifest
 
     def _prepare(self, batch: Batch) -> dict[str, list[Row]]:
         """The rows by table, complete and checked, before any lock is taken."""
         if len(batch.rows) > ROWS_MAX:
-            raise Invalid("batch_too_large", f"One step may store at most {ROWS_MAX} rows.", money=NOTHING_WRITTEN)
+            raise Invalid(
+                "batch_too_large",
+                f"One step may store at most {ROWS_MAX} rows.",
+                money=NOTHING_WRITTEN,
+                todo="Report this.",
+            )
         tables: dict[str, list[Row]] = {}
         for name, given in batch.rows:
             shape = self._shapes.get(name)
@@ -210,6 +214,8 @@ class Writer:
                 raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
             given = {"run_id": batch.state.run_id, "hour_ts": batch.state.hour_ts, "state": batch.state.state}
             tables["snapshots"] = [self._shapes["snapshots"].complete(given, None)]
+        if batch.control is not None:
+            tables["controls"] = [self._shapes["controls"].complete(asdict(batch.control), None)]
         if "ledger" in tables:
             checks.postings_balance(tables["ledger"])
         return tables
@@ -234,12 +240,6 @@ def _put_state(connection: Connection, state: StateRow, manifest: str | None) ->
         "manifest_hash": manifest,
     }
     _put(connection, state_latest, {"run_id": state.run_id}, values)
-
-
-def _put_control(connection: Connection, control: ControlRow) -> None:
-    values = {name: getattr(control, name) for name in control_state.c.keys() if name != "id"}  # noqa: SIM118
-    values = {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
-    _put(connection, control_state, {"id": 1}, values)
 
 
 def _put(connection: Connection, table: Table, key: Row, values: Row) -> None:

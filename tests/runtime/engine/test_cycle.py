@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from mooring.errors import Denied, Halt, Unknown
+from mooring.errors import Denied, Halt, Unknown, Unverified
 from mooring.runtime.domain.bars import bar_at
 from mooring.runtime.engine.cycle import SNAPSHOT_EVERY, Cycle
 from mooring.runtime.engine.run import open_run
@@ -317,6 +317,15 @@ def test_a_stored_state_that_its_manifest_does_not_name_is_refused(tmp_path):
             cycle.advance(bar_at(BARS, row), core.controls())
     runs.spoil(path, "UPDATE state_latest SET hour_ts = hour_ts - 3600")
     with Store.open(path) as store, pytest.raises(Halt, match="last hour's manifest"):
+        cycle_of(store)
+
+
+def test_hours_without_their_state_are_refused_not_begun_anew(tmp_path):
+    path = tmp_path / "m.db"
+    with Store.open(path) as store:
+        cycle_of(store).advance(bar_at(BARS, 0), core.controls())
+    runs.spoil(path, "DELETE FROM state_latest")
+    with Store.open(path) as store, pytest.raises(Unverified, match="state after the last one is not there"):
         cycle_of(store)
 
 

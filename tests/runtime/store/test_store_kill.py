@@ -17,7 +17,7 @@ from tests.runtime.store import book
 ROOT = Path(__file__).parents[3]
 POINTS = [
     "before-begin",
-    *(f"after-table:{t.name}" for t in EVIDENCE if t.name not in {"runs", "run_events", "control_actions"}),
+    *(f"after-table:{t.name}" for t in EVIDENCE if t.name not in {"runs", "run_events", "control_actions", "controls"}),
     "before-commit",
     "after-commit",
 ]

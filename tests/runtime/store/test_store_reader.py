@@ -196,7 +196,7 @@ def test_reader_cannot_write(finished_run):
     connection = raw_reader(finished_run)
     try:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            connection.execute("UPDATE control_state SET kill_active = 0")
+            connection.execute("UPDATE controls SET kill_active = 0")
     finally:
         connection.close()
 

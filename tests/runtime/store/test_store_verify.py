@@ -14,7 +14,7 @@ from mooring.errors import NotFound
 from mooring.runtime.store.hashing import ZERO, RowHasher
 from mooring.runtime.store.schema import EVIDENCE, ledger
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch
+from mooring.runtime.store.types import Batch, ControlRow
 from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
 from tests.runtime.store.conftest import HOURS
@@ -75,8 +75,11 @@ def test_each_column_of_each_table_is_guarded(run_copy, spoil, table):
     for column in columns_of(run_copy, table)[3:]:
         with closing(sqlite3.connect(run_copy)) as connection:
             (value,) = connection.execute(f"SELECT {column} FROM {table} WHERE seq = 1").fetchone()
-        if isinstance(value, int):
-            other = value + 1000
+            (kind,) = connection.execute(
+                f"SELECT type FROM pragma_table_info('{table}') WHERE name = '{column}'"
+            ).fetchone()
+        if kind == "INTEGER":
+            other = (value or 0) + 1000
         elif isinstance(value, bytes):
             other = value + b"x"
         else:
@@ -365,3 +368,17 @@ def test_a_state_that_was_taken_away_is_found(run_copy):
     (found,) = verify(run_copy).breaks
     assert (found.table, found.seq) == ("state_latest", None)
     assert run_id in found.what
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE controls SET kill_active = 0", "DELETE FROM controls WHERE seq = (SELECT max(seq) FROM controls)"],
+)
+def test_a_kill_switch_turned_off_from_outside_is_found(tmp_path, spoil, change):
+    path = tmp_path / "m.db"
+    with Store.open(path) as store:
+        store.commit(Batch(control=ControlRow(updated_at=1)))
+        store.commit(Batch(control=ControlRow(kill_active=True, kill_reason="enough", kill_since=2, updated_at=2)))
+    assert verify(path).ok
+    spoil(path, (change, ()))
+    assert "controls" in {found.table for found in verify(path).breaks}

@@ -120,7 +120,7 @@ def test_unknown_column_and_missing_column_are_refused(store):
         store.commit(Batch(rows=[("cycles", {})], hour=book.hour(1).hour))
 
 
-@pytest.mark.parametrize("table", ["manifests", "snapshots", "chain_heads", "control_state", "nothing"])
+@pytest.mark.parametrize("table", ["manifests", "snapshots", "chain_heads", "controls", "nothing"])
 def test_tables_that_are_the_writers_own_take_no_rows(store, table):
     assert refused(store, Batch(rows=[(table, {})]), Invalid) == "no_such_table"
 

@@ -44,6 +44,7 @@ EVIDENCE: dict[str, tuple[tuple[str, ...], ...]] = {
     "runs": (("run_id",),),
     "run_events": (),
     "control_actions": (),
+    "controls": (),
     "bars": (("run_id", "hour_ts", "symbol"),),
     "cycles": (("run_id", "hour_ts"),),
     "signals": (("run_id", "hour_ts", "symbol", "producer"),),
@@ -160,6 +161,18 @@ def _runs() -> None:
         "control_actions",
         _whole("at"),
         *_texts("actor", "action", "reason", "result"),
+    )
+    _evidence(
+        "controls",
+        _whole("kill_active"),
+        _text("kill_reason"),
+        _whole("kill_since", null=True),
+        _whole("paused"),
+        _text("pause_reason"),
+        _whole("pause_since", null=True),
+        _text("wanted"),
+        *_wholes("rebase", "updated_at"),
+        *(_check(f"ck_controls_{name}", f"{name} IN (0, 1)") for name in ("kill_active", "paused", "rebase")),
     )
 
 
@@ -351,23 +364,5 @@ def _current() -> None:
         _text("manifest_hash", null=True),
         sa.PrimaryKeyConstraint("run_id", name="pk_state_latest"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_state_latest_run_id"),
-        sqlite_strict=True,
-    )
-    op.create_table(
-        "control_state",
-        *_wholes("id", "kill_active"),
-        _text("kill_reason"),
-        _whole("kill_since", null=True),
-        _whole("paused"),
-        _text("pause_reason"),
-        _whole("pause_since", null=True),
-        _text("wanted"),
-        _whole("rebase"),
-        _whole("updated_at"),
-        _check("ck_control_state_kill_active", "kill_active IN (0, 1)"),
-        _check("ck_control_state_paused", "paused IN (0, 1)"),
-        _check("ck_control_state_rebase", "rebase IN (0, 1)"),
-        _check("ck_control_state_one_row", "id = 1"),
-        sa.PrimaryKeyConstraint("id", name="pk_control_state"),
         sqlite_strict=True,
     )

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from mooring.control_api.client import Client
     from mooring.daemon.app import Daemon
-    from mooring.runtime.engine.status import EngineStatus
 
 Report = Callable[[int, int], None]
 LIVE_SPEED: Final = 3600.0  # an hour of market a second: a table that one can watch
@@ -92,7 +91,7 @@ def demo(
         options = demo_options(request, os.environ)
         stack.enter_context(_ended_by_sigterm())
         with DaemonThread(options) as daemon:
-            _say_what_it_is(daemon.trader.status, made_up=bars is None, hours=hours)
+            _say_what_it_is(daemon, made_up=bars is None, hours=hours)
             _watch(daemon, where, hours=hours, live=not as_json)
             daemon.trader.engine.stop()
             figures = summary(daemon)
@@ -108,11 +107,12 @@ def demo(
         raise typer.Exit(1)
 
 
-def _say_what_it_is(seen: EngineStatus, *, made_up: bool, hours: int | None) -> None:
+def _say_what_it_is(daemon: Daemon, *, made_up: bool, hours: int | None) -> None:
     if made_up:
         hint("Made-up prices: this market comes from a seed, not from any exchange.")
-    if hours is not None and seen.hours > hours:
-        hint(f"This home already holds {seen.hours} hours, more than --hours {hours} asks for: none are added.")
+    done = daemon.trader.status.hours
+    if hours is not None and done > hours:
+        hint(f"This home already holds {done} hours, more than --hours {hours} asks for: none are added.")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from tests.support import core
 
 NOW = 1_800_000_000
 WAIT_S = 120.0  # only ever waited out by a test that fails
-BY_HAND = frozenset({"run_events", "control_actions", "alert_acks"})
+BY_HAND = frozenset({"run_events", "control_actions", "controls", "alert_acks"})
 
 
 class Told:

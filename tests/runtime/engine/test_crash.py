@@ -19,7 +19,7 @@ WANTED = {"risk": {"drawdown_caution_bps": 1, "drawdown_defensive_bps": 2, "draw
 # What a person does, by hour; doing it again after a restart must change nothing.
 SCRIPT = {18: "kill", 22: "release", 30: "cancel_all", 36: "pause", 40: "resume"}
 BETWEEN = ("hour_done", "status_changed")
-SKIPPED = {"runs", "run_events", "control_actions", "alert_acks"}
+SKIPPED = {"runs", "run_events", "control_actions", "controls", "alert_acks"}
 # Tables that every hour writes die in their nth write; the others whenever there is one.
 POINTS = [
     *((point, n) for point in ("before-begin", "before-commit", "after-commit") for n in (1, 2, 12, 21, 25, 34, 43)),

@@ -54,7 +54,7 @@ def as_line(benchmark: str, result: Result) -> str:
     verdict = ""
     if result.target is not None:
         bound = "at least" if result.higher_is_better else "at most"
-        verdict = f"  {'MISSED' if result.missed else 'ok'}: {result.ratio:.2f} x ({bound} {result.target:,.0f})"
+        verdict = f"  {'MISSED' if result.missed else 'ok'}: {result.ratio:.2f} x ({bound} {result.target:,g})"
     return f"{benchmark}  {result.name:<28} {value:>14} {result.unit:<14}{verdict}  [{result.note}]"
 
 

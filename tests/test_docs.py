@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from mooring import errors
+from mooring.cli import main as cli
 from mooring.settings import describe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,8 +146,7 @@ def commands(command: Any, name: str) -> Iterator[str]:
 
 
 def test_every_command_is_documented() -> None:
-    from mooring.cli import main as command_line
-    every = list(commands(typer.main.get_command(command_line.app), "mooring"))
+    every = list(commands(typer.main.get_command(cli.app), "mooring"))
     text = page("cli.md")
     assert every
     assert [name for name in every if not re.search(rf"{name}(?![\w-])", text)] == []

@@ -203,7 +203,7 @@ class RuntimeFacade:
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:  # noqa: ARG002
         """On: cancel open orders and block entries. Off: let entries happen again."""
         if active:
-            self._trader.engine.kill(reason)
+            self._trader.kill(reason)
         else:
             self._trader.engine.release()
         return self.status()

@@ -11,12 +11,13 @@ from mooring.daemon.market import Market
 from mooring.errors import Conflict, Denied
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.listener import Listener
-from mooring.runtime.engine.run import Plan, Run, open_run
+from mooring.runtime.engine.run import Plan, Run, killing_rows, open_run
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.replay.recompute import Recomputed, recompute
 from mooring.runtime.setup import machine_for
 from mooring.runtime.store.store import Store
+from mooring.runtime.store.types import Batch
 from mooring.settings import Settings
 
 MODES: Final = ("paper", "shadow")
@@ -86,6 +87,20 @@ class Trader:
                 )
             self.run, self.engine = self._open(mode)
             self.engine.refresh()
+
+    def kill(self, reason: str) -> None:
+        """Kill switch on, in every mode: one that is not at hand must not find its old orders working later.
+
+        Raises:
+            Halt, Unknown: the store fails; the switch is on in memory all the same.
+        """
+        with self._lock:
+            self.engine.kill(reason)
+            others = [
+                row for mode in MODES if mode != self.engine.mode for row in killing_rows(mode, self._parts.store)
+            ]
+            if others:
+                self._parts.store.commit(Batch(rows=others))
 
     def recompute(self) -> Recomputed:
         """Do all recorded hours of the run again and compare."""

@@ -44,6 +44,34 @@ def test_recomputation_of_an_undisturbed_run_agrees_in_every_hour(home: Home) ->
     assert good.hours == 30
 
 
+HOURS_THAT_END_WITH_A_POSITION = 50
+
+
+def test_a_kill_pressed_in_one_mode_and_released_there_leaves_no_order_of_the_other_working(home: Home) -> None:
+    with running(home, hours=HOURS_THAT_END_WITH_A_POSITION) as it:
+        it.finish()
+        trader = it.daemon.trader
+        paper = trader.run
+        reader = trader.store.reader()
+        assert trader.status.positions
+        left = {row["client_order_id"] for row in reader.unresolved_intents(paper.run_id)}
+        trader.set_mode("shadow")
+        it.client.kill_switch(active=True, reason="enough")
+        it.client.kill_switch(active=True, reason="twice is once")
+        it.client.kill_switch(active=False)
+        assert reader.unresolved_intents(paper.run_id) == []
+        trader.set_mode("paper")
+        assert trader.run.run_id == paper.run_id
+        assert trader.status.working_orders == 0
+        cancelled = reader.page("order_events", limit=50, filters={"run_id": paper.run_id, "status": "CANCELLED"}).items
+        assert sorted(row["client_order_id"] for row in cancelled) == sorted(left)
+    # The market goes on: what was cancelled stays so, and the hours come out again when they are recomputed.
+    with running(home, hours=HOURS_THAT_END_WITH_A_POSITION + 10) as it:
+        it.finish()
+        again = it.daemon.trader.recompute()
+        assert (again.agrees, again.hours) == (True, HOURS_THAT_END_WITH_A_POSITION + 10)
+
+
 @pytest.mark.parametrize("mode", ["live", "yolo"])
 def test_mode_that_is_not_there_is_denied(home: Home, mode: str) -> None:
     with running(home) as it, pytest.raises(Denied):

@@ -112,7 +112,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     }
     rows: list[tuple[str, Row]] = [("runs", manifest)]
     if latest is not None:
-        rows += _end_orders(latest, store)
+        rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
         rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), store.reader())
     store.commit(Batch(rows=rows))
     return _opened(plan, manifest, store)
@@ -165,8 +165,14 @@ def _account_state(row: Row, store: Store) -> StoredState | None:
     return None
 
 
-def _end_orders(latest: Row, store: Store) -> list[tuple[str, Row]]:
-    """Cancel what the latest run still has working; the new run places its own stops."""
+def killing_rows(mode: str, store: Store) -> list[tuple[str, Row]]:
+    """Rows that cancel what the latest run of a mode that is not at hand has working, as a kill switch does."""
+    latest = store.reader().find("runs", mode=mode)
+    return [] if latest is None else ending_rows(latest, store, reason="killed", sells_too=False)
+
+
+def ending_rows(latest: Row, store: Store, *, reason: str, sells_too: bool) -> list[tuple[str, Row]]:
+    """Rows that cancel what a run still has working; without `sells_too` market sells, which only reduce, stay."""
     reader = store.reader()
     stored = reader.latest_state(latest["run_id"])
     hour_ts = HOUR_SECONDS if stored is None else stored.hour_ts + HOUR_SECONDS
@@ -179,10 +185,11 @@ def _end_orders(latest: Row, store: Store) -> list[tuple[str, Row]]:
                 "client_order_id": order["client_order_id"],
                 "status": "CANCELLED",
                 "filled_quantity": order["filled_quantity"],
-                "reason": "run_ended",
+                "reason": reason,
             },
         )
         for order in reader.unresolved_intents(latest["run_id"])
+        if sells_too or order["order_type"] != "market"
     ]
 
 

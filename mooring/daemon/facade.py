@@ -228,7 +228,7 @@ class RuntimeFacade:
             newest = next(iter(reader.page("equity", limit=1, account_id=account).items), None)
             if newest is None:
                 return Page(items=[])
-            wanted |= {"run_id": newest["run_id"], "hour_ts": newest["hour_ts"]}
+            wanted |= {"run_id": newest["run_id"], "hour_ts_utc": newest["hour_ts_utc"]}
         before = None
         if cursor is not None:
             if len(cursor) > CURSOR_DIGITS_MAX or not (cursor.isascii() and cursor.isdecimal()):

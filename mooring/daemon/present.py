@@ -38,7 +38,7 @@ UNITS: Final = {
     "below_cost_minimum": "money",
     "score_high": "money",
 }
-HIDDEN: Final = frozenset({"seq", "prev_hash", "run_id", "hour_ts"})
+HIDDEN: Final = frozenset({"seq", "prev_hash", "run_id", "hour_ts_utc"})
 MICRO_DECIMALS: Final = 6
 MACHINE: Final = "Mac" if sys.platform == "darwin" else "machine"
 
@@ -83,8 +83,8 @@ class Presenter:
     def item(self, kind: str, row: Row) -> dict[str, Any]:
         """One item of a list; `id` is its place in its table, `hash` its row hash."""
         base: dict[str, Any] = {"id": row["seq"], "hash": row["row_hash"]}
-        if "hour_ts" in row:
-            base["time"] = time_text(row["hour_ts"])
+        if "hour_ts_utc" in row:
+            base["time"] = time_text(row["hour_ts_utc"])
         shape = self._shapes.get(kind)
         if shape is not None:
             return shape(base, row)

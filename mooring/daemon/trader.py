@@ -125,7 +125,7 @@ class Trader:
         engine = Engine(
             run=run,
             store=parts.store,
-            feed=parts.market.feed(parts.clock, run.resumes_after if stored is None else stored.hour_ts),
+            feed=parts.market.feed(parts.clock, run.resumes_after if stored is None else stored.hour_ts_utc),
             clock=parts.clock,
             listener=parts.listener,
             flatten_on_kill=parts.settings.trading.kill_positions == "flatten",

@@ -239,7 +239,7 @@ def test_paused_it_enters_nothing(home: Home) -> None:
 def test_alert_is_shown_until_it_is_acknowledged(home: Home) -> None:
     with running(home) as it:
         trader = it.daemon.trader
-        row = {"run_id": trader.run.run_id, "hour_ts": START, "alert_id": "a-1", "severity": "critical"}
+        row = {"run_id": trader.run.run_id, "hour_ts_utc": START, "alert_id": "a-1", "severity": "critical"}
         trader.store.commit(Batch(rows=[("alerts", row | {"code": "trial", "text": "A trial."})]))
         trader.engine.refresh()
         (alert,) = it.client.page("alerts").items

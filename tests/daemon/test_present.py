@@ -53,7 +53,7 @@ COUNTED = {"id", "direction", "conviction", "score", "line"}
 def rows(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     base = {"seq": st.integers(1, 10**9), "row_hash": st.just("f" * 64), "prev_hash": st.just("0" * 64)}
     return st.fixed_dictionaries(
-        base | {"run_id": st.just("r"), "hour_ts": ts, "symbol": st.just("AAA-USD")} | ROWS[kind]
+        base | {"run_id": st.just("r"), "hour_ts_utc": ts, "symbol": st.just("AAA-USD")} | ROWS[kind]
     )
 
 
@@ -84,7 +84,7 @@ def test_a_fill_reads_back_to_the_very_integers(row: dict[str, Any]) -> None:
 
 
 def test_ledger_amounts_of_the_base_asset_count_in_lots_and_those_of_the_quote_in_money() -> None:
-    row = {"seq": 1, "row_hash": "f", "hour_ts": 0, "txn_id": "t", "line": 1, "kind": "fill", "account": "cash"}
+    row = {"seq": 1, "row_hash": "f", "hour_ts_utc": 0, "txn_id": "t", "line": 1, "kind": "fill", "account": "cash"}
     assert PRESENTER.item("ledger", row | {"asset": "AAA", "amount": 12_345})["amount"] == "1.2345"
     assert PRESENTER.item("ledger", row | {"asset": "USD", "amount": 12_345})["amount"] == "0.00012345"
 

@@ -43,7 +43,10 @@ def new_account_rows(opened: Row, before: Row, stored: StoredState | None, reade
     if stored is None:
         return []
     changed = _listed(differences(before, opened))
-    left = reader.find("equity", run_id=stored.run_id, hour_ts=stored.hour_ts) or {"cash": 0, "positions_value": 0}
+    left = reader.find("equity", run_id=stored.run_id, hour_ts_utc=stored.hour_ts_utc) or {
+        "cash": 0,
+        "positions_value": 0,
+    }
     cash, value = (f"{to_text(left[name], MONEY_DECIMALS)} {before['quote']}" for name in ("cash", "positions_value"))
     text = (
         f"A new {opened['mode']} account was opened because the {changed} changed; "
@@ -57,8 +60,8 @@ def new_account_rows(opened: Row, before: Row, stored: StoredState | None, reade
     }
     alert: Row = {
         "run_id": opened["run_id"],
-        "hour_ts": stored.hour_ts,
-        "alert_id": derived_id("alert", opened["run_id"], stored.hour_ts, "new_account"),
+        "hour_ts_utc": stored.hour_ts_utc,
+        "alert_id": derived_id("alert", opened["run_id"], stored.hour_ts_utc, "new_account"),
         "severity": "warning",
         "code": "new_account",
         "text": text,

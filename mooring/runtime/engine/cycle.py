@@ -113,7 +113,7 @@ class Cycle:
                 )
             return world
         world = load(world, stored.state)
-        manifest = reader.find("manifests", run_id=run.run_id, hour_ts=stored.hour_ts)
+        manifest = reader.find("manifests", run_id=run.run_id, hour_ts_utc=stored.hour_ts_utc)
         if manifest is None or manifest["state_hash"] != digest(world):
             raise Halt(
                 "state_without_manifest",
@@ -122,13 +122,13 @@ class Cycle:
                 todo="Run `mooring db check`; restore a backup where it finds damage.",
             )
         self.hours = stored.cycles
-        self.last_close_ts = stored.hour_ts
+        self.last_close_ts = stored.hour_ts_utc
         self.decision_hash = bytes.fromhex(manifest["decision_hash"])
         self.state_hash = manifest["state_hash"]
         self._place(world)
         self._desk.restore(reader.unresolved_intents(run.run_id), world.paper)
         late = reader.page("order_events", limit=1, filters={"run_id": run.run_id, "status": "CANCELLED"}).items
-        self.cancelled_since_close = bool(late) and late[0]["hour_ts"] > stored.hour_ts
+        self.cancelled_since_close = bool(late) and late[0]["hour_ts_utc"] > stored.hour_ts_utc
         return world
 
     def _place(self, world: World) -> None:
@@ -220,11 +220,11 @@ class Cycle:
                 rows=rows,
                 hour=HourClose(
                     run_id=run.run_id,
-                    hour_ts=close_ts,
+                    hour_ts_utc=close_ts,
                     decision_hash=decided.hex(),
                     state_hash=state_hash,
                 ),
-                state=StateRow(run_id=run.run_id, hour_ts=close_ts, cycles=self.hours + 1, state=state),
+                state=StateRow(run_id=run.run_id, hour_ts_utc=close_ts, cycles=self.hours + 1, state=state),
                 control=control,
                 snapshot=self.hours % SNAPSHOT_EVERY == 0,
             )
@@ -266,10 +266,10 @@ class Cycle:
         self.cancelled_since_close = self.cancelled_since_close or bool(cancelled)
         return len(cancelled)
 
-    def alert_row(self, hour_ts: int, severity: str, code: str, text: str) -> TableRow:
+    def alert_row(self, hour_ts_utc: int, severity: str, code: str, text: str) -> TableRow:
         """An alert of this run, named by what it says and when."""
-        alert_id = derived_id("alert", self.run.run_id, hour_ts, code)
-        row = {"run_id": self.run.run_id, "hour_ts": hour_ts, "alert_id": alert_id}
+        alert_id = derived_id("alert", self.run.run_id, hour_ts_utc, code)
+        row = {"run_id": self.run.run_id, "hour_ts_utc": hour_ts_utc, "alert_id": alert_id}
         return "alerts", row | {"severity": severity, "code": code, "text": text}
 
 

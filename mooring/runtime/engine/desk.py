@@ -106,29 +106,35 @@ class Desk:
                 if not known and quantity[symbol] > 0:
                     _drop(paper, symbol, role)
 
-    def intent(self, hour_ts: int, symbol: int, order: Int64s, reason: Reason) -> tuple[str, Row]:
+    def intent(self, hour_ts_utc: int, symbol: int, order: Int64s, reason: Reason) -> tuple[str, Row]:
         """(client order id, row) of an order that decisions ask for; `order` has the columns of WANTED_NAMES."""
         role = Role(int(order[O_ROLE]))
         return self._intent_row(
-            hour_ts, symbol, role, int(order[O_QUANTITY]), int(order[O_PRICE]), int(order[O_STOP]), reason.name.lower()
+            hour_ts_utc,
+            symbol,
+            role,
+            int(order[O_QUANTITY]),
+            int(order[O_PRICE]),
+            int(order[O_STOP]),
+            reason.name.lower(),
         )
 
-    def wanted_rows(self, hour_ts: int, wanted: Int64s, outcomes: Int64s, reasons: Int64s) -> Iterator[TableRow]:
+    def wanted_rows(self, hour_ts_utc: int, wanted: Int64s, outcomes: Int64s, reasons: Int64s) -> Iterator[TableRow]:
         """Intents and first answers of the orders placed after a close."""
         for symbol in range(len(self._instruments)):
             order = wanted[symbol]
             if order[O_ROLE] == NO_ORDER:
                 continue
             reason = Reason.STOP_REACHED if order[O_ROLE] == Role.STOP else Reason(int(reasons[symbol]))
-            client_id, row = self.intent(hour_ts, symbol, order, reason)
+            client_id, row = self.intent(hour_ts_utc, symbol, order, reason)
             yield "order_intents", row
             role, outcome = Role(int(order[O_ROLE])), Outcome(int(outcomes[symbol]))
-            yield self._event(hour_ts, client_id, outcome, 0)
+            yield self._event(hour_ts_utc, client_id, outcome, 0)
             if outcome is Outcome.OPEN:
                 self._working[symbol, role] = Working(client_order_id=client_id, quantity=row["quantity"])
 
     def happened_rows(
-        self, hour_ts: int, events: Int64s, closures: Int64s, stops: Int64s, fills_before: int
+        self, hour_ts_utc: int, events: Int64s, closures: Int64s, stops: Int64s, fills_before: int
     ) -> Iterator[TableRow]:
         """Rows of what a bar did, in order.
 
@@ -145,39 +151,39 @@ class Desk:
             quantity = int(event[E_QUANTITY])
             if role is Role.STOP and outcome is Outcome.OPEN:
                 if (before := self._working.get((symbol, role))) is not None:  # bought more: one stop over all of it
-                    yield self._event(hour_ts, before.client_order_id, Outcome.CANCELLED, 0, "replaced")
+                    yield self._event(hour_ts_utc, before.client_order_id, Outcome.CANCELLED, 0, "replaced")
                 client_id, row = self._intent_row(
-                    hour_ts, symbol, role, quantity, 0, int(stops[symbol]), "attached", parents.get(symbol)
+                    hour_ts_utc, symbol, role, quantity, 0, int(stops[symbol]), "attached", parents.get(symbol)
                 )
                 yield "order_intents", row
-                yield self._event(hour_ts, client_id, outcome, 0)
+                yield self._event(hour_ts_utc, client_id, outcome, 0)
                 self._working[symbol, role] = Working(client_order_id=client_id, quantity=quantity)
                 continue
             order = self._working.pop((symbol, role))
-            yield self._event(hour_ts, order.client_order_id, outcome, quantity if outcome is Outcome.FILLED else 0)
+            yield self._event(hour_ts_utc, order.client_order_id, outcome, quantity if outcome is Outcome.FILLED else 0)
             if outcome is Outcome.FILLED:
                 number += 1
                 if role is Role.ENTRY:
                     parents[symbol] = order.client_order_id
-                yield from self._fill_rows(hour_ts, symbol, role, order, event, number)
+                yield from self._fill_rows(hour_ts_utc, symbol, role, order, event, number)
                 count = int(event[E_CLOSURES])
                 yield from self._trade_rows(symbol, closures[closure : closure + count])
                 closure += count
 
-    def cancel_rows(self, hour_ts: int, paper: PaperState) -> list[TableRow]:
+    def cancel_rows(self, hour_ts_utc: int, paper: PaperState) -> list[TableRow]:
         """Cancel every working entry and stop in `paper`, and say so in rows; market sells stay."""
         rows = []
         for symbol, role in sorted(self._working):
             if role is Role.EXIT:
                 continue
             order = self._working.pop((symbol, role))
-            rows.append(self._event(hour_ts, order.client_order_id, Outcome.CANCELLED, 0))
+            rows.append(self._event(hour_ts_utc, order.client_order_id, Outcome.CANCELLED, 0))
             _drop(paper, symbol, role)
         return rows
 
     def _intent_row(
         self,
-        hour_ts: int,
+        hour_ts_utc: int,
         symbol: int,
         role: Role,
         quantity: int,
@@ -188,7 +194,7 @@ class Desk:
     ) -> tuple[str, Row]:
         row: Row = {
             "run_id": self._run_id,
-            "hour_ts": hour_ts,
+            "hour_ts_utc": hour_ts_utc,
             "symbol": self._instruments[symbol].symbol,
             "side": SIDES[role],
             "order_type": ORDER_TYPES[role],
@@ -203,10 +209,10 @@ class Desk:
         client_id = derived_id("order", intent_hash)
         return client_id, row | {"client_order_id": client_id, "intent_hash": intent_hash}
 
-    def _event(self, hour_ts: int, client_id: str, outcome: Outcome, filled: int, reason: str = "") -> TableRow:
+    def _event(self, hour_ts_utc: int, client_id: str, outcome: Outcome, filled: int, reason: str = "") -> TableRow:
         row: Row = {
             "run_id": self._run_id,
-            "hour_ts": hour_ts,
+            "hour_ts_utc": hour_ts_utc,
             "client_order_id": client_id,
             "status": outcome.name,
             "filled_quantity": filled,
@@ -215,7 +221,7 @@ class Desk:
         return "order_events", row
 
     def _fill_rows(
-        self, hour_ts: int, symbol: int, role: Role, order: Working, event: Int64s, number: int
+        self, hour_ts_utc: int, symbol: int, role: Role, order: Working, event: Int64s, number: int
     ) -> Iterator[TableRow]:
         instrument = self._instruments[symbol]
         fill: Row = {
@@ -228,7 +234,7 @@ class Desk:
             "notional": int(event[E_NOTIONAL]),
             "fee": int(event[E_FEE]),
             "liquidity": Liquidity(int(event[E_LIQUIDITY])).name.lower(),
-            "filled_ts": hour_ts,
+            "filled_ts": hour_ts_utc,
         }
         yield "fills", fill
         for posting in fill_postings(instrument, fill):

@@ -150,7 +150,7 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, int | None
         )
     before = store.reader().run(stored.run_id)
     same = before is not None and all(params_of(before)[part] == params_of(manifest)[part] for part in SIGNAL_PARTS)
-    return carried(fresh, stored.state, same_signals=same), stored.hour_ts
+    return carried(fresh, stored.state, same_signals=same), stored.hour_ts_utc
 
 
 def _account_state(row: Row, store: Store) -> StoredState | None:
@@ -175,13 +175,13 @@ def ending_rows(latest: Row, store: Store, *, reason: str, sells_too: bool) -> l
     """Rows that cancel what a run still has working; without `sells_too` market sells, which only reduce, stay."""
     reader = store.reader()
     stored = reader.latest_state(latest["run_id"])
-    hour_ts = HOUR_SECONDS if stored is None else stored.hour_ts + HOUR_SECONDS
+    hour_ts_utc = HOUR_SECONDS if stored is None else stored.hour_ts_utc + HOUR_SECONDS
     return [
         (
             "order_events",
             {
                 "run_id": latest["run_id"],
-                "hour_ts": hour_ts,
+                "hour_ts_utc": hour_ts_utc,
                 "client_order_id": order["client_order_id"],
                 "status": "CANCELLED",
                 "filled_quantity": order["filled_quantity"],

@@ -101,7 +101,7 @@ def recompute(run: Run, reader: Reader) -> Recomputed:
         if what:
             return _result(again, bar.close_ts, what)
     left = next(manifests, None)
-    return _result(again, None, "") if left is None else _result(again, int(left["hour_ts"]), "manifests")
+    return _result(again, None, "") if left is None else _result(again, int(left["hour_ts_utc"]), "manifests")
 
 
 def _result(again: Again, differs_at: int | None, what: str) -> Recomputed:
@@ -131,22 +131,22 @@ class _Recorded:
         self._rows = reader.scan(table, run_id)
         self._ahead = next(self._rows, None)
 
-    def of(self, hour_ts: int) -> list[Row]:
+    def of(self, hour_ts_utc: int) -> list[Row]:
         """Those of the next hour; of an hour passed over, too, which then are one too many."""
         found = []
-        while self._ahead is not None and self._ahead["hour_ts"] <= hour_ts:
+        while self._ahead is not None and self._ahead["hour_ts_utc"] <= hour_ts_utc:
             found.append(self._ahead)
             self._ahead = next(self._rows, None)
         return found
 
 
-def _rows_differ(recorded: dict[str, _Recorded], hour_ts: int, rows: Sequence[TableRow]) -> str:
+def _rows_differ(recorded: dict[str, _Recorded], hour_ts_utc: int, rows: Sequence[TableRow]) -> str:
     """The first table whose recorded rows are not these; empty where all are."""
     for name, table in recorded.items():
         wanted = [row for given, row in rows if given == name]
-        found = table.of(hour_ts)
+        found = table.of(hour_ts_utc)
         if len(found) != len(wanted) or any(
-            was["hour_ts"] != hour_ts or any(was[column] != value for column, value in row.items())
+            was["hour_ts_utc"] != hour_ts_utc or any(was[column] != value for column, value in row.items())
             for was, row in zip(found, wanted, strict=True)
         ):
             return name
@@ -159,21 +159,21 @@ def recorded_hours(run: Run, reader: Reader) -> Iterator[tuple[Bar, Int64s]]:
     bars = reader.scan("bars", run.run_id)
     ahead = next(bars, None)
     for cycle in reader.scan("cycles", run.run_id):
-        hour_ts = int(cycle["hour_ts"])
+        hour_ts_utc = int(cycle["hour_ts_utc"])
         columns = np.zeros((len(COLUMNS), len(index)), np.int64)
         present = np.zeros(len(index), np.bool_)
-        while ahead is not None and ahead["hour_ts"] <= hour_ts:
+        while ahead is not None and ahead["hour_ts_utc"] <= hour_ts_utc:
             at = index.get(ahead["symbol"])
-            if at is not None and ahead["hour_ts"] == hour_ts:
+            if at is not None and ahead["hour_ts_utc"] == hour_ts_utc:
                 present[at] = True
                 columns[:, at] = [ahead[name] for name in COLUMNS]
             ahead = next(bars, None)
         controls = np.array([cycle[name] for name in CONTROL_NAMES], dtype=np.int64)
-        yield Bar(hour_ts, present, *columns), controls
+        yield Bar(hour_ts_utc, present, *columns), controls
 
 
 def _difference(manifest: Row | None, bar: Bar, again: Again) -> str:
-    if manifest is None or manifest["hour_ts"] != bar.close_ts:
+    if manifest is None or manifest["hour_ts_utc"] != bar.close_ts:
         return "manifests"
     if manifest["decision_hash"] != again.decision_hash:
         return "decision_hash"

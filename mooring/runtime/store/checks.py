@@ -89,12 +89,12 @@ def hour_follows(connection: Connection, hour: HourClose) -> None:
         Halt: it is not.
     """
     m = manifests.c
-    query = select(m.hour_ts).where(m.run_id == hour.run_id).order_by(m.hour_ts.desc()).limit(1)
+    query = select(m.hour_ts_utc).where(m.run_id == hour.run_id).order_by(m.hour_ts_utc.desc()).limit(1)
     before = connection.execute(query).scalar()
-    if before is not None and before >= hour.hour_ts:
+    if before is not None and before >= hour.hour_ts_utc:
         raise Halt(
             "hour_out_of_order",
-            f"Hour {hour.hour_ts} does not come after hour {before}, which is closed.",
+            f"Hour {hour.hour_ts_utc} does not come after hour {before}, which is closed.",
             money=f"An hour would have been traded twice. {NOTHING_WRITTEN}",
             todo="Entries stay stopped; report this with the log.",
         )

@@ -149,14 +149,14 @@ class Reader:
         with reading(), self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def hour(self, run_id: str, hour_ts: int) -> dict[str, list[Row]]:
+    def hour(self, run_id: str, hour_ts_utc: int) -> dict[str, list[Row]]:
         """Every row of an hour, by table, in the order written; tables without any are left out."""
         found: dict[str, list[Row]] = {}
         with reading(), self._engine.connect() as connection:
             for table in EVIDENCE:
-                if "hour_ts" not in table.c:
+                if "hour_ts_utc" not in table.c:
                     continue
-                query = select(*_plain(table)).where(table.c.run_id == run_id, table.c.hour_ts == hour_ts)
+                query = select(*_plain(table)).where(table.c.run_id == run_id, table.c.hour_ts_utc == hour_ts_utc)
                 rows = [dict(row) for row in connection.execute(query.order_by(table.c.seq)).mappings()]
                 if rows:
                     found[table.name] = rows

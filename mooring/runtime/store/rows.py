@@ -42,7 +42,7 @@ class RowShape:
             value = given.get(name)
             if name in given:
                 known += 1
-            elif hour is not None and name in {"run_id", "hour_ts"}:
+            elif hour is not None and name in {"run_id", "hour_ts_utc"}:
                 value = getattr(hour, name)
             if value is None:
                 if not nullable:

@@ -1,7 +1,7 @@
 """The tables, in SQLAlchemy Core: the one source that databases, migrations and `db check` are compared with.
 
 Every evidence table has `seq` (1, 2, 3 … without gaps), `prev_hash` and `row_hash`; see `hashing`. Tables of the
-hour carry `run_id` and `hour_ts` too, and each hour's manifest names their count and last hash.
+hour carry `run_id` and `hour_ts_utc` too, and each hour's manifest names their count and last hash.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ def evidence(name: str, *items: SchemaItem) -> Table:
 
 
 def hourly(name: str, *items: SchemaItem, key: tuple[str, ...] | None = None) -> Table:
-    """An evidence table of the hour; `key` makes (run_id, hour_ts, *key) unique, otherwise it is an index."""
-    columns = ("run_id", "hour_ts", *(key or ()))
+    """An evidence table of the hour; `key` makes (run_id, hour_ts_utc, *key) unique, otherwise it is an index."""
+    columns = ("run_id", "hour_ts_utc", *(key or ()))
     lookup = UniqueConstraint(*columns) if key is not None else Index(None, *columns)
-    return evidence(name, text("run_id", to="runs.run_id"), whole("hour_ts"), *items, lookup)
+    return evidence(name, text("run_id", to="runs.run_id"), whole("hour_ts_utc"), *items, lookup)
 
 
 runs: Final = evidence(
@@ -333,7 +333,7 @@ state_latest: Final = Table(
     "state_latest",
     metadata,
     Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
-    whole("hour_ts"),
+    whole("hour_ts_utc"),
     whole("cycles"),
     Column("state", LargeBinary, nullable=False),
     text("state_hash"),
@@ -365,7 +365,7 @@ EVIDENCE: Final = (
 )
 # What an hour's manifest covers. Snapshots are left out: when one is taken depends on the clock on the wall.
 IN_MANIFEST: Final = tuple(
-    str(t.name) for t in EVIDENCE if "hour_ts" in t.c and t.name not in {"manifests", "snapshots"}
+    str(t.name) for t in EVIDENCE if "hour_ts_utc" in t.c and t.name not in {"manifests", "snapshots"}
 )
 
 

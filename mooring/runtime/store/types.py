@@ -14,13 +14,13 @@ class HourClose:
     """Closes an hour: its manifest is written in the same transaction.
 
     Attributes:
-        hour_ts: close of the hour, UTC unix seconds; later than the run's last manifest.
+        hour_ts_utc: close of the hour, UTC unix seconds; later than the run's last manifest.
         decision_hash: sha256 (hex) of the decisions so far or of the hour; the caller's to define.
         state_hash: sha256 (hex) of the state after the hour.
     """
 
     run_id: str
-    hour_ts: int
+    hour_ts_utc: int
     decision_hash: str
     state_hash: str
 
@@ -30,7 +30,7 @@ class StateRow:
     """The state a run goes on from. The store keeps sha256(state) with it, and in the hour's manifest."""
 
     run_id: str
-    hour_ts: int
+    hour_ts_utc: int
     cycles: int
     state: bytes
 
@@ -40,7 +40,7 @@ class StoredState:
     """The latest state of a run, its bytes checked against `state_hash`."""
 
     run_id: str
-    hour_ts: int
+    hour_ts_utc: int
     cycles: int
     state: bytes
     state_hash: str
@@ -73,7 +73,7 @@ class Batch:
 
     Attributes:
         rows: (table, columns) in order. seq and hashes are the writer's; a column that may be null may be left out;
-            `run_id` and `hour_ts` may be left out where `hour` is given.
+            `run_id` and `hour_ts_utc` may be left out where `hour` is given.
         hour: closes an hour, or None.
         state: replaces the latest state of its run, or None.
         control: the control state from now on, or None; each is kept as a row of evidence.

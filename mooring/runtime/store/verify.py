@@ -111,7 +111,7 @@ def _noted_heads(connection: sqlite3.Connection, breaks: Breaks) -> dict[str, He
 def _check_states(connection: sqlite3.Connection, breaks: Breaks) -> None:
     query = (
         "SELECT s.run_id, s.state, s.state_hash, s.manifest_hash, m.row_hash, m.blob_hash FROM state_latest s "
-        "LEFT JOIN manifests m NOT INDEXED ON m.run_id = s.run_id AND m.hour_ts = s.hour_ts"
+        "LEFT JOIN manifests m NOT INDEXED ON m.run_id = s.run_id AND m.hour_ts_utc = s.hour_ts_utc"
     )
     for run_id, state, state_hash, manifest, row_hash, blob_hash in connection.execute(query):
         if sha256(state) != state_hash:
@@ -124,7 +124,7 @@ def _check_states(connection: sqlite3.Connection, breaks: Breaks) -> None:
     last = (
         "SELECT m.run_id FROM manifests m NOT INDEXED LEFT JOIN state_latest s ON s.run_id = m.run_id "
         "WHERE m.blob_hash IS NOT NULL GROUP BY m.run_id "
-        "HAVING MAX(s.hour_ts) IS NULL OR MAX(m.hour_ts) <> MAX(s.hour_ts)"
+        "HAVING MAX(s.hour_ts_utc) IS NULL OR MAX(m.hour_ts_utc) <> MAX(s.hour_ts_utc)"
     )
     for (run_id,) in connection.execute(last):
         breaks.add("state_latest", None, None, f"The state after the last hour of run {run_id} is not there.")

@@ -212,7 +212,7 @@ class Writer:
         if batch.snapshot:
             if batch.state is None:
                 raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
-            given = {"run_id": batch.state.run_id, "hour_ts": batch.state.hour_ts, "state": batch.state.state}
+            given = {"run_id": batch.state.run_id, "hour_ts_utc": batch.state.hour_ts_utc, "state": batch.state.state}
             tables["snapshots"] = [self._shapes["snapshots"].complete(given, None)]
         if batch.control is not None:
             tables["controls"] = [self._shapes["controls"].complete(asdict(batch.control), None)]
@@ -222,7 +222,7 @@ class Writer:
 
 
 def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head]) -> Row:
-    covered = state is not None and (state.run_id, state.hour_ts) == (hour.run_id, hour.hour_ts)
+    covered = state is not None and (state.run_id, state.hour_ts_utc) == (hour.run_id, hour.hour_ts_utc)
     return {
         "decision_hash": hour.decision_hash,
         "state_hash": hour.state_hash,
@@ -233,7 +233,7 @@ def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head]
 
 def _put_state(connection: Connection, state: StateRow, manifest: str | None) -> None:
     values = {
-        "hour_ts": state.hour_ts,
+        "hour_ts_utc": state.hour_ts_utc,
         "cycles": state.cycles,
         "state": state.state,
         "state_hash": sha256(state.state),

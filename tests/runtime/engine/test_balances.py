@@ -63,7 +63,7 @@ def test_a_ledger_that_differs_from_the_account_halts_and_the_hour_is_not_stored
     assert "is not what the account has" in made.status.state_reason
     assert made.status.hours < 90
     assert store.reader().count("fills") == 0  # the first one was in the hour that is not there
-    assert store.reader().find("manifests")["hour_ts"] == made.status.last_cycle
+    assert store.reader().find("manifests")["hour_ts_utc"] == made.status.last_cycle
     runs.assert_sound(tmp_path / "m.db", store)
     runs.run_out(made)
     alone = runs.undisturbed(tmp_path / "alone.db", BARS)

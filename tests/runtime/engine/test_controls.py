@@ -121,12 +121,12 @@ def test_while_killed_no_entry_is_ordered_and_the_reason_is_the_kill_switch(stor
     made.kill("test")
     runs.ahead(made, 60)
     since = made.status.last_cycle - 60 * 3600
-    later = [row for row in runs.rows(store, "decisions", made) if row["hour_ts"] > since]
+    later = [row for row in runs.rows(store, "decisions", made) if row["hour_ts_utc"] > since]
     assert "enter" not in {row["action"] for row in later}
     refused = [row for row in later if row["action"] == "refused"]
     assert refused
     assert {row["reason"] for row in refused} == {"kill_switch"}
-    ordered = [row for row in runs.rows(store, "order_intents", made) if row["hour_ts"] > since]
+    ordered = [row for row in runs.rows(store, "order_intents", made) if row["hour_ts_utc"] > since]
     assert {row["order_type"] for row in ordered} <= {"market"}
     assert_replays(store, made, tmp_path / "m.db")
 
@@ -222,7 +222,9 @@ def test_after_release_entries_happen_again_and_a_held_symbol_gets_its_stop_back
     assert held <= working(store, made).keys()
     assert not set(working(store, made).values()) & set(stops.values())
     runs.ahead(made, 50)
-    later = [row for row in runs.rows(store, "decisions", made) if row["hour_ts"] > made.status.last_cycle - 50 * 3600]
+    later = [
+        row for row in runs.rows(store, "decisions", made) if row["hour_ts_utc"] > made.status.last_cycle - 50 * 3600
+    ]
     assert "enter" in {row["action"] for row in later}
     assert_replays(store, made, tmp_path / "m.db")
 
@@ -252,13 +254,13 @@ def test_pause_survives_a_restart_refuses_entries_and_keeps_stops(tmp_path):
         assert working(store, made) == stops
         since = made.status.last_cycle
         runs.ahead(made, 40)
-        later = [row for row in runs.rows(store, "decisions", made) if row["hour_ts"] > since]
+        later = [row for row in runs.rows(store, "decisions", made) if row["hour_ts_utc"] > since]
         assert "enter" not in {row["action"] for row in later}
         assert {row["reason"] for row in later if row["action"] == "refused"} == {"paused"}
         made.resume()
         assert store.reader().control_state().pause_reason == ""
         runs.ahead(made, 30)
-        last = [row for row in runs.rows(store, "decisions", made) if row["hour_ts"] > since + 40 * 3600]
+        last = [row for row in runs.rows(store, "decisions", made) if row["hour_ts_utc"] > since + 40 * 3600]
         assert "enter" in {row["action"] for row in last}
         assert_replays(store, made, path)
 
@@ -287,7 +289,7 @@ def test_a_drawdown_halt_is_told_and_recorded_with_its_hour_and_hours_go_on_unti
             break
     assert told.alerts == [("critical", "drawdown_halt")]
     alert = store.reader().find("alerts", code="drawdown_halt")
-    assert alert["hour_ts"] == made.status.last_cycle
+    assert alert["hour_ts_utc"] == made.status.last_cycle
     assert made.status.alerts_open == 1
     assert made.status.tier == "halt"
     hours = made.status.hours

@@ -111,7 +111,7 @@ def test_an_hour_that_cannot_be_stored_halts_leaves_nothing_and_start_goes_on(
     assert store.reader().count("alerts") == 1
     manifest = store.reader().find("manifests", run_id=seen.run_id)
     assert 0 < seen.hours < 90
-    assert (seen.last_cycle, seen.decision_hash) == (manifest["hour_ts"], manifest["decision_hash"])
+    assert (seen.last_cycle, seen.decision_hash) == (manifest["hour_ts_utc"], manifest["decision_hash"])
     assert seen.state_hash == manifest["state_hash"]
     assert seen.working_orders == len(store.reader().unresolved_intents(seen.run_id))
     runs.assert_sound(tmp_path / "m.db", store)
@@ -315,7 +315,7 @@ def test_a_stored_state_that_its_manifest_does_not_name_is_refused(tmp_path):
         cycle = cycle_of(store)
         for row in range(2):
             cycle.advance(bar_at(BARS, row), core.controls())
-    runs.spoil(path, "UPDATE state_latest SET hour_ts = hour_ts - 3600")
+    runs.spoil(path, "UPDATE state_latest SET hour_ts_utc = hour_ts_utc - 3600")
     with Store.open(path) as store, pytest.raises(Halt, match="last hour's manifest"):
         cycle_of(store)
 
@@ -341,7 +341,12 @@ def test_an_order_recorded_as_working_that_the_state_does_not_have_is_refused(st
         if name not in {"seq", "status", "filled_quantity", "prev_hash", "row_hash"}
     }
     row |= {"client_order_id": "never-placed", "order_type": "market", "side": "sell", "symbol": other}
-    event = {"run_id": row["run_id"], "hour_ts": row["hour_ts"], "client_order_id": "never-placed", "status": "OPEN"}
+    event = {
+        "run_id": row["run_id"],
+        "hour_ts_utc": row["hour_ts_utc"],
+        "client_order_id": "never-placed",
+        "status": "OPEN",
+    }
     rows = [("order_intents", row), ("order_events", event | {"filled_quantity": 0, "reason": ""})]
     store.commit(Batch(rows=rows))
     with pytest.raises(Halt, match="paper venue does not have it"):
@@ -350,7 +355,7 @@ def test_an_order_recorded_as_working_that_the_state_does_not_have_is_refused(st
 
 def test_states_are_kept_as_evidence_once_a_day(store):
     made = runs.run_out(runs.make_engine(store, BARS))
-    kept = [row["hour_ts"] for row in runs.rows(store, "snapshots", made)]
+    kept = [row["hour_ts_utc"] for row in runs.rows(store, "snapshots", made)]
     assert kept == [int(ts) + 3600 for ts in BARS.ts[::SNAPSHOT_EVERY]]
 
 

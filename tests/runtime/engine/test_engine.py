@@ -122,7 +122,7 @@ def test_hours_that_the_feed_leaves_out_are_not_made_up(store, tmp_path):
 
     made = runs.run_out(runs.make_engine(store, bars, feed=Leaping()))
     assert made.status.hours == 95
-    assert [row["hour_ts"] for row in runs.rows(store, "cycles", made)] == (bars.ts + 3600).tolist()
+    assert [row["hour_ts_utc"] for row in runs.rows(store, "cycles", made)] == (bars.ts + 3600).tolist()
     assert recompute(made._run, store.reader()).agrees
     runs.assert_sound(tmp_path / "m.db", store)
 
@@ -141,7 +141,7 @@ def test_the_status_says_what_the_store_says_after_every_hour(store):
         assert (seen.equity, seen.cash, seen.peak) == (row["equity"], row["cash"], row["peak"])
         assert (seen.tier, seen.drawdown_bps) == (row["tier"], row["drawdown_bps"])
         assert (seen.decision_hash, seen.state_hash) == (manifest["decision_hash"], manifest["state_hash"])
-        assert seen.last_cycle == manifest["hour_ts"] == row["hour_ts"]
+        assert seen.last_cycle == manifest["hour_ts_utc"] == row["hour_ts_utc"]
         assert seen.working_orders == len(reader.unresolved_intents(seen.run_id))
         head = reader.heads()["ledger"]
         assert (seen.ledger_head, seen.ledger_rows) == (head.head, head.count)
@@ -160,7 +160,7 @@ def test_the_equity_row_is_the_book_that_decided(store):
     names = BOOK_NAMES
     for row, done in zip(rows, told.hours, strict=True):
         book = dict(zip(names, done.said.book.tolist(), strict=True))
-        assert row["hour_ts"] == book["close_ts"]
+        assert row["hour_ts_utc"] == book["close_ts"]
         for name in ("equity", "cash", "positions_value", "peak", "drawdown_bps"):
             assert row[name] == book[name]
 

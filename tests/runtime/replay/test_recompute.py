@@ -64,7 +64,7 @@ def test_an_untouched_run_agrees_and_gives_its_own_hashes(finished):
 
 
 def at(hour):
-    return f"hour_ts = {hour}"
+    return f"hour_ts_utc = {hour}"
 
 
 CHANGES = {
@@ -91,7 +91,7 @@ CHANGES = {
         f"UPDATE manifests SET state_hash = substr(state_hash, 2) || 'x' WHERE {at(MIDDLE)}",
         "state_hash",
     ),
-    "the hour of a manifest": (f"UPDATE manifests SET hour_ts = hour_ts + 1 WHERE {at(MIDDLE)}", "manifests"),
+    "the hour of a manifest": (f"UPDATE manifests SET hour_ts_utc = hour_ts_utc + 1 WHERE {at(MIDDLE)}", "manifests"),
     "a manifest taken away": (f"DELETE FROM manifests WHERE {at(MIDDLE)}", "manifests"),
     "an hour taken away": (f"DELETE FROM cycles WHERE {at(MIDDLE)}", "manifests"),
 }
@@ -111,7 +111,7 @@ def test_a_changed_row_is_seen_and_its_hour_named(spoiled, change):
 
 def test_a_position_that_was_never_held_is_seen(finished, spoiled):
     with closing(sqlite3.connect(finished[0])) as connection:
-        (hour,) = connection.execute("SELECT min(hour_ts) FROM positions").fetchone()
+        (hour,) = connection.execute("SELECT min(hour_ts_utc) FROM positions").fetchone()
     found = spoiled(f"UPDATE positions SET quantity = quantity + 1 WHERE {at(hour)}")
     assert (found.differs_at, found.what) == (hour, "positions")
 

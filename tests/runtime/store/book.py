@@ -45,7 +45,7 @@ def begin(run_id: str = RUN) -> Batch:
     )
 
 
-def hour_ts(n: int) -> int:
+def hour_ts_utc(n: int) -> int:
     return START + 3600 * n
 
 
@@ -142,7 +142,7 @@ def order_rows(n: int) -> list[tuple[str, dict]]:
         "notional": 5000,
         "fee": 13,
         "liquidity": "taker",
-        "filled_ts": hour_ts(n),
+        "filled_ts": hour_ts_utc(n),
     }
     trade = {
         "trade_id": f"trade-{n}",
@@ -151,8 +151,8 @@ def order_rows(n: int) -> list[tuple[str, dict]]:
         "cost": 5000,
         "proceeds": 4900,
         "pnl": -100,
-        "opened_ts": hour_ts(n),
-        "closed_ts": hour_ts(n),
+        "opened_ts": hour_ts_utc(n),
+        "closed_ts": hour_ts_utc(n),
         "open_fill_id": fill,
         "close_fill_id": fill,
     }
@@ -179,9 +179,11 @@ def hour(n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snaps
             *order_rows(n),
             ("equity", equity),
             ("alerts", alert),
-            ("alert_acks", {"alert_id": f"alert-{n}", "at": hour_ts(n), "actor": "cli"}),
+            ("alert_acks", {"alert_id": f"alert-{n}", "at": hour_ts_utc(n), "actor": "cli"}),
         ],
-        hour=HourClose(run_id=run_id, hour_ts=hour_ts(n), decision_hash=digest(f"d{n}"), state_hash=digest(f"s{n}")),
-        state=StateRow(run_id=run_id, hour_ts=hour_ts(n), cycles=n + 1, state=state_bytes(n)),
+        hour=HourClose(
+            run_id=run_id, hour_ts_utc=hour_ts_utc(n), decision_hash=digest(f"d{n}"), state_hash=digest(f"s{n}")
+        ),
+        state=StateRow(run_id=run_id, hour_ts_utc=hour_ts_utc(n), cycles=n + 1, state=state_bytes(n)),
         snapshot=snapshot,
     )

@@ -22,7 +22,7 @@ VALUES = st.recursive(
 POSTING = {
     "seq": 1,
     "run_id": "r",
-    "hour_ts": 3600,
+    "hour_ts_utc": 3600,
     "txn_id": "t",
     "line": 0,
     "kind": "buy",
@@ -69,7 +69,7 @@ def test_the_hash_before_changes_the_hash():
 
 
 def test_bytes_enter_as_their_own_hash():
-    row = {"seq": 1, "run_id": "r", "hour_ts": 3600, "state": b"abc"}
+    row = {"seq": 1, "run_id": "r", "hour_ts_utc": 3600, "state": b"abc"}
     told = row | {"state": hashlib.sha256(b"abc").hexdigest()}
     body = rfc8785.dumps({"table": "snapshots", "prev": ZERO, "row": told})
     assert RowHasher(snapshots).hash_row(ZERO, row) == hashlib.sha256(body).hexdigest()

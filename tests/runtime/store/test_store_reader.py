@@ -33,7 +33,7 @@ def test_pages_go_back_through_everything_once(reader):
 
 
 def test_page_can_be_filtered_by_text_and_number(reader):
-    page = reader.page("prices", filters={"symbol": "ETH-USDT", "hour_ts": str(book.hour_ts(2))})
+    page = reader.page("prices", filters={"symbol": "ETH-USDT", "hour_ts_utc": str(book.hour_ts_utc(2))})
     assert [(row["symbol"], row["open"]) for row in page.items] == [("ETH-USDT", 1003)]
 
 
@@ -45,7 +45,7 @@ def test_orders_carry_their_last_status(reader):
 
 def test_alerts_carry_who_acknowledged_them(reader):
     newest = reader.page("alerts", limit=1).items[0]
-    assert (newest["acknowledged_at"], newest["acknowledged_by"]) == (book.hour_ts(5), "cli")
+    assert (newest["acknowledged_at"], newest["acknowledged_by"]) == (book.hour_ts_utc(5), "cli")
     assert reader.open_alerts() == []
 
 
@@ -86,7 +86,7 @@ def test_bytes_are_left_out_of_pages(reader):
 
 
 def test_hour_gives_all_its_rows_in_order(reader):
-    rows = reader.hour(book.RUN, book.hour_ts(3))
+    rows = reader.hour(book.RUN, book.hour_ts_utc(3))
     assert {table: len(found) for table, found in rows.items()} == {
         "bars": 3, "cycles": 1, "signals": 9, "decisions": 3, "order_intents": 1, "order_events": 5, "fills": 1,
         "trades": 1, "ledger": 2, "positions": 3, "equity": 1, "alerts": 1, "snapshots": 1, "manifests": 1,
@@ -120,7 +120,7 @@ def test_runs_are_found(reader):
 
 def test_latest_state_comes_with_its_manifest(reader):
     state = reader.latest_state(book.RUN)
-    assert (state.hour_ts, state.cycles, state.state) == (book.hour_ts(5), 6, book.state_bytes(5))
+    assert (state.hour_ts_utc, state.cycles, state.state) == (book.hour_ts_utc(5), 6, book.state_bytes(5))
     assert state.manifest_hash == reader.heads()["manifests"].head
     assert reader.latest_state("other") is None
 

@@ -222,7 +222,7 @@ def test_changed_state_is_found_though_its_own_hash_was_changed_too(run_copy, sp
 
 def test_unbalanced_postings_with_fitting_hashes_are_found(store, tmp_path, spoil):
     path = tmp_path / "mooring.db"
-    hour = {"run_id": book.RUN, "hour_ts": book.hour_ts(0)}
+    hour = {"run_id": book.RUN, "hour_ts_utc": book.hour_ts_utc(0)}
     store.commit(Batch(rows=[(table, row | hour) for table, row in book.postings("txn", 500)]))
     store.close()
     spoil(path, ("UPDATE ledger SET amount = amount + 7 WHERE seq = 2", ()))

@@ -40,7 +40,7 @@ def refused(store, batch, error=Halt):
 
 def event(order, status, filled=0):
     columns = {"client_order_id": order, "status": status, "filled_quantity": filled, "reason": ""}
-    return ("order_events", columns | {"run_id": book.RUN, "hour_ts": book.hour_ts(0)})
+    return ("order_events", columns | {"run_id": book.RUN, "hour_ts_utc": book.hour_ts_utc(0)})
 
 
 def test_commit_tells_what_is_durable(store):
@@ -347,6 +347,6 @@ def test_rows_taken_away_at_the_end_are_noticed_when_opening(run_copy, spoil):
 
 def test_snapshot_keeps_the_state_as_evidence(store, tmp_path):
     store.commit(book.hour(0, snapshot=True))
-    again = StateRow(run_id=book.RUN, hour_ts=book.hour_ts(0), cycles=1, state=b"again")
+    again = StateRow(run_id=book.RUN, hour_ts_utc=book.hour_ts_utc(0), cycles=1, state=b"again")
     store.commit(Batch(state=again, snapshot=True))
     assert store.reader().count("snapshots") == 2

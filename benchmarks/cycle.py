@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.common import Result, big_market
+from mooring.locked import LOCK_SHA256
 from mooring.runtime.decision.types import CONTROLS
 from mooring.runtime.domain.bars import bar_at
 from mooring.runtime.engine.cycle import Cycle
@@ -35,6 +36,8 @@ def run() -> Iterator[Result]:
             mode="paper",
             code_version="bench",
             settings_hash=settings.fingerprint(),
+            settings_text=settings.kept_text(),
+            lock_hash=LOCK_SHA256,
             market="bench",
             market_hash="bench",
             seed=0,

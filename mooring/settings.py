@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mooring import settings_sources as sources
+from mooring.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -293,12 +294,39 @@ class Settings(BaseSettings):
 
         Nor the market: a run records the bars themselves and the universe, not the folder they were read from.
         """
+        return hashlib.sha256(self.kept_text().encode()).hexdigest()
+
+    def kept_text(self) -> str:
+        """Canonical JSON of all that can change a decision; `from_kept` makes settings of it again."""
         kept = self.model_dump(
             mode="json",
             include={"trading", "costs", "signals", "strategy", "risk"},
             exclude={"trading": {"autostart"}},
         )
-        return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+
+    @classmethod
+    def from_kept(cls, text: str) -> Settings:
+        """The settings that a run was begun with; whatever does not decide has its default.
+
+        Raises:
+            Invalid: the text is no record of settings that this version understands.
+        """
+        try:
+            return cls(**{section: _section(section, kept) for section, kept in orjson.loads(text).items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Invalid(
+                "bad_recorded_settings",
+                "The settings recorded with a run cannot be read by this version.",
+                money="Nothing was changed.",
+                todo="Use the version of Mooring that the run names.",
+            ) from None
+
+
+def _section(name: str, kept: Any) -> Any:
+    # From JSON text, because strict models take a JSON list for a tuple only there.
+    holder: Any = Settings.model_fields[name].annotation
+    return holder.model_validate_json(orjson.dumps(kept))
 
 
 def describe() -> tuple[SettingInfo, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 from mooring import __version__
 from mooring.daemon.market import Market
 from mooring.errors import Conflict, Denied
+from mooring.locked import LOCK_SHA256
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Plan, Run, killing_rows, open_run
@@ -114,6 +115,8 @@ class Trader:
             mode=mode,
             code_version=__version__,
             settings_hash=parts.settings.fingerprint(),
+            settings_text=parts.settings.kept_text(),
+            lock_hash=LOCK_SHA256,
             market=parts.market.text,
             market_hash=parts.market.hash,
             seed=parts.market.seed,

@@ -55,6 +55,8 @@ def plan(
         mode=mode,
         code_version="test",
         settings_hash=content_hash(sorted(f"{name}={value}" for name, value in over.items())),
+        settings_text="{}",
+        lock_hash="0" * 64,
         market=market,
         market_hash=content_hash(market),
         seed=0,

@@ -237,6 +237,8 @@ class Desk:
             "filled_ts": hour_ts_utc,
         }
         yield "fills", fill
+        if role is Role.ENTRY:
+            yield "lots", _lot_row(fill)
         for posting in fill_postings(instrument, fill):
             yield "ledger", posting
 
@@ -259,6 +261,16 @@ class Desk:
 
     def _fill_id(self, number: int) -> str:
         return derived_id("fill", self._account_id, number)
+
+
+def _lot_row(fill: Row) -> Row:
+    return {
+        "lot_id": fill["fill_id"],
+        "symbol": fill["symbol"],
+        "quantity": fill["quantity"],
+        "cost": fill["notional"] + fill["fee"],
+        "opened_ts": fill["filled_ts"],
+    }
 
 
 def _drop(paper: PaperState, symbol: int, role: Role) -> None:

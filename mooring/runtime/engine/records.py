@@ -100,6 +100,7 @@ def equity_row(world: World, said: Decisions) -> TableRow:
             "drawdown_bps": book[B_DRAWDOWN],
             "tier": TIERS[book[B_TIER]],
             "realised_pnl": int(world.account.realised[0]),
+            "unrealised_pnl": book[B_VALUE] - int(world.account.cost.sum()),
             "fees_paid": int(world.account.fees[0]),
         },
     )

@@ -11,6 +11,7 @@ from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.accounts import new_account_rows, params_of, same_account
 from mooring.runtime.engine.carry import carried, described
+from mooring.runtime.engine.opening import opening_rows, settings_version
 from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
@@ -51,12 +52,15 @@ class Plan:
     Attributes:
         mode: paper or shadow.
         market: text naming the source of bars; market_hash: sha256 of what identifies it.
-        settings_hash: sha256 of every setting that can change a decision.
+        settings_hash: sha256 of `settings_text`: every setting that can change a decision, as canonical JSON.
+        lock_hash: sha256 of the locked requirements this build was tested with.
     """
 
     mode: str
     code_version: str
     settings_hash: str
+    settings_text: str
+    lock_hash: str
     market: str
     market_hash: str
     seed: int
@@ -109,8 +113,14 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         "parent_run_id": parent,
         "quote": plan.quote,
         "starting_cash": plan.machine.starting_cash,
+        "lock_hash": plan.lock_hash,
+        "settings_version": settings_version(plan.settings_hash, store.reader())[0],
+        "bundle": None,
     }
-    rows: list[tuple[str, Row]] = [("runs", manifest)]
+    rows: list[tuple[str, Row]] = [
+        *opening_rows(manifest, plan.instruments, plan.settings_text, store.reader(), venue="paper"),
+        ("runs", manifest),
+    ]
     if latest is not None:
         rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
         rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), store.reader())

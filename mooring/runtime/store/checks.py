@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from mooring.errors import Halt
 from mooring.runtime.store.failures import NOTHING_WRITTEN
-from mooring.runtime.store.schema import manifests, order_events
+from mooring.runtime.store.hashing import ZERO
+from mooring.runtime.store.schema_hourly import manifests, order_events
 from mooring.runtime.store.types import HourClose, Row
 
 LOOKUP_CHUNK: Final = 500
@@ -82,19 +83,23 @@ def _last_events(connection: Connection, orders: list[str]) -> dict[str, tuple[s
     return last
 
 
-def hour_follows(connection: Connection, hour: HourClose) -> None:
-    """The hour is later than the run's last manifest.
+def hour_follows(connection: Connection, hour: HourClose) -> str:
+    """The hour is later than the run's last manifest; the root of that one, or 64 zeros.
 
     Raises:
         Halt: it is not.
     """
     m = manifests.c
-    query = select(m.hour_ts_utc).where(m.run_id == hour.run_id).order_by(m.hour_ts_utc.desc()).limit(1)
-    before = connection.execute(query).scalar()
-    if before is not None and before >= hour.hour_ts_utc:
+    query = select(m.hour_ts_utc, m.root).where(m.run_id == hour.run_id).order_by(m.hour_ts_utc.desc()).limit(1)
+    last = connection.execute(query).first()
+    if last is None:
+        return ZERO
+    before, root = last
+    if before >= hour.hour_ts_utc:
         raise Halt(
             "hour_out_of_order",
             f"Hour {hour.hour_ts_utc} does not come after hour {before}, which is closed.",
             money=f"An hour would have been traded twice. {NOTHING_WRITTEN}",
             todo="Entries stay stopped; report this with the log.",
         )
+    return str(root)

@@ -1,6 +1,6 @@
-"""How a row is hashed: sha256 over canonical JSON of the row, its table and the hash before it.
+"""How a row is hashed: sha256 over canonical JSON of the row, its table, the hash before it and its parent's.
 
-    row_hash = sha256({"prev": prev_hash, "row": {every column but prev_hash and row_hash}, "table": name})
+    row_hash = sha256({"parent": parent_hash, "prev": prev_hash, "row": {every other column}, "table": name})
 
 Canonical JSON holds integers, strings, booleans, null, lists and objects with ASCII keys, sorted, and equals RFC 8785
 for these; integers keep all their digits past 2^53. Bytes in a row enter as the sha256 of the bytes.
@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import LargeBinary, Table
 
 ZERO: Final = "0" * 64
-HASH_COLUMNS: Final = frozenset({"prev_hash", "row_hash"})
+HASH_COLUMNS: Final = frozenset({"prev_hash", "parent_hash", "row_hash"})
 
 
 def canonical(value: Any) -> bytes:
@@ -49,6 +49,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def with_root(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest's row with the root of its hour: sha256 over all it says, the root of the hour before included."""
+    said = {name: value for name, value in manifest.items() if name not in HASH_COLUMNS | {"seq", "root"}}
+    return manifest | {"root": sha256(canonical(said))}
+
+
 class RowHasher:
     """Hashes the rows of one table; fast, because the columns are put in canonical order once.
 
@@ -61,11 +67,11 @@ class RowHasher:
         self.columns: tuple[str, ...] = tuple(sorted(str(c.name) for c in table.c if c.name not in HASH_COLUMNS))
         self._blobs = [i for i, name in enumerate(self.columns) if isinstance(table.c[name].type, LargeBinary)]
 
-    def hash_row(self, prev: str, row: Mapping[str, Any]) -> str:
+    def hash_row(self, prev: str, parent: str, row: Mapping[str, Any]) -> str:
         """The hash of a row given by column name."""
-        return self.hash_values(prev, [row[name] for name in self.columns])
+        return self.hash_values(prev, parent, [row[name] for name in self.columns])
 
-    def hash_values(self, prev: str, values: Sequence[Any]) -> str:
+    def hash_values(self, prev: str, parent: str, values: Sequence[Any]) -> str:
         """The hash of a row given by its values in the order of `columns`.
 
         Raises:
@@ -76,5 +82,6 @@ class RowHasher:
             for i in self._blobs:
                 values[i] = sha256(values[i])
         # Keys are in sorted order as written, so no sorting is paid for here.
-        body = {"prev": prev, "row": dict(zip(self.columns, values, strict=True)), "table": self.table}
+        row = dict(zip(self.columns, values, strict=True))
+        body = {"parent": parent, "prev": prev, "row": row, "table": self.table}
         return hashlib.sha256(orjson.dumps(body)).hexdigest()

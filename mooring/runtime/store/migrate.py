@@ -7,10 +7,11 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, inspect, text
 
 from mooring.errors import Conflict, Unverified
+from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
 from mooring.runtime.store.hashing import ZERO
-from mooring.runtime.store.schema import EVIDENCE, chain_heads, metadata
+from mooring.runtime.store.schema import EVIDENCE, chain_heads
 from mooring.runtime.store.triggers import all_triggers
 
 # Oldest first; a test compares them with the scripts.

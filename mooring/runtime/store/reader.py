@@ -11,21 +11,12 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from mooring.errors import Invalid, Unverified
 from mooring.runtime.store.checks import TERMINAL
+from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.connect import check_kind, no_database, reader_engine
 from mooring.runtime.store.failures import KEEP, reading
 from mooring.runtime.store.hashing import sha256
-from mooring.runtime.store.schema import (
-    EVIDENCE,
-    alert_acks,
-    alerts,
-    controls,
-    ledger,
-    metadata,
-    order_events,
-    order_intents,
-    runs,
-    state_latest,
-)
+from mooring.runtime.store.schema import EVIDENCE, alert_acks, controls, runs, state_latest
+from mooring.runtime.store.schema_hourly import alerts, ledger, order_events, order_intents
 from mooring.runtime.store.types import ControlRow, Head, Page, Row, StoredState
 from mooring.runtime.store.writer import read_heads
 
@@ -88,7 +79,7 @@ class Reader:
         row = self._first(select(controls).order_by(controls.c.seq.desc()).limit(1))
         if row is None:
             return ControlRow()
-        for name in ("seq", "prev_hash", "row_hash"):
+        for name in ("seq", "prev_hash", "parent_hash", "row_hash"):
             del row[name]
         flags = {name: bool(row[name]) for name in ("kill_active", "paused", "rebase")}
         return ControlRow(**(row | flags))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Table, insert
@@ -11,11 +11,14 @@ from mooring.errors import Invalid
 from mooring.runtime.domain.money import INT64_MAX, INT64_MIN
 from mooring.runtime.store.failures import NOTHING_WRITTEN
 from mooring.runtime.store.hashing import HASH_COLUMNS, RowHasher
+from mooring.runtime.store.parents import Parents
 from mooring.runtime.store.types import Head, HourClose, Row
 
 TEXT_MAX: Final = 65_536
 BLOB_MAX: Final = 64 * 1024 * 1024
 ROWS_MAX: Final = 20_000
+
+AccountOf = Callable[[str], str | None]
 
 
 class RowShape:
@@ -24,14 +27,20 @@ class RowShape:
     def __init__(self, table: Table, dialect: Dialect) -> None:
         self.table = str(table.name)
         self._columns = [(str(c.name), bool(c.nullable)) for c in table.c if c.name not in HASH_COLUMNS | {"seq"}]
+        self._hourly = "hour_ts_utc" in table.c
         self._hasher = RowHasher(table)
         # Compiled once: building and looking up the statement for each batch costs more than the insert itself.
         compiled = insert(table).compile(dialect=dialect)
         self._sql = compiled.string
         self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
 
-    def complete(self, given: Mapping[str, Any], hour: HourClose | None) -> Row:
+    def complete(self, given: Mapping[str, Any], hour: HourClose | None, account_of: AccountOf) -> Row:
         """The row with every column but seq and the hashes, each an exact int, str, bytes or None.
+
+        Args:
+            given: by column.
+            hour: whose run and hour rows have that name none.
+            account_of: gives the account of a run, for rows of the hour that name none.
 
         Raises:
             Invalid: a column is missing, unknown, of a wrong type, or too large.
@@ -44,6 +53,8 @@ class RowShape:
                 known += 1
             elif hour is not None and name in {"run_id", "hour_ts_utc"}:
                 value = getattr(hour, name)
+            if value is None and name == "account_id" and self._hourly:
+                value = account_of(row["run_id"])
             if value is None:
                 if not nullable:
                     raise self._bad(name, "it is missing")
@@ -55,14 +66,16 @@ class RowShape:
             raise self._bad(extra, "there is no such column to give")
         return row
 
-    def append(self, connection: Connection, rows: list[Row], head: Head) -> Head:
-        """Chain the rows to the end and insert them; the new end."""
+    def append(self, connection: Connection, rows: list[Row], head: Head, parents: Parents) -> Head:
+        """Chain the rows to the end, each to its parent too, and insert them; the new end."""
         seq, prev = head.count, head.head
         for row in rows:
             seq += 1
             row["seq"] = seq
             row["prev_hash"] = prev
-            prev = row["row_hash"] = self._hasher.hash_row(prev, row)
+            parent = row["parent_hash"] = parents.of(self.table, row)
+            prev = row["row_hash"] = self._hasher.hash_row(prev, parent, row)
+            parents.note(self.table, row)
         order = self._order
         values: Any = rows if order is None else [tuple(row[name] for name in order) for row in rows]
         connection.exec_driver_sql(self._sql, values)

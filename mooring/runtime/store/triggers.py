@@ -13,8 +13,9 @@ from typing import Final
 from sqlalchemy import Table
 
 from mooring.errors import Invalid
+from mooring.runtime.store.columns import unique_keys
 from mooring.runtime.store.hashing import ZERO
-from mooring.runtime.store.schema import EVIDENCE, unique_keys
+from mooring.runtime.store.schema import EVIDENCE
 
 # No value of a person or venue gets in here: table and columns are names of our own schema.
 _NEXT: Final = Template(

@@ -8,9 +8,9 @@ from typing import Final
 
 from sqlalchemy import create_engine
 
+from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.migrate import HEAD
-from mooring.runtime.store.schema import metadata
 from mooring.runtime.store.triggers import all_triggers
 from mooring.runtime.store.verify_rows import Breaks
 

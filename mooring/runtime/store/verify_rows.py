@@ -15,6 +15,8 @@ from mooring.runtime.store.hashing import ZERO, RowHasher
 from mooring.runtime.store.types import Break, Head
 
 BATCH: Final = 2048
+HEADER: Final = ("seq", "prev_hash", "row_hash", "parent_hash")  # before the hashed columns of a row as read
+VALUES: Final = len(HEADER)
 DECODE: Final = re.compile(r"column '(\w+)'")
 
 
@@ -105,7 +107,7 @@ class TableWalk:
         self._name = str(table.name)
         self._hasher = RowHasher(table)
         self._seq_at = self._hasher.columns.index("seq")
-        columns = ", ".join(["seq", "prev_hash", "row_hash", *self._hasher.columns])
+        columns = ", ".join([*HEADER, *self._hasher.columns])
         self._select = f"SELECT {columns} FROM {self._name}"  # noqa: S608 -- names of our own schema
         self._breaks = breaks
         self._marks = at if at is not None else iter(())
@@ -138,7 +140,7 @@ class TableWalk:
         while batch := cursor.fetchmany(BATCH):
             for row in batch:
                 try:
-                    computed = digest(row[1], row[3:])
+                    computed = digest(row[1], row[3], row[4:])
                 except TypeError:
                     computed = ""
                 if row[0] == self._expected and row[1] == self._last and row[2] == computed and not self._pending:
@@ -178,11 +180,11 @@ class TableWalk:
 
     def _one(self, row: Sequence[Any]) -> None:
         self.rows += 1
-        self._odd(row, self._digest(row[1], row[3:]))
+        self._odd(row, self._digest(row[1], row))
 
-    def _digest(self, prev: Any, values: Sequence[Any]) -> str:
+    def _digest(self, prev: Any, row: Sequence[Any]) -> str:
         try:
-            return self._hasher.hash_values(prev, values)
+            return self._hasher.hash_values(prev, row[3], row[VALUES:])
         except TypeError:
             return ""  # a value of a kind that was never written
 
@@ -191,8 +193,8 @@ class TableWalk:
         seq, prev, stored = row[0], row[1], row[2]
         self._flush(prev)
         if seq != self._expected:
-            renumbered = list(row[3:])
-            renumbered[self._seq_at] = self._expected
+            renumbered = list(row)
+            renumbered[VALUES + self._seq_at] = self._expected
             if self._digest(prev, renumbered) == stored:
                 self._breaks.add(self._name, self._expected, "seq", f"It is numbered {seq}.")
                 self._accept(self._expected, stored, sound=prev == self._last)
@@ -205,7 +207,7 @@ class TableWalk:
         if computed == stored:
             if prev != self._last and self._trust:
                 self._unlinked(seq)
-        elif self._trust and self._digest(self._last, row[3:]) == stored:
+        elif self._trust and self._digest(self._last, row) == stored:
             self._breaks.add(self._name, seq, "prev_hash", "It does not name the hash of the row before it.")
         else:
             self._pending = (seq, computed)

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, upd
 from mooring.errors import Halt, Invalid, Unknown, Unverified
 from mooring.runtime.store import checks
 from mooring.runtime.store.failures import DAMAGE, KEEP, NOTHING_WRITTEN, write_failure
-from mooring.runtime.store.hashing import ZERO, canonical, sha256
+from mooring.runtime.store.hashing import ZERO, canonical, sha256, with_root
+from mooring.runtime.store.parents import Parents
 from mooring.runtime.store.rows import ROWS_MAX, RowShape
-from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, state_latest
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, runs, state_latest
 from mooring.runtime.store.types import Batch, Committed, Head, HourClose, Row, StateRow
 
 QUEUE_MAX: Final = 64
@@ -75,6 +76,7 @@ class Writer:
         self._timeout_s = commit_timeout_s
         self._shapes = {str(table.name): RowShape(table, engine.dialect) for table in EVIDENCE}
         self._heads: dict[str, Head] | None = None
+        self._accounts: dict[str, str] = {}  # of each run seen; neither is ever renamed
         self._queue: queue.Queue[tuple[Batch, Future[Committed]] | None] = queue.Queue(maxsize=QUEUE_MAX)
         self._lock = threading.Lock()
         self._closed = False
@@ -154,6 +156,16 @@ class Writer:
             counts={name: head.count for name, head in heads.items()},
         )
 
+    def _account_of(self, run_id: str) -> str | None:
+        """The account of a run that is stored, or about to be; None where there is no such run."""
+        if run_id not in self._accounts:
+            with self._engine.connect() as connection:
+                found = connection.execute(select(runs.c.account_id).where(runs.c.run_id == run_id)).scalar()
+            if found is None:
+                return None
+            self._accounts[run_id] = found
+        return self._accounts[run_id]
+
     def _start(self, connection: Connection, before: dict[str, Head] | None) -> dict[str, Head]:
         heads = read_heads(connection)
         if before is not None and heads != before:
@@ -171,17 +183,19 @@ class Writer:
         if "order_events" in tables:
             checks.orders_move_forward(connection, tables["order_events"])
         changed = set(tables)
+        parents = Parents(connection)
         for table in EVIDENCE:
             name = str(table.name)
             if rows := tables.get(name):
-                heads[name] = self._shapes[name].append(connection, rows, heads[name])
+                heads[name] = self._shapes[name].append(connection, rows, heads[name], parents)
                 self._fault(f"after-table:{name}")
         manifest = None
         if batch.hour is not None:
-            checks.hour_follows(connection, batch.hour)
+            previous = checks.hour_follows(connection, batch.hour)
             shape = self._shapes["manifests"]
-            row = shape.complete(_manifest(batch.hour, batch.state, heads), batch.hour)
-            heads["manifests"] = shape.append(connection, [row], heads["manifests"])
+            given = _manifest(batch.hour, batch.state, heads, previous)
+            row = with_root(shape.complete(given | {"root": ZERO}, batch.hour, self._account_of))
+            heads["manifests"] = shape.append(connection, [row], heads["manifests"], parents)
             self._fault("after-table:manifests")
             manifest = heads["manifests"].head
             changed.add("manifests")
@@ -202,32 +216,34 @@ class Writer:
                 todo="Report this.",
             )
         tables: dict[str, list[Row]] = {}
+        self._accounts.update((row["run_id"], row["account_id"]) for name, row in batch.rows if name == "runs")
         for name, given in batch.rows:
             shape = self._shapes.get(name)
             if shape is None or name in BY_THE_WRITER:
                 raise Invalid(
                     "no_such_table", f"Rows cannot be given for {name}.", money=NOTHING_WRITTEN, todo="Report this."
                 )
-            tables.setdefault(name, []).append(shape.complete(given, batch.hour))
+            tables.setdefault(name, []).append(shape.complete(given, batch.hour, self._account_of))
         if batch.snapshot:
             if batch.state is None:
                 raise Invalid("bad_row", "A snapshot needs a state.", money=NOTHING_WRITTEN, todo="Report this.")
             given = {"run_id": batch.state.run_id, "hour_ts_utc": batch.state.hour_ts_utc, "state": batch.state.state}
-            tables["snapshots"] = [self._shapes["snapshots"].complete(given, None)]
+            tables["snapshots"] = [self._shapes["snapshots"].complete(given, None, self._account_of)]
         if batch.control is not None:
-            tables["controls"] = [self._shapes["controls"].complete(asdict(batch.control), None)]
+            tables["controls"] = [self._shapes["controls"].complete(asdict(batch.control), None, self._account_of)]
         if "ledger" in tables:
             checks.postings_balance(tables["ledger"])
         return tables
 
 
-def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head]) -> Row:
+def _manifest(hour: HourClose, state: StateRow | None, heads: Mapping[str, Head], previous: str) -> Row:
     covered = state is not None and (state.run_id, state.hour_ts_utc) == (hour.run_id, hour.hour_ts_utc)
     return {
         "decision_hash": hour.decision_hash,
         "state_hash": hour.state_hash,
         "blob_hash": sha256(state.state) if state is not None and covered else None,
         "heads": canonical({name: [heads[name].count, heads[name].head] for name in IN_MANIFEST}).decode(),
+        "previous_root": previous,
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from mooring.runtime.store.schema import metadata
+from mooring.runtime.store.columns import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)

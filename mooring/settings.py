@@ -197,6 +197,16 @@ class Risk(BaseModel):
         return self
 
 
+class Treasury(BaseModel):
+    """What could be taken out of the gains; it is said, never done."""
+
+    model_config = _STRICT
+
+    monthly_costs: int = _int(0, 0, 1_000_000, "Costs of running in 30 days beside trading fees, in whole quote units.")
+    principal_protection: bool = Field(default=True, description="Whether surplus counts only above the money put in.")
+    minimum_transfer: int = _int(10, 0, 1_000_000, "Smallest transfer that is recommended, in whole quote units.")
+
+
 class Api(BaseModel):
     """The control API; its address is 127.0.0.1 and no setting changes that."""
 
@@ -265,6 +275,7 @@ class Settings(BaseSettings):
     signals: Signals = Signals()
     strategy: Strategy = Strategy()
     risk: Risk = Risk()
+    treasury: Treasury = Treasury()
     api: Api = Api()
     logs: Logs = Logs()
 
@@ -290,7 +301,7 @@ class Settings(BaseSettings):
         return self
 
     def fingerprint(self) -> str:
-        """Sha256 (hex) over canonical JSON of all that can change a decision: not autostart, API or logs.
+        """Sha256 (hex) over canonical JSON of all that can change a decision: not autostart, treasury, API or logs.
 
         Nor the market: a run records the bars themselves and the universe, not the folder they were read from.
         """

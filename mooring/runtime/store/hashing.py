@@ -1,9 +1,11 @@
-"""How a row is hashed: sha256 over canonical JSON of the row, its table, the hash before it and its parent's.
+"""How a row is hashed: sha256 over canonical JSON of a list.
 
-    row_hash = sha256({"parent": parent_hash, "prev": prev_hash, "row": {every other column}, "table": name})
+    row_hash = sha256([tag, prev_hash, parent_hash, value, value, ...])
 
-Canonical JSON holds integers, strings, booleans, null, lists and objects with ASCII keys, sorted, and equals RFC 8785
-for these; integers keep all their digits past 2^53. Bytes in a row enter as the sha256 of the bytes.
+`tag` is the table's name and the first 8 hex digits of sha256 over the JSON list of the value columns' names; the
+values are all other columns of the row in the order of their names. Canonical JSON holds integers, strings, booleans,
+null, lists and objects with ASCII keys, sorted, and equals RFC 8785 for these; integers keep all their digits past
+2^53. Bytes in a row enter as the sha256 of the bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from sqlalchemy import LargeBinary, Table
 
 ZERO: Final = "0" * 64
 HASH_COLUMNS: Final = frozenset({"prev_hash", "parent_hash", "row_hash"})
+TAG_DIGITS: Final = 8
 
 
 def canonical(value: Any) -> bytes:
@@ -56,32 +59,42 @@ def with_root(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 class RowHasher:
-    """Hashes the rows of one table; fast, because the columns are put in canonical order once.
+    """Hashes the rows of one table.
 
     Attributes:
-        columns: the hashed columns, sorted; `hash_values` takes their values in this order.
+        columns: the value columns, sorted; `hash_values` takes their values in this order.
+        tag: names the table and its columns.
+        blobs: which of `columns` hold bytes.
     """
 
     def __init__(self, table: Table) -> None:
-        self.table = str(table.name)
         self.columns: tuple[str, ...] = tuple(sorted(str(c.name) for c in table.c if c.name not in HASH_COLUMNS))
-        self._blobs = [i for i, name in enumerate(self.columns) if isinstance(table.c[name].type, LargeBinary)]
+        self.tag = f"{table.name}:{sha256(canonical(list(self.columns)))[:TAG_DIGITS]}"
+        self.blobs = tuple(i for i, name in enumerate(self.columns) if isinstance(table.c[name].type, LargeBinary))
 
     def hash_row(self, prev: str, parent: str, row: Mapping[str, Any]) -> str:
         """The hash of a row given by column name."""
         return self.hash_values(prev, parent, [row[name] for name in self.columns])
 
-    def hash_values(self, prev: str, parent: str, values: Sequence[Any]) -> str:
+    def hash_values(self, prev: Any, parent: Any, values: Sequence[Any]) -> str:
         """The hash of a row given by its values in the order of `columns`.
 
         Raises:
             TypeError: a value that JSON cannot hold exactly.
         """
-        if self._blobs:
+        if self.blobs:
             values = list(values)
-            for i in self._blobs:
+            for i in self.blobs:
                 values[i] = sha256(values[i])
-        # Keys are in sorted order as written, so no sorting is paid for here.
-        row = dict(zip(self.columns, values, strict=True))
-        body = {"parent": parent, "prev": prev, "row": row, "table": self.table}
-        return hashlib.sha256(orjson.dumps(body)).hexdigest()
+        return hashlib.sha256(orjson.dumps((self.tag, prev, parent, *values))).hexdigest()
+
+    def hash_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+        """The hashes of many rows, each (row_hash, prev_hash, parent_hash, values in the order of `columns`).
+
+        Raises:
+            TypeError: a value that JSON cannot hold exactly.
+        """
+        if self.blobs:
+            return [self.hash_values(row[1], row[2], row[3:]) for row in rows]
+        tag, digest, dumps = (self.tag,), hashlib.sha256, orjson.dumps
+        return [digest(dumps(tag + row[1:])).hexdigest() for row in rows]

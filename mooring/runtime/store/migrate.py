@@ -12,6 +12,7 @@ from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
 from mooring.runtime.store.hashing import ZERO
 from mooring.runtime.store.schema import EVIDENCE, chain_heads
+from mooring.runtime.store.schema_views import VIEWS
 from mooring.runtime.store.triggers import all_triggers
 
 # Oldest first; a test compares them with the scripts.
@@ -76,6 +77,8 @@ def create_newest(connection: Connection) -> None:
     metadata.create_all(connection)
     for _name, sql in all_triggers(connection.dialect.name):
         connection.exec_driver_sql(sql)
+    for name, sql in VIEWS:
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
     connection.execute(insert(chain_heads), [{"table_name": t.name, "count": 0, "head": ZERO} for t in EVIDENCE])
     connection.execute(text(VERSION_TABLE))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})

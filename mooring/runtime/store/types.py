@@ -128,16 +128,20 @@ class Break:
         seq: the row, None where no single row is at fault.
         column: the column, where it can be known.
         what: one sentence.
+        key: what people know the row by, such as hour and symbol; empty where it cannot be read.
     """
 
     table: str
     seq: int | None
     column: str | None
     what: str
+    key: Mapping[str, str | int | None] = field(default_factory=dict)
 
     def __str__(self) -> str:
         place = self.table if self.seq is None else f"{self.table} row {self.seq}"
-        return f"{place}{f', {self.column}' if self.column else ''}: {self.what}"
+        known = [str(value) for name, value in self.key.items() if name not in {"run_id", "account_id"}]
+        shown = f"{place} ({', '.join(known)})" if known else place
+        return f"{shown}{f', {self.column}' if self.column else ''}: {self.what}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from sqlalchemy import create_engine
 from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.migrate import HEAD
+from mooring.runtime.store.schema_views import VIEWS
 from mooring.runtime.store.triggers import all_triggers
-from mooring.runtime.store.verify_rows import Breaks
+from mooring.runtime.store.verify_found import Breaks
 
 FOUND_MAX: Final = 100
 OBJECTS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master"
@@ -32,6 +33,8 @@ def expected_schema() -> Objects:
             metadata.create_all(connection)
             for _name, sql in all_triggers("sqlite"):
                 connection.exec_driver_sql(sql)
+            for name, sql in VIEWS:
+                connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
             return _objects(connection.exec_driver_sql(OBJECTS).all())
     finally:
         engine.dispose()

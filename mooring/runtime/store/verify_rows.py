@@ -3,121 +3,61 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final
 
-import orjson
 from sqlalchemy import Table
 
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.hashing import ZERO, RowHasher
-from mooring.runtime.store.types import Break, Head
+from mooring.runtime.store.locate import PARENT, PREV, STORED, VALUES, Locate, Read
+from mooring.runtime.store.source import BATCH, Source
+from mooring.runtime.store.types import Head
+from mooring.runtime.store.verify_found import Breaks
+from mooring.runtime.store.verify_marks import Marks
 
-BATCH: Final = 2048
-HEADER: Final = ("seq", "prev_hash", "row_hash", "parent_hash")  # before the hashed columns of a row as read
-VALUES: Final = len(HEADER)
 DECODE: Final = re.compile(r"column '(\w+)'")
-
-
-class Breaks:
-    """What was found, bounded, each row once.
-
-    Attributes:
-        found: the breaks, in the order found.
-    """
-
-    def __init__(self, *, most: int, most_of_a_table: int) -> None:
-        self.found: list[Break] = []
-        self._most = most
-        self._most_of_a_table = most_of_a_table
-        self._rows: set[tuple[str, int]] = set()
-        self._of_table: dict[str, int] = {}
-
-    def add(self, table: str, seq: int | None, column: str | None, what: str) -> None:
-        """Note a break, unless this row has one already or there are too many."""
-        if seq is not None:
-            if (table, seq) in self._rows:
-                return
-            self._rows.add((table, seq))
-        count = self._of_table[table] = self._of_table.get(table, 0) + 1
-        if count > self._most_of_a_table or len(self.found) > self._most:
-            return
-        if count == self._most_of_a_table:
-            seq, column, what = None, None, "More is broken in this table than is listed here."
-        self.found.append(Break(table=table, seq=seq, column=column, what=what))
-
-    def has(self, table: str, seq: int) -> bool:
-        """This row has a break."""
-        return (table, seq) in self._rows
-
-    def any_of(self, table: str) -> bool:
-        """The table has a break."""
-        return table in self._of_table
-
-    def full(self, table: str) -> bool:
-        """No more of this table will be listed."""
-        return self._of_table.get(table, 0) >= self._most_of_a_table
-
-
-class Mark(NamedTuple):
-    """What a manifest says of a table: so many rows, the last with this hash."""
-
-    manifest: int
-    rows: int
-    head: str
-
-
-def marks(connection: sqlite3.Connection, table: str, breaks: Breaks) -> Iterator[Mark]:
-    """The marks of a table in the order of the manifests; manifests found damaged are left out."""
-    try:
-        for seq, text in connection.execute("SELECT seq, heads FROM manifests ORDER BY seq"):
-            if breaks.has("manifests", seq):
-                continue
-            try:
-                count, head = orjson.loads(text)[table]
-            except (ValueError, KeyError, TypeError):
-                breaks.add("manifests", seq, "heads", f"It does not say where {table} ended.")
-                continue
-            yield Mark(seq, count, head)
-    except DAMAGE:
-        return  # the walk of the manifests has named the place already
 
 
 class TableWalk:
     """One pass over a table in the order of seq.
 
     Args:
-        connection: read-only, inside a transaction.
+        source: what is read.
         table: an evidence table.
         breaks: takes what is found.
-        at: the marks of the manifests, or None where manifests do not cover the table.
+        marks: those of the manifests, or None where manifests do not cover the table.
         noted: the end of the chain as `chain_heads` has it.
+        locate: finds the one value of a row that was changed; see `locate`.
+
+    Attributes:
+        rows: read so far.
     """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        source: Source,
         table: Table,
         breaks: Breaks,
-        at: Iterator[Mark] | None,
+        marks: Marks | None,
         noted: Head | None,
+        locate: Locate,
     ) -> None:
-        self._connection = connection
+        self._source = source
         self._name = str(table.name)
         self._hasher = RowHasher(table)
-        self._seq_at = self._hasher.columns.index("seq")
-        columns = ", ".join([*HEADER, *self._hasher.columns])
+        self._seq_at = VALUES + self._hasher.columns.index("seq")
+        columns = ", ".join(["row_hash", "prev_hash", "parent_hash", *self._hasher.columns])
         self._select = f"SELECT {columns} FROM {self._name}"  # noqa: S608 -- names of our own schema
         self._breaks = breaks
-        self._marks = at if at is not None else iter(())
-        self._mark = next(self._marks, None)
+        self._marks = Marks() if marks is None else marks
         self._marks_agree = True
         self._noted = noted
+        self._locate = locate
         self._expected = 1  # seq of the next row
         self._last = ZERO  # hash the next row must name
         self._trust = True  # the last row was sound, so the next must name its hash
-        self._pending: tuple[int, str] | None = None  # a row whose hash is wrong, and what it hashes to
+        self._pending: tuple[Read, str] | None = None  # a row whose hash is wrong, and what it hashes to
         self.rows = 0
 
     def run(self) -> Head:
@@ -130,38 +70,58 @@ class TableWalk:
             except DAMAGE:
                 if not self._step_over():
                     break
-        self._flush(None)
+        ends_here = self._noted is not None and self._noted.count == self._expected - 1
+        self._flush(self._noted.head if self._noted is not None and ends_here else None)
         self._check_end()
         return Head(count=self._expected - 1, head=self._last)
 
     def _stream(self) -> None:
-        cursor = self._connection.execute(f"{self._select} WHERE seq >= ? ORDER BY seq", (self._expected,))
-        digest = self._hasher.hash_values
-        while batch := cursor.fetchmany(BATCH):
-            for row in batch:
-                try:
-                    computed = digest(row[1], row[3], row[4:])
-                except TypeError:
-                    computed = ""
-                if row[0] == self._expected and row[1] == self._last and row[2] == computed and not self._pending:
-                    self._last = computed
-                    self._trust = True
-                    self._expected += 1
-                    if self._mark is not None and self._mark.rows <= row[0]:
-                        self._pass_marks(row[0], computed)
-                else:
-                    self._odd(row, computed)
+        for batch in self._source.batches(f"{self._select} WHERE seq >= {self._expected} ORDER BY seq"):
             self.rows += len(batch)
+            try:
+                computed = self._hasher.hash_rows(batch)
+            except TypeError:
+                computed = [self._digest(row[PREV], row) for row in batch]
+            # Nearly always the whole batch is sound, which lists are quick to compare for.
+            if self._pending or not self._all_sound(batch, computed):
+                for row, made in zip(batch, computed, strict=True):
+                    self._next(row, made)
+
+    def _all_sound(self, batch: Sequence[Read], computed: list[str]) -> bool:
+        """Whether these are the next rows, every one of them; then the walk has passed them."""
+        first, at = self._expected, self._seq_at
+        if [row[STORED] for row in batch] != computed or [row[at] for row in batch] != [
+            *range(first, first + len(batch))
+        ]:
+            return False
+        if [row[PREV] for row in batch] != [self._last, *computed[:-1]]:
+            return False
+        while (rows := self._marks.next_rows) is not None and rows < first + len(batch):
+            # As far as this mark, so that it is compared with the hash of its own row.
+            self._trust = True
+            self._pass_marks(rows, computed[rows - first] if rows >= first else None)
+        self._expected, self._last, self._trust = first + len(batch), computed[-1], True
+        return True
+
+    def _next(self, row: Read, computed: str) -> None:
+        seq = row[self._seq_at]
+        if seq == self._expected and row[PREV] == self._last and row[STORED] == computed and not self._pending:
+            self._accept(seq, computed, sound=True)
+        else:
+            self._odd(row, computed)
 
     def _step_over(self) -> bool:
         """After a read that failed: read row by row past the damage; False where nothing more can be read."""
+        if not self._source.is_sqlite:
+            self._breaks.add(self._name, None, None, "It cannot be read to its end.")
+            return False
         most = max(self._expected + BATCH, self._noted.count if self._noted else 0)
         bad, start = 0, self._expected
         for seq in range(self._expected, most + 1):
             if self._breaks.full(self._name):
                 return False
             try:
-                row = self._connection.execute(f"{self._select} WHERE seq = ?", (seq,)).fetchone()
+                row = self._source.sqlite.execute(f"{self._select} WHERE seq = ?", (seq,)).fetchone()
             except DAMAGE as error:
                 column = DECODE.search(str(error))
                 what = f"It cannot be read ({cause_text(error)})."
@@ -178,23 +138,23 @@ class TableWalk:
             self._breaks.add(self._name, start, None, "The file is damaged near this row.")
         return not bad and self._expected > start
 
-    def _one(self, row: Sequence[Any]) -> None:
+    def _one(self, row: Read) -> None:
         self.rows += 1
-        self._odd(row, self._digest(row[1], row))
+        self._odd(row, self._digest(row[PREV], row))
 
     def _digest(self, prev: Any, row: Sequence[Any]) -> str:
         try:
-            return self._hasher.hash_values(prev, row[3], row[VALUES:])
+            return self._hasher.hash_values(prev, row[PARENT], row[VALUES:])
         except TypeError:
             return ""  # a value of a kind that was never written
 
-    def _odd(self, row: Sequence[Any], computed: str) -> None:
+    def _odd(self, row: Read, computed: str) -> None:
         """A row that is not plainly the next sound one."""
-        seq, prev, stored = row[0], row[1], row[2]
+        seq, prev, stored = row[self._seq_at], row[PREV], row[STORED]
         self._flush(prev)
         if seq != self._expected:
             renumbered = list(row)
-            renumbered[VALUES + self._seq_at] = self._expected
+            renumbered[self._seq_at] = self._expected
             if self._digest(prev, renumbered) == stored:
                 self._breaks.add(self._name, self._expected, "seq", f"It is numbered {seq}.")
                 self._accept(self._expected, stored, sound=prev == self._last)
@@ -210,7 +170,7 @@ class TableWalk:
         elif self._trust and self._digest(self._last, row) == stored:
             self._breaks.add(self._name, seq, "prev_hash", "It does not name the hash of the row before it.")
         else:
-            self._pending = (seq, computed)
+            self._pending = (row, computed)
         self._accept(seq, stored, sound=computed == stored)
 
     def _unlinked(self, seq: int) -> None:
@@ -230,12 +190,17 @@ class TableWalk:
         """Say what is wrong with the row before, now that the hash the next one names is known."""
         if self._pending is None:
             return
-        seq, computed = self._pending
+        row, computed = self._pending
         self._pending = None
+        seq = row[self._seq_at]
         if computed and next_prev == computed:
             self._breaks.add(self._name, seq, "row_hash", "Its hash was changed; its values were not.")
-        else:
+            return
+        found = self._locate(row)
+        if found is None:
             self._breaks.add(self._name, seq, None, "Its values do not match its hash.")
+        else:
+            self._breaks.add(self._name, seq, found.column, found.sentence)
 
     def _missing(self, first: int, last: int, where: str) -> None:
         rows = f"Row {first} is" if first == last else f"Rows {first} to {last} are"
@@ -243,10 +208,9 @@ class TableWalk:
 
     def _pass_marks(self, seq: int, head: str | None) -> None:
         """Compare the manifests' marks up to this row; `head` is None where the row is known to be damaged."""
-        while self._mark is not None and self._mark.rows <= seq:
-            mark = self._mark
-            self._mark = next(self._marks, None)
-            if mark.rows < seq:
+        while (rows := self._marks.next_rows) is not None and rows <= seq:
+            mark = self._marks.take()
+            if rows < seq:
                 continue  # stood in a gap, or the manifest went back, which its own counts show
             if head is not None and head != mark.head and self._marks_agree:
                 self._marks_agree = False  # later marks differ for the same reason
@@ -265,5 +229,5 @@ class TableWalk:
                 self._breaks.add(self._name, self._noted.count + 1, None, "It was added by another program.")
             elif self._noted.head != self._last and self._trust:
                 self._breaks.add(self._name, max(last, 1), None, "The chain's noted end has another hash.")
-        if self._mark is not None and self._mark.rows > last:
-            self._missing(last + 1, self._mark.rows, f"though manifest {self._mark.manifest} counts them")
+        if (rows := self._marks.next_rows) is not None and rows > last:
+            self._missing(last + 1, rows, f"though manifest {self._marks.take().manifest} counts them")

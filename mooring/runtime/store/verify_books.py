@@ -1,0 +1,67 @@
+"""The validation queries: SQL files that each prove one rule of the books by finding the rows that break it.
+
+A file begins with a comment that states the rule, and names the tables it reads in a line `-- reads: …`. Its query is
+understood by SQLite and PostgreSQL and gives (table, seq, column, sentence) of each break. Anyone can run them by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from mooring.runtime.store.source import Source
+from mooring.runtime.store.verify_found import Breaks
+
+FOLDER: Final = "mooring.runtime.store.validation"
+READS: Final = re.compile(r"^-- reads: (.+)$", re.MULTILINE)
+LISTED_MAX: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """One rule.
+
+    Attributes:
+        name: of the file, without its ending.
+        rule: what must hold, in a sentence.
+        reads: the tables it reads.
+        sql: finds what breaks it.
+    """
+
+    name: str
+    rule: str
+    reads: frozenset[str]
+    sql: str
+
+
+def validations() -> tuple[Validation, ...]:
+    """All of them, in the order of their names."""
+    files = sorted((f for f in resources.files(FOLDER).iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    found = []
+    for file in files:
+        sql = file.read_text(encoding="utf-8")
+        first, *_ = sql.splitlines()
+        named = READS.search(sql)
+        assert named is not None, f"{file.name} does not say which tables it reads"
+        found.append(
+            Validation(
+                name=file.name.removesuffix(".sql"),
+                rule=first.removeprefix("-- "),
+                reads=frozenset(named[1].split()),
+                sql=sql,
+            )
+        )
+    return tuple(found)
+
+
+def check_books(source: Source, breaks: Breaks, present: set[str]) -> None:
+    """Run every validation whose tables are there and whose rows are not known to be broken.
+
+    Broken rows have been named; sums over them would accuse rows that are sound.
+    """
+    for one in validations():
+        if one.reads <= present and not any(breaks.any_of(table) for table in one.reads):
+            for table, seq, column, sentence in list(source.all(one.sql))[:LISTED_MAX]:
+                breaks.add(table, int(seq), column, sentence)

@@ -15,6 +15,7 @@ from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.connect import check_kind, no_database, reader_engine
 from mooring.runtime.store.failures import KEEP, reading
 from mooring.runtime.store.hashing import sha256
+from mooring.runtime.store.migrate import stored_revision
 from mooring.runtime.store.schema import EVIDENCE, alert_acks, controls, runs, state_latest
 from mooring.runtime.store.schema_hourly import alerts, ledger, order_events, order_intents
 from mooring.runtime.store.types import ControlRow, Head, Page, Row, StoredState
@@ -131,6 +132,11 @@ class Reader:
         with reading(), self._engine.connect() as connection:
             return read_heads(connection)
 
+    def revision(self) -> str | None:
+        """The revision of the schema that the database is at."""
+        with reading(), self._engine.connect() as connection:
+            return stored_revision(connection)
+
     def count(self, kind: str, *, run_id: str | None = None) -> int:
         """Rows of a table, all in all or of one run."""
         table = self._table(kind)
@@ -191,6 +197,11 @@ class Reader:
         query = select(*columns, func.sum(ledger.c.amount).label("total")).where(of)
         rows = self._all(query.group_by(*columns).order_by(*columns))
         return {(row["account"], row["asset"]): int(row["total"]) for row in rows}
+
+    def tuples(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+        """What a query of the store's own modules gives, as plain tuples: half the work of rows, for many of them."""
+        with reading(), self._engine.connect() as connection:
+            return list(connection.execute(query).cursor.fetchall())
 
     def _table(self, kind: str) -> Table:
         table = metadata.tables.get(ALIASES.get(kind, kind))

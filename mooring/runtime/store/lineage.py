@@ -15,6 +15,7 @@ from mooring.runtime.store.hashing import ZERO
 OF_HOUR: Final = (("run_id", "run_id"), ("account_id", "account_id"), ("hour_ts_utc", "hour_ts_utc"))
 OF_SYMBOL: Final = (*OF_HOUR, ("symbol", "symbol"))
 OF_RUN: Final = (("run_id", "run_id"),)
+OF_ACCOUNT: Final = (*OF_RUN, ("account_id", "account_id"))  # both, as the index of the tables of the hour begins
 OF_ORDER: Final = (("client_order_id", "client_order_id"),)
 
 
@@ -38,7 +39,7 @@ PARENTS: Final[dict[str, tuple[Edge, ...]]] = {
     "runs": (Edge(table="accounts", on=(("account_id", "account_id"),)),),
     "run_events": (Edge(table="runs", on=OF_RUN),),
     "bars": (Edge(table="runs", on=OF_RUN),),
-    "cycles": (Edge(table="manifests", on=OF_RUN, before=True), Edge(table="runs", on=OF_RUN)),
+    "cycles": (Edge(table="manifests", on=OF_ACCOUNT, before=True), Edge(table="runs", on=OF_RUN)),
     "features": (Edge(table="bars", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),
     "model_outputs": (Edge(table="features", on=OF_SYMBOL),),
     "signals": (Edge(table="features", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),

@@ -1,15 +1,28 @@
-"""A made-up run for the store's tests: hour n of it is always the same batch, and touches every table."""
+"""A made-up run for the store's tests: hour n of it is always the same batch, touches every table, and its books hold.
+
+Each hour buys 5 lots of the first symbol and sells what the hour before bought, so one lot is open after each.
+"""
 
 from __future__ import annotations
 
 import hashlib
 
+from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.portfolio.ledger import fill_postings, opening_postings
 from mooring.runtime.store.types import Batch, ControlRow, HourClose, StateRow
 
 RUN = "run-1"
+ACCOUNT = "paper"
 START = 1_700_002_800
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 PRODUCERS = ("rsi", "momentum", "ma_cross")
+CASH = 10_000 * 10**8
+FEE = 13
+BUY, SELL = 5000, 5100  # value of what is bought and sold, before fees
+COST, PROCEEDS = BUY + FEE, SELL - FEE
+VALUE = 5050
+INSTRUMENT = Instrument(symbol=SYMBOLS[0], pair_decimals=2, lot_decimals=4, order_min=1, cost_min=1)
+LEDGER_OF_FIRST, LEDGER_OF_OTHERS = 7, 10  # postings of hour 0 (with the opening) and of each later one
 
 
 def digest(text: str) -> str:
@@ -19,24 +32,45 @@ def digest(text: str) -> str:
 def run_row(run_id: str = RUN) -> dict:
     return {
         "run_id": run_id,
-        "account_id": "paper",
+        "account_id": ACCOUNT,
         "mode": "paper",
         "created_at": START,
         "code_version": "0.1.0",
+        "lock_hash": digest("lock"),
         "settings_hash": digest("settings"),
+        "settings_version": 1,
+        "bundle": None,
         "market": "synthetic",
         "market_hash": digest("market"),
         "seed": 1,
         "universe": '["BTC-USDT","ETH-USDT","SOL-USDT"]',
         "params": "{}",
         "quote": "USDT",
-        "starting_cash": 10_000 * 10**8,
+        "starting_cash": CASH,
     }
 
 
-def begin(run_id: str = RUN) -> Batch:
+def setting_rows() -> list[tuple[str, dict]]:
+    """What a run refers to."""
+    account = {"account_id": ACCOUNT, "mode": "paper", "venue": "paper", "quote": "USDT", "principal": CASH}
+    settings = {"version": 1, "at": START, "actor": "daemon", "settings_hash": digest("settings"), "settings": "{}"}
+    profile = {"profile": "default", "version": 1, "at": START, "profile_hash": digest("p"), "limits": "{}"}
+    one = {"symbol": SYMBOLS[0], "version": 1, "base": "BTC", "quote": "USDT", "pair_decimals": 2, "lot_decimals": 4}
+    return [
+        ("accounts", account | {"opened_at": START}),
+        ("assets", {"asset": "USDT", "decimals": 8}),
+        ("instruments", one | {"order_min": 1, "cost_min": 1, "estimated": 0}),
+        ("settings_versions", settings | {"note": ""}),
+        ("risk_profiles", profile | {"bounds": "{}"}),
+        ("bundle_events", {"at": START, "kind": "checked", "bundle_id": "none", "detail": ""}),
+    ]
+
+
+def begin(run_id: str = RUN, *, first: bool = True) -> Batch:
+    """The opening of a run; `first` opens its account too."""
     return Batch(
         rows=[
+            *(setting_rows() if first else []),
             ("runs", run_row(run_id)),
             ("run_events", {"run_id": run_id, "at": START, "kind": "started", "detail": "first start"}),
             ("control_actions", {"at": START, "actor": "cli", "action": "start", "reason": "", "result": "ok"}),
@@ -54,9 +88,9 @@ def state_bytes(n: int) -> bytes:
 
 
 def postings(txn: str, amount: int) -> list[tuple[str, dict]]:
-    both = (("cash", -amount), ("assets", amount))
+    both = (("fees", amount), ("trading", -amount))
     return [
-        ("ledger", {"txn_id": txn, "line": i, "kind": "buy", "account": account, "asset": "USDT", "amount": value})
+        ("ledger", {"txn_id": txn, "line": i, "kind": "fee", "account": account, "asset": "USDT", "amount": value})
         for i, (account, value) in enumerate(both)
     ]
 
@@ -65,19 +99,10 @@ def market_rows(n: int, symbols: tuple[str, ...]) -> list[tuple[str, dict]]:
     rows: list[tuple[str, dict]] = []
     for k, symbol in enumerate(symbols):
         price = 1000 + n + k
-        rows.append(
-            (
-                "bars",
-                {
-                    "symbol": symbol,
-                    "open": price,
-                    "high": price + 5,
-                    "low": price - 5,
-                    "close": price + 1,
-                    "volume": 77 + k,
-                },
-            )
-        )
+        bar = {"open": price, "high": price + 5, "low": price - 5, "close": price + 1, "volume": 77 + k}
+        rows.append(("bars", {"symbol": symbol} | bar))
+        rows.append(("features", {"symbol": symbol, "schema_id": "f1", "vector": f'{{"atr":"{n}.5"}}'}))
+        rows.append(("model_outputs", {"symbol": symbol, "model": "m1", "output": f'{{"up":"0.{n}"}}'}))
         rows.extend(
             (
                 "signals",
@@ -92,92 +117,111 @@ def market_rows(n: int, symbols: tuple[str, ...]) -> list[tuple[str, dict]]:
             )
             for producer in PRODUCERS
         )
-        rows.append(
-            (
-                "decisions",
-                {
-                    "symbol": symbol,
-                    "action": "HOLD",
-                    "reason": "HOLDING",
-                    "score": k,
-                    "quantity": 0,
-                    "price": price,
-                    "stop": 0,
-                    "target": 0,
-                    "limit_value": 6,
-                    "observed": k,
-                },
-            )
-        )
-        rows.append(("positions", {"symbol": symbol, "quantity": n, "cost": n * 10, "price": price, "value": n * 11}))
+        said = {"symbol": symbol, "action": "HOLD", "reason": "HOLDING", "score": k, "quantity": 0, "price": price}
+        rows.append(("decisions", said | {"stop": 0, "target": 0, "limit_value": 6, "observed": k}))
     return rows
 
 
-def order_rows(n: int) -> list[tuple[str, dict]]:
-    order, fill = f"order-{n}", f"fill-{n}"
+def order(name: str, n: int, side: str, value: int, parent: str | None) -> list[tuple[str, dict]]:
+    """An order filled in two parts that the books see as one fill, with its postings."""
     intent = {
-        "client_order_id": order,
+        "client_order_id": name,
         "symbol": SYMBOLS[0],
-        "side": "buy",
+        "side": side,
         "order_type": "limit",
         "quantity": 5,
         "price": 1000,
         "stop_price": 900,
         "target_price": 1200,
         "reason": "SCORE_HIGH",
-        "parent_id": f"order-{n - 1}" if n > 0 else None,
-        "intent_hash": digest(order),
+        "parent_id": parent,
+        "intent_hash": digest(name),
     }
     events = [
-        ("order_events", {"client_order_id": order, "status": status, "filled_quantity": filled, "reason": ""})
+        ("order_events", {"client_order_id": name, "status": status, "filled_quantity": filled, "reason": ""})
         for status, filled in (("INTENT", 0), ("SUBMITTING", 0), ("OPEN", 0), ("PARTIAL", 2), ("FILLED", 5))
     ]
-    filled = {
-        "fill_id": fill,
-        "client_order_id": order,
+    fill = {
+        "fill_id": f"fill-{name}",
+        "client_order_id": name,
         "symbol": SYMBOLS[0],
-        "side": "buy",
+        "side": side,
         "quantity": 5,
         "price": 1000,
-        "notional": 5000,
-        "fee": 13,
+        "notional": value,
+        "fee": FEE,
         "liquidity": "taker",
         "filled_ts": hour_ts_utc(n),
     }
+    return [
+        ("order_intents", intent),
+        *events,
+        ("fills", fill),
+        *(("ledger", p) for p in fill_postings(INSTRUMENT, fill)),
+    ]
+
+
+def order_rows(n: int) -> list[tuple[str, dict]]:
+    lot = {"lot_id": f"fill-order-{n}", "symbol": SYMBOLS[0], "quantity": 5, "cost": COST, "opened_ts": hour_ts_utc(n)}
+    rows = [*order(f"order-{n}", n, "buy", BUY, None), ("lots", lot)]
+    campaign = {"campaign_id": f"campaign-{n}", "symbol": SYMBOLS[0], "event": "opened", "quantity": 5, "cost": COST}
+    rows.append(("campaigns", campaign | {"realised_pnl": 0, "stop": 900, "target": 1200}))
+    if n == 0:
+        return rows
     trade = {
         "trade_id": f"trade-{n}",
         "symbol": SYMBOLS[0],
         "quantity": 5,
-        "cost": 5000,
-        "proceeds": 4900,
-        "pnl": -100,
-        "opened_ts": hour_ts_utc(n),
+        "cost": COST,
+        "proceeds": PROCEEDS,
+        "pnl": PROCEEDS - COST,
+        "opened_ts": hour_ts_utc(n - 1),
         "closed_ts": hour_ts_utc(n),
-        "open_fill_id": fill,
-        "close_fill_id": fill,
+        "open_fill_id": f"fill-order-{n - 1}",
+        "close_fill_id": f"fill-exit-{n}",
     }
-    return [("order_intents", intent), *events, ("fills", filled), ("trades", trade), *postings(f"txn-{n}", 5000 + n)]
+    return [*rows, *order(f"exit-{n}", n, "sell", SELL, f"order-{n - 1}"), ("trades", trade)]
+
+
+def book_rows(n: int) -> list[tuple[str, dict]]:
+    """Where the account stands after hour n."""
+    cash = CASH - COST * (n + 1) + PROCEEDS * n
+    risk = dict.fromkeys(("halted", "drawdown_bps", "exposure", "entry_value", "day_loss_bps", "entries_today"), 0)
+    tiers = {"tier": "normal", "caution_bps": 500, "defensive_bps": 1000, "halt_bps": 1500, "day_start": CASH}
+    equity = {
+        "cash": cash,
+        "positions_value": VALUE,
+        "equity": cash + VALUE,
+        "peak": 10**12,
+        "drawdown_bps": n % 100,
+        "tier": "normal",
+        "realised_pnl": (PROCEEDS - COST) * n,
+        "unrealised_pnl": VALUE - COST,
+        "fees_paid": FEE * (2 * n + 1),
+    }
+    treasury = dict.fromkeys(("fees_day", "realised_day", "surplus_day", "surplus_30d", "protected", "recommended"), 0)
+    return [
+        (
+            "risk_states",
+            {"profile": "default", "profile_version": 1, "cap_bps": 8000, "cap_value": CASH} | tiers | risk,
+        ),
+        ("positions", {"symbol": SYMBOLS[0], "quantity": 5, "cost": COST, "price": 1010, "value": VALUE}),
+        ("equity", equity),
+        ("treasury", treasury | {"principal": CASH, "reason": "no_surplus"}),
+    ]
 
 
 def hour(n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snapshot: bool = False) -> Batch:
     cycle = dict.fromkeys(("kill", "paused", "cancel_all", "rebase", "flatten"), 0)
-    equity = {
-        "cash": 10**12 - n,
-        "positions_value": n,
-        "equity": 10**12,
-        "peak": 10**12,
-        "drawdown_bps": n % 100,
-        "tier": "normal",
-        "realised_pnl": -n,
-        "fees_paid": n,
-    }
     alert = {"alert_id": f"alert-{n}", "severity": "info", "code": "test", "text": f"hour {n}, ok é"}
+    opening = [("ledger", p) for p in opening_postings(ACCOUNT, "USDT", CASH)] if n == 0 else []
     return Batch(
         rows=[
             ("cycles", cycle | {"bars_present": len(symbols), "warmed_up": len(symbols)}),
             *market_rows(n, symbols),
+            *opening,
             *order_rows(n),
-            ("equity", equity),
+            *book_rows(n),
             ("alerts", alert),
             ("alert_acks", {"alert_id": f"alert-{n}", "at": hour_ts_utc(n), "actor": "cli"}),
         ],

@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from mooring.runtime.store.schema import EVIDENCE, unique_keys
+from mooring.runtime.store.columns import unique_keys
+from mooring.runtime.store.schema import EVIDENCE
 
 TABLES = [str(t.name) for t in EVIDENCE]
 

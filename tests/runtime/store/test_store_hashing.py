@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.runtime.store.hashing import ZERO, RowHasher, canonical
-from mooring.runtime.store.schema import EVIDENCE, ledger, snapshots
+from mooring.runtime.store.schema import EVIDENCE
+from mooring.runtime.store.schema_hourly import ledger, snapshots
 
 EXACT = st.integers(-(2**53) + 1, 2**53 - 1)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)

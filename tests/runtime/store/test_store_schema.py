@@ -15,7 +15,8 @@ from sqlalchemy import NullPool, create_engine
 
 from mooring.errors import Conflict, Invalid, NotFound, Unverified
 from mooring.runtime.store import migrate
-from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, metadata
+from mooring.runtime.store.columns import metadata
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.triggers import all_triggers, append_only
 from mooring.runtime.store.verify_file import OBJECTS, _objects, expected_schema

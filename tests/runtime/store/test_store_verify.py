@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mooring.errors import NotFound
 from mooring.runtime.store.hashing import ZERO, RowHasher
-from mooring.runtime.store.schema import EVIDENCE, ledger
+from mooring.runtime.store.schema import EVIDENCE
+from mooring.runtime.store.schema_hourly import ledger
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow
 from mooring.runtime.store.verify import verify

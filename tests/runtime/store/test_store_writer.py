@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mooring.errors import Halt, Invalid, MooringError, Unknown, Unverified
 from mooring.runtime.store.checks import RANK, TERMINAL, _forward
 from mooring.runtime.store.hashing import ZERO
-from mooring.runtime.store.schema import STATUSES
+from mooring.runtime.store.schema_hourly import STATUSES
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow, StateRow
 from mooring.runtime.store.verify import verify

@@ -17,7 +17,8 @@ from mooring.runtime.engine.run import Plan, open_run
 from mooring.runtime.market.clock import Clock, ManualClock, MarketClock
 from mooring.runtime.market.feed import ReplayFeed
 from mooring.runtime.research.simulate import make_loop, simulate
-from mooring.runtime.store.schema import EVIDENCE
+from mooring.runtime.store.hashing import HASH_COLUMNS
+from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.verify import verify
 from tests.support import core
@@ -118,15 +119,22 @@ def run_out(made: Engine) -> Engine:
 
 
 def outcome(store: Store, made: Engine) -> dict[str, Any]:
-    """All that two runs of the same must have in common."""
+    """All that two runs of the same must have in common; `heads` only where both raised the same alerts.
+
+    A cycle's row names the manifest before it, which covers the alerts: an alert more, and every later hash is another.
+    """
     seen = made.status
     heads = store.reader().heads()
+    postings = [
+        {str(name): value for name, value in row.items() if name not in HASH_COLUMNS}
+        for row in store.reader().scan("ledger", seen.run_id)
+    ]
     return {
         "hours": seen.hours,
         "decision_hash": seen.decision_hash,
         "state_hash": seen.state_hash,
-        "ledger": heads["ledger"],
-        "manifests": heads["manifests"],
+        "ledger": content_hash(postings),
+        "heads": {name: heads[name] for name in (*IN_MANIFEST, "manifests")},
         "counts": {name: head.count for name, head in heads.items() if name not in BY_HAND},
     }
 

@@ -10,7 +10,7 @@ from mooring.runtime.decision.types import Decisions
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.state_codec import digest, dump, load
 from mooring.runtime.engine.desk import TableRow
-from mooring.runtime.engine.hour import HourMade, HourMaker, alert_row
+from mooring.runtime.engine.hour import NO_HASH, HourMade, HourMaker, alert_row
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.world import World
 from mooring.runtime.store.store import Store
@@ -45,6 +45,8 @@ class Cycle:
         store: open; the run's row is in it.
 
     Attributes:
+        hours: of the run that are durable.
+        decision_hash, state_hash: after the last of them; 32 bytes, and hex or empty before the first.
         torn: something failed between the last commit and now, so that memory and store may differ. Nothing moves any
             more; a new object starts from the last commit.
 
@@ -59,27 +61,15 @@ class Cycle:
         self.torn = False
         self.last_close_ts: int | None = run.resumes_after
         self.cancelled_since_close = False
+        self.hours = 0
+        self.decision_hash = NO_HASH
+        self.state_hash = ""
         self._maker = self._restore()
 
     @property
     def world(self) -> World:
         """The world as of the last hour, with the orders placed that it wanted."""
         return self._maker.world
-
-    @property
-    def hours(self) -> int:
-        """Hours of the run so far."""
-        return self._maker.hours
-
-    @property
-    def decision_hash(self) -> bytes:
-        """Of all hours of the run so far."""
-        return self._maker.decision_hash
-
-    @property
-    def state_hash(self) -> str:
-        """Of the world after the last hour, hex; empty before the first."""
-        return self._maker.state_hash
 
     @property
     def working_orders(self) -> int:
@@ -109,14 +99,16 @@ class Cycle:
         world = load(world, stored.state)
         manifest = self._manifest_of(stored, world)
         self.last_close_ts = stored.hour_ts_utc
+        self.hours = stored.cycles
+        self.decision_hash = bytes.fromhex(manifest["decision_hash"])
+        self.state_hash = manifest["state_hash"]
         maker = HourMaker(
             run,
             world,
             balances=balances,
             hours=stored.cycles,
-            chain=bytes.fromhex(manifest["decision_hash"]),
+            chain=self.decision_hash,
         )
-        maker.state_hash = manifest["state_hash"]
         maker.place()
         maker.desk.restore(reader.unresolved_intents(run.run_id), world.paper)
         late = reader.page("order_events", limit=1, filters={"run_id": run.run_id, "status": "CANCELLED"}).items
@@ -145,9 +137,8 @@ class Cycle:
         close_ts = int(bar.close_ts)
         if self.last_close_ts is not None and close_ts <= self.last_close_ts:
             raise Halt("hour_repeated", "The market's time went back.", todo="Report this with the log.")
-        first = self._maker.hours
         made = self._maker.make(bar, controls)
-        committed = self._commit(made, control, snapshot=first % SNAPSHOT_EVERY == 0)
+        committed = self._commit(made, control, snapshot=self.hours % SNAPSHOT_EVERY == 0)
         return HourDone(
             close_ts=close_ts,
             rows=made.rows,
@@ -179,13 +170,15 @@ class Cycle:
                     decision_hash=made.decision_hash.hex(),
                     state_hash=made.state_hash,
                 ),
-                state=StateRow(run_id=run.run_id, hour_ts_utc=close_ts, cycles=self.hours, state=made.state),
+                state=StateRow(run_id=run.run_id, hour_ts_utc=close_ts, cycles=self.hours + 1, state=made.state),
                 control=control,
                 snapshot=snapshot,
             )
         )
         self.last_close_ts = close_ts
         self.cancelled_since_close = False
+        self.hours += 1
+        self.decision_hash, self.state_hash = made.decision_hash, made.state_hash
         self.torn = False
         return committed
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Column, Engine, LargeBinary, Select, Table, exists, func, select
+from sqlalchemy import Column, Connection, Engine, LargeBinary, Select, Table, exists, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from mooring.errors import Invalid, Unverified
@@ -198,9 +199,15 @@ class Reader:
         rows = self._all(query.group_by(*columns).order_by(*columns))
         return {(row["account"], row["asset"]): int(row["total"]) for row in rows}
 
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A connection for the store's own modules, which see one state of the database as long as they have it."""
+        with reading(), self._engine.connect() as connection:
+            yield connection
+
     def tuples(self, query: Select[Any]) -> list[tuple[Any, ...]]:
         """What a query of the store's own modules gives, as plain tuples: half the work of rows, for many of them."""
-        with reading(), self._engine.connect() as connection:
+        with self.connected() as connection:
             return list(connection.execute(query).cursor.fetchall())
 
     def _table(self, kind: str) -> Table:

@@ -18,6 +18,7 @@ from mooring.runtime.store.types import Row
 Values = tuple[Any, ...]
 # In the order in which data flows: what is referred to comes before what refers to it.
 HOURLY: Final = tuple(str(table.name) for table in EVIDENCE if "hour_ts_utc" in table.c and table.name != "snapshots")
+BEFORE_ALL: Final = -(2**62)
 SPINE: Final = ("cycles", "manifests")
 # The columns of each that say something: not seq, nor hashes, nor whose hour it is.
 PAYLOAD: Final = {
@@ -61,13 +62,13 @@ class Spans:
 
     def last_state(self, before: int) -> tuple[int, bytes] | None:
         """(hour, state) of the last one that was kept of an hour before that."""
-        query = self._span(select(snapshots.c.hour_ts_utc, snapshots.c.state), snapshots, -1, before - 1)
+        query = self._span(select(snapshots.c.hour_ts_utc, snapshots.c.state), snapshots, BEFORE_ALL, before - 1)
         found = self._reader.tuples(query.order_by(snapshots.c.hour_ts_utc.desc()).limit(1))
         return found[0] if found else None
 
     def count_hours(self, upto: int) -> int:
         """How many hours of the run were closed by then."""
-        query = self._span(select(func.count()), manifests, -1, upto)
+        query = self._span(select(func.count()), manifests, BEFORE_ALL, upto)
         return int(self._reader.tuples(query)[0][0])
 
     def bounds(self) -> tuple[int, int] | None:
@@ -90,8 +91,24 @@ class Spans:
             e.c.client_order_id == i.c.client_order_id, e.c.status.in_(sorted(TERMINAL)), e.c.hour_ts_utc <= upto
         )
         names = PAYLOAD["order_intents"]
-        query = self._span(select(*(i.c[name] for name in names)), i, -1, upto).where(~done).order_by(i.c.seq)
+        query = self._span(select(*(i.c[name] for name in names)), i, BEFORE_ALL, upto).where(~done).order_by(i.c.seq)
         return [dict(zip(names, values, strict=True)) for values in self._reader.tuples(query)]
+
+    def foreign(self, name: str, *, most: int) -> list[tuple[str, Values]]:
+        """(account, row) of rows that name the run, and an account that is not its own."""
+        table = metadata.tables[name]
+        columns = [table.c.hour_ts_utc, table.c.seq, *(table.c[column] for column in PAYLOAD[name])]
+        account = table.c.account_id
+        found: list[tuple[str, Values]] = []
+        for other in (account < self._account_id, account > self._account_id):  # the index has no "differs"
+            query = select(account, *columns).where(table.c.run_id == self._run_id, other).limit(most)
+            found += [(row[0], row[1:]) for row in self._reader.tuples(query)]
+        return found
+
+    def manifest_hash(self, hour_ts_utc: int) -> str | None:
+        """The hash of an hour's manifest; None where it has none."""
+        found = self._reader.tuples(self._span(select(manifests.c.row_hash), manifests, hour_ts_utc - 1, hour_ts_utc))
+        return str(found[0][0]) if found else None
 
     def state_now(self) -> Row | None:
         """The state that the run goes on from, as it stands there; nothing about it is checked."""
@@ -108,10 +125,11 @@ class Spans:
         return query.where(table.c.run_id == self._run_id, table.c.account_id == self._account_id)
 
 
-def count_of_run(reader: Reader, name: str, run_id: str) -> int:
-    """Rows of a table that name a run, whatever account or hour they name."""
+def whole(reader: Reader, name: str) -> list[Row]:
+    """Every row of a small table, such as that of the runs, in the order written."""
     table = metadata.tables[name]
-    return int(reader.tuples(select(func.count()).select_from(table).where(table.c.run_id == run_id))[0][0])
+    names = [str(column.name) for column in table.c]
+    return [dict(zip(names, values, strict=True)) for values in reader.tuples(select(table).order_by(table.c.seq))]
 
 
 def _seq(values: Sequence[Any]) -> int:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-LOCK_SHA256: Final = "536dba2954d8f4b996b662e9a8c5b6ca3b7ac13a1e1477f7bbe19fed58d9e24e"
+LOCK_SHA256: Final = "47479508068d52537f4ba28174fb948823fc47adb57d4a88284021f9e618c539"

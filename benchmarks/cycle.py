@@ -16,7 +16,7 @@ from mooring.runtime.decision.types import CONTROLS
 from mooring.runtime.domain.bars import bar_at
 from mooring.runtime.engine.cycle import Cycle
 from mooring.runtime.engine.run import Plan, open_run
-from mooring.runtime.setup import machine_for
+from mooring.runtime.setup import machine_for, treasury_for
 from mooring.runtime.store.store import Store
 from mooring.settings import Settings
 
@@ -37,6 +37,8 @@ def run() -> Iterator[Result]:
             code_version="bench",
             settings_hash=settings.fingerprint(),
             settings_text=settings.kept_text(),
+            bounds="{}",
+            treasury=treasury_for(settings),
             lock_hash=LOCK_SHA256,
             market="bench",
             market_hash="bench",

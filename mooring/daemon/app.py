@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import structlog
 
-from mooring import __version__
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
@@ -30,6 +29,7 @@ from mooring.daemon.present import Presenter
 from mooring.daemon.trader import LIVE_LATER, MODES, Parts, Trader
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
+from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
@@ -126,7 +126,6 @@ class Daemon:
             api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
         )
         await self.server.start()
-        self.trader.engine.note("started", f"mooring {__version__}")
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
         if options.autostart and not self.trader.engine.wanted_stopped:
             self.trader.engine.start()
@@ -140,7 +139,7 @@ class Daemon:
     def _stop_engine(self) -> None:
         self.trader.engine.stop()
         with suppress(MooringError):  # a store that can write no more must not keep the process
-            self.trader.engine.note("stopped", "")
+            self.trader.engine.note(ENDED, "")
         log.info("daemon_stopped", hours=self.trader.status.hours)
 
     def _forget_token(self) -> None:

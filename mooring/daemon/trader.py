@@ -10,16 +10,18 @@ from mooring import __version__
 from mooring.daemon.market import Market
 from mooring.errors import Conflict, Denied
 from mooring.locked import LOCK_SHA256
+from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.listener import Listener
+from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.engine.run import Plan, Run, killing_rows, open_run
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.replay.recompute import Recomputed, recompute
-from mooring.runtime.setup import machine_for
+from mooring.runtime.setup import machine_for, treasury_for
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch
-from mooring.settings import Settings
+from mooring.settings import Settings, describe
 
 MODES: Final = ("paper", "shadow")
 LIVE_LATER: Final = Denied(
@@ -43,6 +45,12 @@ class Parts:
     clock: Clock
     market: Market
     listener: Listener
+
+
+def risk_bounds() -> str:
+    """What no setting of risk may exceed: the bounds of each, in words, as canonical JSON."""
+    bounds: dict[str, Plain] = {info.key: info.bounds for info in describe() if info.key.startswith("risk.")}
+    return canonical_json(bounds).decode()
 
 
 class Trader:
@@ -86,6 +94,7 @@ class Trader:
                     money="Nothing was changed.",
                     todo="Stop first with `mooring stop`, then change the mode.",
                 )
+            self.engine.note(ENDED, f"the mode was changed to {mode}")
             self.run, self.engine = self._open(mode)
             self.engine.refresh()
 
@@ -116,6 +125,8 @@ class Trader:
             code_version=__version__,
             settings_hash=parts.settings.fingerprint(),
             settings_text=parts.settings.kept_text(),
+            bounds=risk_bounds(),
+            treasury=treasury_for(parts.settings),
             lock_hash=LOCK_SHA256,
             market=parts.market.text,
             market_hash=parts.market.hash,

@@ -12,6 +12,7 @@ from mooring.runtime.domain.instruments import Instrument, scales
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.engine.world import Machine, make_machine
 from mooring.runtime.portfolio.account import LOTS_LIMIT
+from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.settings import Settings
 
@@ -57,6 +58,16 @@ def decider_for(settings: Settings, instruments: Sequence[Instrument]) -> Decide
         producers=[extensions.find(extensions.PRODUCERS, name) for name in signals.producers],
         strategy=extensions.find(extensions.STRATEGIES, signals.strategy),
         options=signals.model_dump() | settings.strategy.model_dump(),
+    )
+
+
+def treasury_for(settings: Settings) -> TreasuryParams:
+    """What a person has set for the treasury."""
+    unit, treasury = 10**MONEY_DECIMALS, settings.treasury
+    return TreasuryParams(
+        monthly_costs=treasury.monthly_costs * unit,
+        protect=int(treasury.principal_protection),
+        minimum_transfer=treasury.minimum_transfer * unit,
     )
 
 

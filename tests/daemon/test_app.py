@@ -121,7 +121,7 @@ def test_starts_and_stops_are_recorded(home: Home) -> None:
             pass
     with running(home) as it:
         kinds = [row["kind"] for row in it.daemon.trader.store.reader().scan("run_events", it.daemon.trader.run.run_id)]
-    assert kinds == ["started", "stopped", "started", "stopped", "started"]
+    assert kinds == ["started", "ended", "started", "ended", "started"]
 
 
 def test_log_is_json_without_the_token_and_without_greetings_of_libraries(home: Home) -> None:

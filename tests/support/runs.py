@@ -16,6 +16,7 @@ from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.run import Plan, open_run
 from mooring.runtime.market.clock import Clock, ManualClock, MarketClock
 from mooring.runtime.market.feed import ReplayFeed
+from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.research.simulate import make_loop, simulate
 from mooring.runtime.store.hashing import HASH_COLUMNS
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
@@ -25,6 +26,7 @@ from tests.support import core
 
 NOW = 1_800_000_000
 WAIT_S = 120.0  # only ever waited out by a test that fails
+TREASURY = TreasuryParams(monthly_costs=20 * core.MONEY, protect=1, minimum_transfer=core.MONEY)
 BY_HAND = frozenset({"run_events", "control_actions", "controls", "alert_acks"})
 
 
@@ -57,6 +59,8 @@ def plan(
         code_version="test",
         settings_hash=content_hash(sorted(f"{name}={value}" for name, value in over.items())),
         settings_text="{}",
+        bounds="{}",
+        treasury=TREASURY,
         lock_hash="0" * 64,
         market=market,
         market_hash=content_hash(market),

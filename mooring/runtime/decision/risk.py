@@ -1,7 +1,8 @@
 """Hard limits: what may be bought, and how much. Nothing here ever stops an exit.
 
 Sizing by risk per trade: quantity = equity * risk / distance to the stop (the fixed-fractional rule, Tharp, Trade
-Your Way to Financial Freedom, 1998), scaled by conviction and drawdown tier, then cut to every cap.
+Your Way to Financial Freedom, 1998), scaled by conviction and drawdown tier, then cut to every cap. The tier scales the
+cap on all that is held, too: what is above it already stays, and nothing new is bought until it is below.
 """
 
 from __future__ import annotations
@@ -133,6 +134,24 @@ def tier_of(params: RiskParams, drawdown: int, halted: int) -> int:
 
 
 @compiled
+def tier_percent(params: RiskParams, tier: int) -> int:
+    """How much of the usual size, and of the usual exposure in all, a tier allows; percent."""
+    if tier == HALT:
+        return 0
+    if tier == DEFENSIVE:
+        return params.defensive_percent
+    if tier == CAUTION:
+        return params.caution_percent
+    return 100
+
+
+@compiled
+def total_cap_bps(params: RiskParams, tier: int) -> int:
+    """Most that may be held in all in a tier, in bps of equity; rounded down."""
+    return params.max_total_exposure_bps * tier_percent(params, tier) // 100
+
+
+@compiled
 def refuse(row: Int64s, reason: int, limit: int, observed: int) -> None:
     """Mark a wanted entry as refused, with the limit and what was observed against it."""
     row[D_ACTION] = REFUSED
@@ -196,7 +215,7 @@ def enter(
         return 0
     held_value = notional(params.scales, symbol, close, inputs.book.quantity[symbol])
     symbol_room = mul_div(book[B_EQUITY], risk.max_symbol_exposure_bps, BPS) - held_value
-    total_room = mul_div(book[B_EQUITY], risk.max_total_exposure_bps, BPS) - exposure
+    total_room = mul_div(book[B_EQUITY], total_cap_bps(risk, book[B_TIER]), BPS) - exposure
     # What the fee may take is set aside first; two units cover that notional rounds down and the fee up.
     cash_room = mul_div(cash_free, PPM, PPM + risk.fee_ppm) - 2
     quantity, reason, room = size(params, wish, symbol, limit, book, symbol_room, total_room, cash_room)
@@ -240,11 +259,7 @@ def size(
     num = params.scales.notional_num[symbol]
     den = params.scales.notional_den[symbol]
     risk = params.risk
-    percent = 100
-    if book[B_TIER] == CAUTION:
-        percent = risk.caution_percent
-    elif book[B_TIER] == DEFENSIVE:
-        percent = risk.defensive_percent
+    percent = tier_percent(risk, book[B_TIER])
     risked = mul_div(book[B_EQUITY], risk.risk_per_trade_bps * wish[W_CONVICTION] * percent, BPS * 10 * 100)
     distance = limit - wish[W_STOP]
     reason = BELOW_MINIMUM

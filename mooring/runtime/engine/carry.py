@@ -10,12 +10,12 @@ import numpy as np
 from mooring.errors import Invalid
 from mooring.runtime.decision.compose import Decider
 from mooring.runtime.domain.state_codec import MAGIC, dump, load
-from mooring.runtime.engine.world import World
+from mooring.runtime.engine.kept import Kept
 
-LAST_CLOSE: Final = "decision.features.last_close"
-SIGNALS: Final = ("decision.features.", "decision.producers.")
-STRATEGY: Final = "decision.strategy."
-ORDERS: Final = ("paper.", "wanted")
+LAST_CLOSE: Final = "world.decision.features.last_close"
+SIGNALS: Final = ("world.decision.features.", "world.decision.producers.")
+STRATEGY: Final = "world.decision.strategy."
+ORDERS: Final = ("world.paper.", "world.wanted")
 
 Leaves = dict[str, bytes]
 
@@ -34,16 +34,16 @@ def described(decider: Decider) -> dict[str, Any]:
     }
 
 
-def carried(fresh: World, data: bytes, *, same_signals: bool) -> World:
-    """The world of a new run: the account and the limits of risk of a stored state, and what else still fits.
+def carried(fresh: Kept, data: bytes, *, same_signals: bool) -> Kept:
+    """What a new run goes on from: the account and the limits of risk of a stored state, and what else still fits.
 
     Orders begin anew, for those of the run before were cancelled. Averages over other periods are no start for new
     ones: features and producers begin anew where they differ. A strategy keeps its stops where its state has the same
-    layout. Peak, day, halt and the last closes are never forgotten: changing a setting must not end a halt, and what
-    is held must not be worth nothing until its next bar.
+    layout. Treasury, campaigns, peak, day, halt and the last closes are never forgotten: changing a setting must not
+    end a halt, and what is held must not be worth nothing until its next bar.
 
     Args:
-        fresh: the new run's world before any hour.
+        fresh: the new run's before any hour.
         data: bytes of the stored state.
         same_signals: whether the features and the producers, with their parameters, are those of the stored state.
 

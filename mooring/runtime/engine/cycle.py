@@ -8,9 +8,10 @@ from typing import Final
 from mooring.errors import Halt, Unverified
 from mooring.runtime.decision.types import Decisions
 from mooring.runtime.domain.bars import Bar, Int64s
-from mooring.runtime.domain.state_codec import digest, dump, load
+from mooring.runtime.domain.state_codec import digest
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.hour import NO_HASH, HourMade, HourMaker, alert_row
+from mooring.runtime.engine.kept import restored
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.world import World
 from mooring.runtime.store.store import Store
@@ -84,7 +85,6 @@ class Cycle:
     def _restore(self) -> HourMaker:
         """The run as of the last commit."""
         run, reader = self.run, self._store.reader()
-        world = load(run.opening_world, dump(run.opening_world))  # a copy: the run keeps its own
         balances = reader.balances_of_account(run.account_id)
         stored = reader.latest_state(run.run_id)
         if stored is None:
@@ -95,29 +95,24 @@ class Cycle:
                     money="Beginning anew would forget what is held, so nothing is traded.",
                     todo="Run `mooring db check`, and restore a backup.",
                 )
-            return HourMaker(run, world, balances=balances)
-        world = load(world, stored.state)
-        manifest = self._manifest_of(stored, world)
+            return HourMaker(run, restored(run.opening, None), balances=balances)
+        kept = restored(run.opening, stored.state)
+        manifest = self._manifest_of(stored, kept.world)
         self.last_close_ts = stored.hour_ts_utc
         self.hours = stored.cycles
         self.decision_hash = bytes.fromhex(manifest["decision_hash"])
         self.state_hash = manifest["state_hash"]
-        maker = HourMaker(
-            run,
-            world,
-            balances=balances,
-            hours=stored.cycles,
-            chain=self.decision_hash,
-        )
+        maker = HourMaker(run, kept, balances=balances, hours=stored.cycles, chain=self.decision_hash)
         maker.place()
-        maker.desk.restore(reader.unresolved_intents(run.run_id), world.paper)
+        maker.desk.restore(reader.unresolved_intents(run.run_id), kept.world.paper)
         late = reader.page("order_events", limit=1, filters={"run_id": run.run_id, "status": "CANCELLED"}).items
         self.cancelled_since_close = bool(late) and late[0]["hour_ts_utc"] > stored.hour_ts_utc
         return maker
 
     def _manifest_of(self, stored: StoredState, world: World) -> Row:
         manifest = self._store.reader().find("manifests", run_id=stored.run_id, hour_ts_utc=stored.hour_ts_utc)
-        if manifest is None or manifest["state_hash"] != digest(world):
+        named = None if manifest is None else (manifest["state_hash"], manifest["blob_hash"])
+        if manifest is None or named != (digest(world), stored.state_hash):
             raise Halt(
                 "state_without_manifest",
                 "The stored state is not the one that the last hour's manifest names.",

@@ -9,16 +9,28 @@ import numpy as np
 
 from mooring.errors import Halt
 from mooring.runtime.decision.step import decision_hash
-from mooring.runtime.decision.types import B_CASH, B_DRAWDOWN, B_EQUITY, B_VALUE, D_REASON, Decisions, empty_decisions
+from mooring.runtime.decision.types import (
+    B_CASH,
+    B_DRAWDOWN,
+    B_EQUITY,
+    B_TS,
+    B_VALUE,
+    D_REASON,
+    Decisions,
+    empty_decisions,
+)
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.domain.state_codec import digest, dump
 from mooring.runtime.engine import records
 from mooring.runtime.engine.balances import Balances, balances_after, check_balances
+from mooring.runtime.engine.campaigns import Campaigns
 from mooring.runtime.engine.desk import Desk, TableRow
+from mooring.runtime.engine.kept import Kept
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.world import World, make_room
 from mooring.runtime.portfolio.ledger import opening_postings
+from mooring.runtime.portfolio.treasury import TreasuryParams, update_treasury
 from mooring.runtime.venues.paper.orders import place_all
 
 NO_HASH: Final = bytes(32)
@@ -30,9 +42,9 @@ class HourMade:
 
     Attributes:
         rows: every row of the hour but its manifest, in order.
-        state: bytes of the world after the hour, before the orders it wanted were placed.
+        state: bytes of `Kept` after the hour, before the orders it wanted were placed.
         decision_hash: of all hours of the run so far, 32 bytes.
-        state_hash: of `state`, hex.
+        state_hash: of the world in `state` alone, hex: what a backtest over the same bars comes to.
     """
 
     close_ts: int
@@ -46,17 +58,22 @@ class HourMade:
 class HourMaker:
     """A run's world, desk and books, moved by one hour at a time. An error leaves it torn: drop it.
 
+    It may begin before any hour of the run. After one, three things put it where the run stood: the state as it was
+    stored, `place()`, and `desk.restore` with the orders that were working then. Orders cancelled between two hours are
+    cancelled by `desk.cancel_rows`; an hour whose controls say C_CANCEL_ALL had such cancellations before it, so that
+    recomputing one begins with them.
+
     Args:
         run: what is run.
-        world: as after the last hour, or before the first; changed in place.
+        kept: as after the last hour, or before the first; changed in place.
         balances: of the account's ledger before.
         hours: done by this run before.
         chain: decision hash after these.
     """
 
-    def __init__(self, run: Run, world: World, *, balances: Balances, hours: int = 0, chain: bytes = NO_HASH) -> None:
+    def __init__(self, run: Run, kept: Kept, *, balances: Balances, hours: int = 0, chain: bytes = NO_HASH) -> None:
         self.run = run
-        self.world = world
+        self.kept = kept
         self.desk = Desk(
             run_id=run.run_id,
             account_id=run.account_id,
@@ -65,9 +82,15 @@ class HourMaker:
         )
         self.hours = hours
         self.decision_hash = chain
-        self.state_hash = ""
+        self._campaigns = Campaigns(run.account_id, run.instruments, kept.campaigns)
+        self._schema = records.schema_id(run.machine.decider.params.features)
         self._balances = balances
         self._room = make_room(len(run.instruments))
+
+    @property
+    def world(self) -> World:
+        """What decides and trades."""
+        return self.kept.world
 
     def place(self) -> None:
         """Place the orders that the last hour wanted."""
@@ -81,8 +104,11 @@ class HourMaker:
             self._room.outcomes,
         )
 
-    def make(self, bar: Bar, controls: Int64s) -> HourMade:
+    def make(self, bar: Bar, controls: Int64s, treasury: TreasuryParams | None = None) -> HourMade:
         """Do one hour.
+
+        Args:
+            treasury: what a person had set for the treasury in this hour; the run's where None.
 
         Raises:
             Halt: an invariant broke.
@@ -92,24 +118,33 @@ class HourMaker:
         decider = run.machine.decider
         close_ts = int(bar.close_ts)
         said = empty_decisions(len(run.instruments), len(decider.producers))
-        fills_before = int(world.account.fills[0])
-        stops = world.paper.entry_stop.copy()
-        halted_before = int(world.decision.risk.halted[0])
+        before = _Before(world)
         run.machine.hour(world, decider.params, run.machine.paper_params, bar, controls, said, room)
-        state = dump(world)
         self.decision_hash = decision_hash(self.decision_hash, said.rows, said.book)
-        self.state_hash = digest(world)
         _check_book(world, said)
-        events, closures = int(room.counts[0]), int(room.counts[1])
+        happened = room.events[: int(room.counts[0])], room.closures[: int(room.counts[1])]
+        campaigns = self._campaigns.rows(
+            *happened,
+            fills_before=before.fills,
+            held=(before.quantity, before.cost),
+            stops=(before.stops, world.paper.stop_price),
+            decisions=said.rows,
+        )
+        surplus = treasury_row(self.kept, treasury or run.treasury, said)
+        # The state of the hour is that before placing: what was wanted is placed again when a run goes on from it.
+        state, state_hash = dump(self.kept), digest(world)
         rows = [*self._opening(), *records.bar_rows(run.instruments, bar)]
         warmed_up = int(np.count_nonzero(world.decision.features.bars >= decider.warmup_bars))
         rows.append(records.cycle_row(bar, controls, warmed_up))
-        rows += self.desk.happened_rows(close_ts, room.events[:events], room.closures[:closures], stops, fills_before)
+        rows += records.feature_rows(run.instruments, self._schema, bar, world)
+        rows += self.desk.happened_rows(close_ts, *happened, before.stops, before.fills)
         rows += records.signal_rows(run.instruments, decider.producers, said)
         rows += records.decision_rows(run.instruments, said)
+        rows.append(records.risk_row(decider.params.risk, run.risk_profile, world, said, room.book))
+        rows += campaigns
         rows += records.position_rows(run.instruments, decider.params.scales, world)
-        rows.append(records.equity_row(world, said))
-        if halted_before == 0 and int(world.decision.risk.halted[0]) != 0:
+        rows += [records.equity_row(world, said), surplus]
+        if before.halted == 0 and int(world.decision.risk.halted[0]) != 0:
             # Part of the hour, so that a crash cannot swallow it.
             rows.append(alert_row(run, close_ts, "critical", "drawdown_halt", _drawdown_text(said)))
         # A paper order lives in this database alone, so its acceptance commits together with its intent.
@@ -124,7 +159,7 @@ class HourMaker:
             said=said,
             state=state,
             decision_hash=self.decision_hash,
-            state_hash=self.state_hash,
+            state_hash=state_hash,
         )
 
     def _opening(self) -> list[TableRow]:
@@ -132,6 +167,31 @@ class HourMaker:
             return []
         run = self.run
         return [("ledger", p) for p in opening_postings(run.account_id, run.quote, run.machine.starting_cash)]
+
+
+class _Before:
+    """What an hour changes and its rows tell of: fills and halt so far, what was held, stops of working entries."""
+
+    def __init__(self, world: World) -> None:
+        self.fills = int(world.account.fills[0])
+        self.halted = int(world.decision.risk.halted[0])
+        self.quantity, self.cost = world.account.quantity.copy(), world.account.cost.copy()
+        self.stops = world.paper.entry_stop.copy()
+
+
+def treasury_row(kept: Kept, params: TreasuryParams, said: Decisions) -> TableRow:
+    """Moves the treasury on by an hour; its row says what a person had set, too."""
+    book, account = said.book.tolist(), kept.world.account
+    row = update_treasury(
+        kept.treasury,
+        params,
+        book[B_TS],
+        equity=book[B_EQUITY],
+        cash=book[B_CASH],
+        realised_total=int(account.realised[0]),
+        fees_total=int(account.fees[0]),
+    )
+    return "treasury", params._asdict() | row._asdict()
 
 
 def alert_row(run: Run, hour_ts_utc: int, severity: str, code: str, text: str) -> TableRow:

@@ -1,14 +1,50 @@
-"""What is recorded before a run begins: account, assets, instruments and settings, each only where it is new."""
+"""What is recorded before a run begins: account, assets, instruments, settings, limits, each only where it is new."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from mooring.runtime.decision.types import RiskParams
+from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Row
+
+PROFILE: Final = "default"  # the one risk profile there is
+
+
+def limits_of(risk: RiskParams) -> str:
+    """The limits of a risk profile as canonical JSON, in the units of `RiskParams`."""
+    return canonical_json(risk._asdict()).decode()
+
+
+def profile_version(limits: str, bounds: str, reader: Reader) -> tuple[int, bool]:
+    """(number of the version of the risk profile with these limits and bounds, whether it is a new one)."""
+    last = reader.find("risk_profiles", profile=PROFILE)
+    if last is not None and last["profile_hash"] == _profile_hash(limits, bounds):
+        return int(last["version"]), False
+    return (1 if last is None else int(last["version"]) + 1), True
+
+
+def profile_rows(limits: str, bounds: str, reader: Reader, now: int) -> list[TableRow]:
+    """The version of the risk profile, where it is a new one."""
+    version, is_new = profile_version(limits, bounds, reader)
+    row: Row = {
+        "profile": PROFILE,
+        "version": version,
+        "at": now,
+        "profile_hash": _profile_hash(limits, bounds),
+        "limits": limits,
+        "bounds": bounds,
+    }
+    return [("risk_profiles", row)] if is_new else []
+
+
+def _profile_hash(limits: str, bounds: str) -> str:
+    return content_hash({"limits": limits, "bounds": bounds})
 
 
 def settings_version(settings_hash: str, reader: Reader) -> tuple[int, bool]:

@@ -1,28 +1,38 @@
-"""Rows of evidence about one close that are no orders: bars, controls, signals, decisions, positions, equity."""
+"""Rows of evidence about one close that are no orders: bars, controls, features, signals, decisions, risk, holdings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from mooring.runtime.decision.risk import BPS, total_cap_bps
 from mooring.runtime.decision.types import (
     B_CASH,
+    B_DAY_LOSS,
     B_DRAWDOWN,
+    B_ENTRIES,
     B_EQUITY,
     B_PEAK,
     B_TIER,
     B_VALUE,
     CONTROL_NAMES,
     D_ACTION,
+    D_OBSERVED,
     D_REASON,
     DECISION_NAMES,
+    FEATURE_NAMES,
     S_REASON,
     SIGNAL_NAMES,
+    Book,
     Decisions,
+    FeatureParams,
+    RiskParams,
 )
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.codes import Action, Reason, Tier
+from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument, Scales, notional
+from mooring.runtime.domain.money import mul_div
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.world import World
 
@@ -41,6 +51,20 @@ def bar_rows(instruments: Sequence[Instrument], bar: Bar) -> Iterator[TableRow]:
                 "bars",
                 {"symbol": instrument.symbol, "open": o, "high": h, "low": low, "close": c, "volume": v},
             )
+
+
+def schema_id(params: FeatureParams) -> str:
+    """What a vector of features means: the first 16 digits of sha256 over their names, in order, and their periods."""
+    return content_hash({"names": list(FEATURE_NAMES), "params": params._asdict()})[:16]
+
+
+def feature_rows(instruments: Sequence[Instrument], schema: str, bar: Bar, world: World) -> Iterator[TableRow]:
+    """The features of each symbol whose bar closed; a number as text that reads back to the very same float64."""
+    values = world.decision.features.values.tolist()
+    for i, instrument in enumerate(instruments):
+        if bar.present[i]:
+            vector = canonical_json(dict(zip(FEATURE_NAMES, map(repr, values[i]), strict=True))).decode()
+            yield "features", {"symbol": instrument.symbol, "schema_id": schema, "vector": vector}
 
 
 def cycle_row(bar: Bar, controls: Int64s, warmed_up: int) -> TableRow:
@@ -65,6 +89,42 @@ def decision_rows(instruments: Sequence[Instrument], said: Decisions) -> Iterato
         row["action"] = ACTIONS[values[D_ACTION]]
         row["reason"] = REASONS[values[D_REASON]]
         yield "decisions", {"symbol": instrument.symbol} | row
+
+
+def risk_row(params: RiskParams, profile: tuple[str, int], world: World, said: Decisions, shown: Book) -> TableRow:
+    """Where the account stands against its limits, and what this hour's entries may add.
+
+    exposure is the value of what is held, and the money that entries working before this hour's may still cost.
+    entry_value is what this hour's entries cost at their limits, without fees.
+
+    Args:
+        profile: name and version of the limits.
+        shown: what the step was shown.
+    """
+    book, risk = said.book.tolist(), world.decision.risk
+    tier = book[B_TIER]
+    cap_bps = total_cap_bps(params, tier)
+    entered = said.rows[:, D_ACTION] == Action.ENTER
+    return (
+        "risk_states",
+        {
+            "profile": profile[0],
+            "profile_version": profile[1],
+            "tier": TIERS[tier],
+            "halted": int(risk.halted[0]),
+            "drawdown_bps": book[B_DRAWDOWN],
+            "caution_bps": params.drawdown_caution_bps,
+            "defensive_bps": params.drawdown_defensive_bps,
+            "halt_bps": params.drawdown_halt_bps,
+            "cap_bps": cap_bps,
+            "cap_value": int(mul_div(book[B_EQUITY], cap_bps, BPS)),
+            "exposure": book[B_VALUE] + int(shown.working_entry.sum()),
+            "entry_value": int(said.rows[entered, D_OBSERVED].sum()),
+            "day_start": int(risk.day_start[0]),
+            "day_loss_bps": book[B_DAY_LOSS],
+            "entries_today": book[B_ENTRIES],
+        },
+    )
 
 
 def position_rows(instruments: Sequence[Instrument], scales: Scales, world: World) -> Iterator[TableRow]:

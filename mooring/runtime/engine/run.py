@@ -11,8 +11,18 @@ from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.accounts import new_account_rows, params_of, same_account
 from mooring.runtime.engine.carry import carried, described
-from mooring.runtime.engine.opening import opening_rows, settings_version
+from mooring.runtime.engine.kept import Kept, opened
+from mooring.runtime.engine.lives import replaced_rows, started_rows
+from mooring.runtime.engine.opening import (
+    PROFILE,
+    limits_of,
+    opening_rows,
+    profile_rows,
+    profile_version,
+    settings_version,
+)
 from mooring.runtime.engine.world import Machine, World
+from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
 
@@ -28,7 +38,9 @@ class Run:
         run_id: derived from everything below and the parent.
         account_id: the run that opened the account; runs that carry it on share it.
         manifest: the row of the table of runs.
-        opening_world: the world before the run's first hour.
+        opening: what the run's first hour goes on from.
+        treasury: what a person has set for the treasury now; it may change while the run stays the same, so each hour's
+            row of the treasury says what it was.
         is_new_account: whether this run opens the account.
         resumes_after: close of the account's last hour before this run, UTC unix seconds; None where it opens one.
     """
@@ -40,9 +52,21 @@ class Run:
     instruments: tuple[Instrument, ...]
     machine: Machine
     manifest: Row
-    opening_world: World
+    opening: Kept
+    treasury: TreasuryParams
     is_new_account: bool
     resumes_after: int | None
+
+    @property
+    def opening_world(self) -> World:
+        """The world before the run's first hour."""
+        return self.opening.world
+
+    @property
+    def risk_profile(self) -> tuple[str, int]:
+        """Name and version of the risk profile in force, as the run's row has them."""
+        profile = params_of(self.manifest)["risk_profile"]
+        return str(profile["name"]), int(profile["version"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +77,8 @@ class Plan:
         mode: paper or shadow.
         market: text naming the source of bars; market_hash: sha256 of what identifies it.
         settings_hash: sha256 of `settings_text`: every setting that can change a decision, as canonical JSON.
+        bounds: what no limit of risk may exceed, as canonical JSON.
+        treasury: what a person has set for the treasury; changes no decision, so it makes no other run.
         lock_hash: sha256 of the locked requirements this build was tested with.
     """
 
@@ -60,6 +86,8 @@ class Plan:
     code_version: str
     settings_hash: str
     settings_text: str
+    bounds: str
+    treasury: TreasuryParams
     lock_hash: str
     market: str
     market_hash: str
@@ -71,8 +99,8 @@ class Plan:
     def quote(self) -> str:
         return self.instruments[0].quote
 
-    def identity(self) -> dict[str, Any]:
-        """The columns that make a run what it is."""
+    def identity(self, profile_version: int) -> dict[str, Any]:
+        """The columns that make a run what it is; profile_version: that of its risk profile."""
         return {
             "mode": self.mode,
             "code_version": self.code_version,
@@ -81,14 +109,23 @@ class Plan:
             "market_hash": self.market_hash,
             "seed": self.seed,
             "universe": canonical_json([_described(i) for i in self.instruments]).decode(),
-            "params": canonical_json(
-                described(self.machine.decider) | {"starting_cash": self.machine.starting_cash}
-            ).decode(),
+            "params": run_params(self.machine, profile_version),
         }
+
+
+def run_params(machine: Machine, profile_version: int) -> str:
+    """The column `params` of a run, canonical JSON: what decides, the opening cash, and the risk profile in force."""
+    params = described(machine.decider) | {
+        "starting_cash": machine.starting_cash,
+        "risk_profile": {"name": PROFILE, "version": profile_version},
+    }
+    return canonical_json(params).decode()
 
 
 def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     """The latest run, where it is what `plan` says; else a new one, recorded before anything of it happens.
+
+    Either way it is recorded that a process takes the run up now, and first that the last one crashed where it did.
 
     A new run carries the account of the latest on where market, universe and opening cash are the same; otherwise it
     opens a new account, and says so in an event and an alert.
@@ -99,10 +136,14 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     Raises:
         Unverified: the stored account is damaged, of another layout, or missing.
     """
-    identity = plan.identity()
-    latest = store.reader().find("runs", mode=plan.mode)
+    reader = store.reader()
+    limits = limits_of(plan.machine.decider.params.risk)
+    identity = plan.identity(profile_version(limits, plan.bounds, reader)[0])
+    latest = reader.find("runs", mode=plan.mode)
     if latest is not None and all(latest[name] == identity[name] for name in IDENTITY):
-        return _opened(plan, latest, store)
+        run = _opened(plan, latest, store)
+        store.commit(Batch(rows=started_rows(run.run_id, reader, now, _version(plan))))
+        return run
     parent = None if latest is None else str(latest["run_id"])
     run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
     carries = latest is not None and same_account(latest, identity) and _account_state(latest, store) is not None
@@ -114,22 +155,28 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         "quote": plan.quote,
         "starting_cash": plan.machine.starting_cash,
         "lock_hash": plan.lock_hash,
-        "settings_version": settings_version(plan.settings_hash, store.reader())[0],
+        "settings_version": settings_version(plan.settings_hash, reader)[0],
         "bundle": None,
     }
     rows: list[tuple[str, Row]] = [
-        *opening_rows(manifest, plan.instruments, plan.settings_text, store.reader(), venue="paper"),
+        *opening_rows(manifest, plan.instruments, plan.settings_text, reader, venue="paper"),
+        *profile_rows(limits, plan.bounds, reader, now),
         ("runs", manifest),
     ]
     if latest is not None:
+        rows += replaced_rows(latest["run_id"], reader, now, run_id)
         rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
-        rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), store.reader())
-    store.commit(Batch(rows=rows))
+        rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), reader)
+    store.commit(Batch(rows=[*rows, *started_rows(run_id, reader, now, _version(plan))]))
     return _opened(plan, manifest, store)
 
 
+def _version(plan: Plan) -> str:
+    return f"mooring {plan.code_version}"
+
+
 def _opened(plan: Plan, manifest: Row, store: Store) -> Run:
-    world, resumes_after = _opening(plan, manifest, store)
+    opening, resumes_after = _opening(plan, manifest, store)
     return Run(
         run_id=manifest["run_id"],
         account_id=manifest["account_id"],
@@ -138,15 +185,16 @@ def _opened(plan: Plan, manifest: Row, store: Store) -> Run:
         instruments=plan.instruments,
         machine=plan.machine,
         manifest=manifest,
-        opening_world=world,
+        opening=opening,
+        treasury=plan.treasury,
         is_new_account=resumes_after is None,
         resumes_after=resumes_after,
     )
 
 
-def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[World, int | None]:
-    """(world before the run's first hour, close of the account's last hour; None where the run opens the account)."""
-    fresh = plan.machine.init()
+def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]:
+    """(what the first hour goes on from, close of the account's last hour; None where the run opens the account)."""
+    fresh = opened(plan.machine)
     if manifest["account_id"] == manifest["run_id"]:
         return fresh, None
     parent = store.reader().run(manifest["parent_run_id"])

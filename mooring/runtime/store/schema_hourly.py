@@ -212,7 +212,7 @@ campaigns: Final = hourly(
     check("amounts", "quantity >= 0 AND cost >= 0 AND stop >= 0 AND target >= 0"),
     check("closed_is_empty", "event <> 'closed' OR (quantity = 0 AND cost = 0)"),
     Index(None, "campaign_id"),
-    key=("symbol", "event"),
+    key=("campaign_id", "event"),
 )
 positions: Final = hourly(
     "positions",
@@ -243,9 +243,12 @@ equity: Final = hourly(
     one_of("tier", TIERS),
     key=(),
 )
-# Recommendations only: nothing is ever withdrawn.
+# Recommendations only: nothing is ever withdrawn. What a person had set stands in each row, for it may change any time.
 treasury: Final = hourly(
     "treasury",
+    whole("monthly_costs"),
+    *flag("protect"),
+    whole("minimum_transfer"),
     whole("principal"),
     whole("fees_day"),
     whole("realised_day"),
@@ -255,6 +258,7 @@ treasury: Final = hourly(
     whole("recommended"),
     text("reason"),
     check("amounts", "principal >= 0 AND protected >= 0 AND recommended >= 0"),
+    check("settings", "monthly_costs >= 0 AND minimum_transfer >= 0"),
     key=(),
 )
 alerts: Final = hourly(

@@ -21,7 +21,6 @@ SCRIPT = {18: "kill", 22: "release", 30: "cancel_all", 36: "pause", 40: "resume"
 BETWEEN = ("hour_done", "status_changed")
 # No run writes these by itself: what people do, and what there are no models and bundles for yet.
 NEVER = {"control_actions", "alert_acks", "model_outputs", "bundle_events"}
-NEVER |= {"run_events", "risk_profiles", "features", "risk_states", "campaigns", "treasury"}
 # Tables that every hour writes die in their nth write; the others whenever there is one.
 POINTS = [
     *((point, n) for point in ("before-begin", "before-commit", "after-commit") for n in (1, 2, 12, 21, 25, 34, 43)),

@@ -4,6 +4,7 @@ settings.toml          the person's settings
 run/                   control.sock · control.json · daemon.lock
 logs/                  daemon.log and its rotated predecessors
 data/                  mooring.db
+backups/               copies of it, made by `mooring db backup`
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PRIVATE: Final = 0o700
-_OWN_NAMES: Final = ("settings.toml", "run", "logs", "data")
+_OWN_NAMES: Final = ("settings.toml", "run", "logs", "data", "backups")
 # A Unix socket's path with its closing NUL: 104 bytes on macOS (sys/un.h), 108 on Linux (unix(7)).
 _SOCKET_BYTES: Final = 103 if sys.platform == "darwin" else 107
 _UNTOUCHED: Final = "Nothing was started and no order was sent."
@@ -44,6 +45,10 @@ class Home:
     @property
     def data_dir(self) -> Path:
         return self.root / "data"
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.root / "backups"
 
     @property
     def settings_file(self) -> Path:
@@ -96,6 +101,10 @@ class Home:
             self._tighten_root()
         for directory in (self.run_dir, self.logs_dir, self.data_dir):
             _private_directory(directory)
+
+    def prepare_backups(self) -> None:
+        """Make the directory of backups, 0700; errors as `prepare`, which leaves it out."""
+        _private_directory(self.backups_dir)
 
     def _make_root(self) -> bool:
         """Make the root; True where it was there before."""

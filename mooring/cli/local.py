@@ -12,6 +12,7 @@ import typer
 
 from mooring.cli import demo
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.cli.database_files import add_database_file_commands
 from mooring.errors import Invalid, MooringError, Unverified
 
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-USDT,ETH-USDT.", metavar="A,B")]
@@ -154,7 +155,15 @@ def backtest(
 
 
 @db.command("check")
-def db_check(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+def db_check(
+    ctx: typer.Context,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="An anchor kept elsewhere: nothing before it may have changed.", metavar="FILE"),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
     """Prove every row, every chain and the schema; exit 6 where something does not hold.
 
     Example: mooring db check --json
@@ -162,7 +171,7 @@ def db_check(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fal
     as_json = wants_json(ctx, json)
     from mooring.daemon.maintenance import check_database  # noqa: PLC0415
 
-    report = check_database(home_of(ctx, home).database)
+    report = check_database(home_of(ctx, home).database, against=against)
     if as_json:
         put_json(report)
     else:
@@ -187,4 +196,5 @@ def add_commands(app: typer.Typer) -> None:
     for command in (run, up, down, backtest):
         app.command()(command)
     app.command("demo")(demo.demo)
+    add_database_file_commands(db)
     app.add_typer(db, name="db")

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mooring.daemon.instance import InstanceLock
 from mooring.errors import NotFound
+from mooring.home import Home
+from mooring.runtime.store.anchor import changed_since, make_anchor, read_anchor, write_anchor
+from mooring.runtime.store.backup import back_up
+from mooring.runtime.store.relation import Standing
+from mooring.runtime.store.restore import Wish, restore
 from mooring.runtime.store.verify import verify
 
+Progress = Callable[[int, int], None]
 
-def check_database(path: Path) -> dict[str, Any]:
+
+def check_database(path: Path, *, against: Path | None = None) -> dict[str, Any]:
     """What `mooring db check` found, as plain data.
+
+    Args:
+        against: an anchor, which the database has to hold against as well.
 
     Raises:
         NotFound: there is no database.
+        Invalid: the anchor is none.
     """
+    anchor = None if against is None else read_anchor(against)
     try:
         path.lstat()
     except OSError as error:  # also a name that no file system takes
@@ -24,12 +38,91 @@ def check_database(path: Path) -> dict[str, Any]:
             todo="Name the home that holds it, with --home.",
         ) from None
     report = verify(path)
-    return {
-        "ok": report.ok,
+    breaks = [*report.breaks, *([] if anchor is None else changed_since(path, anchor))]
+    found = {
+        "ok": not breaks,
         "head": report.head,
         "rows": report.rows,
         "breaks": [
-            {"table": b.table, "seq": b.seq, "column": b.column, "what": b.what, "text": str(b)} for b in report.breaks
+            {"table": b.table, "seq": b.seq, "column": b.column, "what": b.what, "text": str(b)} for b in breaks
         ],
         "heads": {name: {"count": head.count, "head": head.head} for name, head in report.heads.items()},
     }
+    if anchor is not None:
+        found["anchor"] = {"made_at": anchor.made_at, "head": anchor.head}
+    return found
+
+
+def backup_database(
+    home: Home,
+    *,
+    now: int,
+    out: Path | None = None,
+    force: bool = False,
+    keep: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Back a home's database up, also while a daemon writes to it; errors as `back_up`.
+
+    Args:
+        now: UTC unix seconds.
+        out: the file to make; None for one in the home, named by time and head.
+    """
+    if out is None and home.database.exists():
+        home.prepare_backups()
+    made = back_up(home.database, out or home.backups_dir, now=now, force=force, keep=keep, progress=progress)
+    return {
+        "path": str(made.path),
+        "head": made.head,
+        "rows": made.rows,
+        "bytes": made.size,
+        "removed": [str(path) for path in made.removed],
+    }
+
+
+def restore_database(
+    home: Home,
+    backup: Path,
+    *,
+    now: int,
+    older: bool = False,
+    discard: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Put a backup in the place of a home's database, and keep the one in place beside it; errors as `restore`.
+
+    Raises:
+        Conflict: a daemon runs for the home.
+    """
+    home.prepare()
+    with InstanceLock(home):
+        wish = Wish(now=now, actor="cli", older=older, discard=discard)
+        done = restore(backup, home.database, wish, progress=progress)
+    present = done.found.present
+    return {
+        "relation": done.found.relation.value,
+        "path": str(home.database),
+        "restored": _standing(done.found.backup),
+        "replaced": None if present is None else _standing(present),
+        "kept_as": None if done.kept is None else str(done.kept),
+    }
+
+
+def anchor_database(
+    path: Path, *, now: int, out: Path | None = None, force: bool = False, quick: bool = False
+) -> dict[str, Any]:
+    """Say where every chain of a database stands, and keep it in a file where one is named.
+
+    Raises:
+        NotFound: there is no database.
+        Unverified: it does not hold.
+        Conflict, Invalid: the file is there already, or cannot be written.
+    """
+    anchor = make_anchor(path, now=now, quick=quick)
+    if out is not None:
+        write_anchor(anchor, out, force=force)
+    return {"head": anchor.head, "text": anchor.dumped().decode()}
+
+
+def _standing(at: Standing) -> dict[str, Any]:
+    return {"head": at.head, "rows": at.rows, "hours": at.hours, "last_hour": at.last_hour}

@@ -31,7 +31,8 @@ COMMANDS = sorted(below(typer.main.get_command(app)))
 def test_the_commands_of_this_version_are_all_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     wanted = (
-        "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|db check|doctor|"
+        "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|doctor|"
+        "db check|db backup|db restore|db anchor|"
         "mode|scan|cancel-all|health"
     )
     assert names == set(wanted.split("|"))

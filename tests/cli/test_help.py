@@ -33,7 +33,8 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     wanted = (
         "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|doctor|"
         "db check|db backup|db restore|db anchor|"
-        "mode|scan|cancel-all|health"
+        "mode|scan|cancel-all|health|"
+        "report daily|report weekly|export ledger|export trades|export tax-lots"
     )
     assert names == set(wanted.split("|"))
 

@@ -44,7 +44,7 @@ def day(text: str) -> Period:
         Invalid: it names none.
     """
     try:
-        return _day(date.fromisoformat(text if _DATE.match(text) else ""))
+        return _day(_of_this_age(date.fromisoformat(text if _DATE.match(text) else "")))
     except ValueError:
         raise Invalid("bad_time", "--date is no date.", todo="Write it like 2024-01-05.") from None
 
@@ -57,7 +57,7 @@ def week(text: str) -> Period:
     """
     parts = _WEEK.match(text)
     try:
-        return _week(date.fromisocalendar(int(parts[1]), int(parts[2]), 1) if parts else date.min)
+        return _week(_of_this_age(date.fromisocalendar(int(parts[1]), int(parts[2]), 1) if parts else date.min))
     except ValueError:
         raise Invalid("bad_time", "--week is no week.", todo="Write it like 2024-W01.") from None
 
@@ -88,7 +88,11 @@ def _week(monday: date) -> Period:
     return Period(kind="weekly", label=f"{year}-W{number:02}", start_ts=start, end_ts=start + 7 * DAY_SECONDS)
 
 
-def _midnight(at: date) -> int:
+def _of_this_age(at: date) -> date:
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         raise ValueError
+    return at
+
+
+def _midnight(at: date) -> int:
     return int(datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp())

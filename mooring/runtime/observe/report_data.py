@@ -112,15 +112,17 @@ class ReportData:
 
     @property
     def hours_expected(self) -> int:
-        """Hours from the first to the last that the period has."""
+        """Hours that the period should have: from its start, or the account's, to its end, or the account's last."""
         if not self.equity:
             return 0
-        return int(self.equity[-1]["hour_ts_utc"] - self.equity[0]["hour_ts_utc"]) // HOUR_SECONDS + 1
+        first = self.equity[0]["hour_ts_utc"] - HOUR_SECONDS if self.opening is None else self.period.start_ts
+        last = min(self.period.end_ts, self.last_hour or 0)
+        return int(last - first) // HOUR_SECONDS
 
     @property
     def so_far(self) -> bool:
         """Whether the account may still get hours within the period."""
-        return self.last_hour is not None and self.last_hour < self.period.end_ts
+        return self.last_hour is not None and self.period.start_ts <= self.last_hour < self.period.end_ts
 
 
 def collect(reader: Reader, account: Account, heads: Mapping[str, Head], period: Period) -> ReportData:

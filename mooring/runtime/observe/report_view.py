@@ -53,7 +53,8 @@ def view(data: ReportData) -> dict[str, Any]:
         "made_up": data.account.made_up,
         "so_far": f"So far, until {figures.moment(data.last_hour)} UTC." if data.so_far and data.last_hour else "",
         "span": "the day" if daily else "the week",
-        "empty": not data.equity,
+        "that": "that day" if daily else "that week",
+        "empty": _empty(data),
         "hero": figures.money(data.closing_equity, quote),
         "change": figures.money(data.change, quote, signed=True),
         "change_percent": figures.percent(figures.share_bps(data.change, data.opening_equity), signed=True),
@@ -82,6 +83,18 @@ def _dates(data: ReportData) -> str:
     if data.period.kind == "daily":
         return first
     return f"{first} to {figures.long_date(data.period.end_ts - DAY_SECONDS)}"
+
+
+def _empty(data: ReportData) -> str:
+    """Why there is nothing to show; nothing where there is something."""
+    if data.equity:
+        return ""
+    if data.opening is not None:
+        at = figures.long_date(data.opening["hour_ts_utc"] - 1)
+        return f"So nothing was decided, ordered or traded. The figure above is of {at}, the last hour before."
+    if data.last_hour is not None:
+        return "The account was opened later. The figure above is what was put in."
+    return "The account has no hour yet. The figure above is what was put in."
 
 
 def _tiles(data: ReportData) -> list[dict[str, str]]:
@@ -306,7 +319,9 @@ def _alert(row: Row) -> dict[str, str]:
 
 
 def _evidence(data: ReportData) -> list[dict[str, str]]:
-    lines = [{"name": "Hours recorded", "value": f"{len(data.equity):,} of {data.hours_expected:,}"}]
+    missing = data.hours_expected - len(data.equity)
+    hours = f"{len(data.equity):,} of {data.hours_expected:,}" + (f", {missing:,} missing" if missing > 0 else "")
+    lines = [{"name": "Hours recorded", "value": hours}]
     if data.equity:
         first, last = (utc_text(data.equity[at]["hour_ts_utc"]) for at in (0, -1))
         lines += [{"name": "First close", "value": first}, {"name": "Last close", "value": last}]

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -39,6 +40,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets tak
 PRECISION: Final = 38
 SCALES: Final = {"money": 8, "amount": 10}
 BATCH: Final = 10_000
+GROUP: Final = 5 * BATCH
 MILLISECONDS: Final = 1000
 DIFFERENCES_SHOWN: Final = 3
 
@@ -100,8 +102,9 @@ def write_csv(path: Path, columns: Iterable[Column], rows: Iterable[tuple[Value,
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow([column.name for column in shown])
+        texts = [_texts(column) for column in shown]
         for row in rows:
-            writer.writerow([_cell(column, value) for column, value in zip(shown, row, strict=True)])
+            writer.writerow([text(value) for text, value in zip(texts, row, strict=True)])
 
 
 def write_parquet(
@@ -132,7 +135,7 @@ def write_parquet(
 
     try:
         register_io_source(frames, schema=schema).sink_parquet(
-            path, compression="zstd", metadata=metadata, maintain_order=True
+            path, compression="zstd", metadata=metadata, maintain_order=True, row_group_size=GROUP
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         if failed:
@@ -186,14 +189,25 @@ def _named(account: Account, said: Recorded, kind: str) -> dict[str, str]:
     }
 
 
-def _cell(column: Column, value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, int):
-        return utc_text(value) if column.kind == "time" else str(value)
-    return f"'{value}" if value.startswith(FORMULA) else value
+def _texts(column: Column) -> Callable[[Value], str]:
+    """How a column's values are written."""
+    if column.kind == "text":
+        return _guarded
+    # Rows of an hour follow one another, and most of an export's time would go into telling the same hour again.
+    return lru_cache(maxsize=16)(_time_text) if column.kind == "time" else _number_text
+
+
+def _guarded(value: Value) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _time_text(value: Value) -> str:
+    return "" if value is None else utc_text(int(value))
+
+
+def _number_text(value: Value) -> str:
+    return "" if value is None else format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _type(kind: Literal["text", "whole", "time", "money", "amount"]) -> pl.DataType:

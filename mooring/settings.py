@@ -177,7 +177,9 @@ class Risk(BaseModel):
 
     risk_per_trade_bps: int = _int(50, 1, 500, "Most that one trade may lose at its stop.")
     max_symbol_exposure_bps: int = _int(2000, 1, 5000, "Most that may be held of one symbol.")
-    max_total_exposure_bps: int = _int(8000, 1, 10_000, "Most that may be held in all; never above the equity.")
+    max_total_exposure_bps: int = _int(
+        8000, 1, 10_000, "Most that may be held in all, less in a drawdown; never above the equity."
+    )
     daily_loss_bps: int = _int(300, 1, 2000, "Loss since midnight UTC at which entries stop for the day.")
     drawdown_caution_bps: int = _int(500, 1, 5000, "Drawdown at which new positions become smaller.")
     drawdown_defensive_bps: int = _int(1000, 1, 5000, "Drawdown at which new positions become much smaller.")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mooring.runtime.decision.types import (
     B_CASH,
     B_EQUITY,
+    B_TIER,
     B_VALUE,
     D_ACTION,
     D_PRICE,
@@ -17,20 +18,18 @@ from mooring.runtime.decision.types import (
     WANT_ENTRY,
     WANT_NOTHING,
 )
-from mooring.runtime.domain.codes import Action, Outcome, Reason
+from mooring.runtime.domain.codes import Action, Outcome, Reason, Tier
 from mooring.runtime.domain.instruments import notional
 from mooring.runtime.portfolio.account import LOTS_LIMIT
-from mooring.runtime.venues.paper.matching import PaperParams, working_entries
+from mooring.runtime.venues.paper.matching import working_entries
 from mooring.runtime.venues.paper.orders import O_ROLE
 from tests.support.core import (
     BUSY,
     MONEY,
     book,
-    controls,
     decider,
     flat_bar,
     inputs,
-    instrument,
     live,
     machine,
     random_bars,
@@ -38,45 +37,10 @@ from tests.support.core import (
     told_strategy,
     wish_row,
 )
-
-SYMBOLS = 4
-
-
-@st.composite
-def machines(draw):
-    symbol_cap = draw(st.integers(1, 10_000))
-    caution = draw(st.integers(1, 800))
-    taker = draw(st.integers(0, 20_000))
-    risk = {
-        "risk_per_trade_bps": draw(st.integers(1, 500)),
-        "max_symbol_exposure_bps": symbol_cap,
-        "max_total_exposure_bps": draw(st.integers(symbol_cap, 10_000)),
-        "daily_loss_bps": draw(st.integers(1, 2000)),
-        "drawdown_caution_bps": caution,
-        "drawdown_defensive_bps": caution + 200,
-        "drawdown_halt_bps": caution + draw(st.integers(300, 5000)),
-        "max_open_positions": draw(st.integers(1, 5)),
-        "max_entries_per_day": draw(st.integers(1, 30)),
-        "entry_collar_bps": draw(st.integers(1, 500)),
-        "fee_ppm": taker,
-    }
-    paper = PaperParams(
-        taker_fee_ppm=taker, maker_fee_ppm=draw(st.integers(0, taker)), cost_ppm=draw(st.integers(0, 20_000))
-    )
-    options = BUSY | {
-        "entry_score": draw(st.integers(1, 6)),
-        "exit_score": -draw(st.integers(0, 10)),
-        "stop_atr_percent": draw(st.integers(50, 600)),
-        "target_atr_percent": draw(st.integers(50, 600)),
-        "cooldown_bars": draw(st.integers(0, 3)),
-    }
-    pair, lot = draw(st.sampled_from([(2, 4), (0, 8), (5, 5), (8, 0), (1, 2)]))
-    figures = {"pair_decimals": pair, "lot_decimals": lot, "order_min": draw(st.integers(0, 50)), "cost_min": 0}
-    listed = [instrument(f"S{i}-USD", **figures) for i in range(SYMBOLS)]
-    return machine(listed, cash=draw(st.integers(10, 10**6)) * MONEY, paper=paper, risk=risk, **options)
+from tests.support.markets import SYMBOLS, machines, pressed
 
 
-def check_decisions(made, said, held):
+def check_decisions(made, said, held, shown):
     """What the step may promise, given what it was shown."""
     risk, listed = made.decider.params.risk, made.decider.params.scales
     rows, book = said.rows, said.book
@@ -85,7 +49,9 @@ def check_decisions(made, said, held):
     fees = sum(-(-cost * risk.fee_ppm // 10**6) for cost in costs.values())
     assert sum(costs.values()) + fees <= book[B_CASH]
     if entries:
-        assert book[B_VALUE] + sum(costs.values()) <= book[B_EQUITY] * risk.max_total_exposure_bps // 10_000
+        percent = {Tier.NORMAL: 100, Tier.CAUTION: risk.caution_percent, Tier.DEFENSIVE: risk.defensive_percent}
+        cap = book[B_EQUITY] * (risk.max_total_exposure_bps * percent[Tier(book[B_TIER])] // 100) // 10_000
+        assert book[B_VALUE] + shown.working_entry.sum() + sum(costs.values()) <= cap
     for s in range(SYMBOLS):
         if rows[s, D_ACTION] == Action.EXIT:
             assert rows[s, D_QUANTITY] == held[s] > 0
@@ -111,19 +77,17 @@ def check_world(made, world):
 @given(made=machines(), seed=st.integers(0, 10**6), data=st.data())
 def test_no_hour_of_any_market_breaks_a_limit(made, seed, data):
     bars = random_bars(seed, 150, SYMBOLS, missing=0.05, silent=0.05)
-    pressed = data.draw(st.dictionaries(st.integers(0, 149), st.sampled_from([
-        controls(kill=1, cancel_all=1), controls(paused=1), controls(kill=1, cancel_all=1, flatten=1),
-        controls(rebase=1), controls(cancel_all=1)]), max_size=8))  # fmt: skip
+    switches = data.draw(pressed(150))
     wanted = None
-    for hour in live(made, bars, pressed):
+    for hour in live(made, bars, switches):
         if wanted is not None:
             # What the step sized, the venue takes: their two ideas of cash and minimums agree.
             taken = hour.room.outcomes[wanted[:, O_ROLE] >= 0]
             assert (taken == Outcome.OPEN).all(), taken
         held = hour.world.account.quantity
-        check_decisions(made, hour.said, held)
+        check_decisions(made, hour.said, held, hour.room.book)
         check_world(made, hour.world)
-        blocked = pressed.get(hour.row)
+        blocked = switches.get(hour.row)
         if blocked is not None and (blocked[:2] != 0).any():
             assert Action.ENTER not in hour.said.rows[:, D_ACTION].tolist()
         wanted = hour.world.wanted.copy()

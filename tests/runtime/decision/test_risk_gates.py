@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mooring.runtime.decision.risk import total_cap_bps
 from mooring.runtime.decision.types import (
     B_DAY_LOSS,
     B_DRAWDOWN,
@@ -29,6 +30,7 @@ from mooring.runtime.domain.codes import Action, Reason, Tier
 from tests.support.core import (
     DAY,
     MONEY,
+    RISK,
     START,
     book,
     controls,
@@ -281,6 +283,39 @@ def test_drawdown_tiers_scale_the_size(lost_bps, tier, percent):
     said = rig.close(book(equity))
     assert said.book[B_TIER] == tier
     assert entered(said) == equity * 50 * percent // 10**6 // (300 * 100)
+
+
+def fallen(lost_bps, **risk):
+    """A rig whose account has fallen so far below its peak, and what it is worth now."""
+    rig = Rig(wish_row(WANT_ENTRY), wish_row(WANT_NOTHING), daily_loss_bps=10_000, **risk)
+    rig.close(book(CASH, [0, 0]))
+    return rig, CASH * (10_000 - lost_bps) // 10_000
+
+
+@pytest.mark.parametrize(("lost_bps", "percent"), [(499, 100), (500, 50), (999, 50), (1000, 25), (1499, 25)])
+def test_drawdown_tiers_scale_the_cap_on_all_that_is_held(lost_bps, percent):
+    rig, equity = fallen(lost_bps, risk_per_trade_bps=500, max_symbol_exposure_bps=8000)
+    said = rig.close(book(equity, [0, 0]))
+    cap = said.book[B_EQUITY] * (8000 * percent // 100) // 10_000
+    assert (row(said)[D_ACTION], row(said)[D_LIMIT]) == (Action.ENTER, cap)
+    assert cap - LIMIT * 100 < row(said)[D_OBSERVED] <= cap
+
+
+@pytest.mark.parametrize(("lost_bps", "percent"), [(500, 50), (1000, 25)])
+@pytest.mark.parametrize("promised", [False, True], ids=["held", "promised"])
+def test_at_its_tiers_cap_an_account_buys_nothing_more_and_sells_nothing_for_it(lost_bps, percent, promised):
+    rig, equity = fallen(lost_bps)
+    bought = equity * (8000 * percent // 100) // 10_000 // LOT + 1
+    entry = [0, bought * LOT] if promised else None
+    shown = book(equity - (0 if promised else bought * LOT), [0, 0 if promised else bought], entry=entry)
+    reason, limit, _ = refusal(said := rig.close(shown))
+    assert (reason, limit) == (Reason.TOTAL_EXPOSURE, 0)
+    assert row(said, 1)[D_ACTION] == (Action.FLAT if promised else Action.HOLD)
+
+
+def test_the_tiers_cap_is_rounded_down():
+    risk = RISK._replace(max_total_exposure_bps=7999, caution_percent=50, defensive_percent=25)
+    assert [total_cap_bps(risk, tier) for tier in Tier] == [7999, 3999, 1999, 0]
 
 
 def test_a_tier_below_the_halt_ends_with_the_drawdown():

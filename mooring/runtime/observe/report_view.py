@@ -292,6 +292,7 @@ def _treasury(data: ReportData) -> dict[str, Any] | None:
         "why": REASON_TEXTS.get(last["reason"], last["reason"]),
         "lines": [
             {"name": "Put in", "value": figures.money(last["principal"], quote)},
+            {"name": "Costs of 30 days, beside fees", "value": figures.money(last["monthly_costs"], quote)},
             {"name": "Protected", "value": figures.money(last["protected"], quote)},
             {"name": "Surplus of 30 days", "value": figures.money(last["surplus_30d"], quote)},
             {"name": "Could be taken out", "value": figures.money(amount, quote)},

@@ -226,23 +226,26 @@ def test_every_reason_to_refuse_has_words_in_the_unit_that_the_api_gives_it():
         assert ("{" in told) == (unit != "none"), reason
 
 
-def treasury_rows(data, costs=0):
-    state = treasury.init_treasury(data.principal)
-    params = treasury.TreasuryParams(costs, 1, 0)
-    for row in data.equity:
-        made = treasury.update_treasury(
-            state, params, row["hour_ts_utc"], row["equity"], row["cash"], row["realised_pnl"], row["fees_paid"]
-        )
-        yield {"hour_ts_utc": row["hour_ts_utc"], **made._asdict()}
+def test_the_recorded_treasury_is_what_the_equity_of_each_hour_gives_over_both_runs(reader):
+    state = treasury.init_treasury(data_of(reader, period.week(WEEK)).principal)
+    rows = recorded(reader, "treasury")
+    assert len(rows) == len(recorded(reader, "equity"))
+    for row, equity in zip(rows, recorded(reader, "equity"), strict=True):
+        params = treasury.TreasuryParams(*(row[name] for name in treasury.TreasuryParams._fields))
+        money = (equity[name] for name in ("equity", "cash", "realised_pnl", "fees_paid"))
+        made = treasury.update_treasury(state, params, equity["hour_ts_utc"], *money)
+        assert made._asdict().items() <= row.items()
 
 
 def test_the_treasury_is_told_day_by_day_with_its_recommendation_and_why(reader):
     data = data_of(reader, period.week(WEEK))
-    rows = list(treasury_rows(data))
-    last = {treasury.utc_day(row["hour_ts_utc"]): row for row in rows}
-    shown = Page(render(replace(data, treasury=list(last.values())))).text
+    rows = recorded(reader, "treasury")[:120]
+    assert data.treasury == [rows[n] for n in (23, 47, 71, 95, 119)]
+    shown = Page(render(data)).text
     assert treasury.REASON_TEXTS[rows[-1]["reason"]] in shown
     assert "never withdraws" in shown
+    offered = replace(data, treasury=[rows[-1] | {"recommended": 12_345_678_901, "reason": "surplus"}])
+    assert "Recommended: 123.45 USD , all of the surplus of the last 30 days" in Page(render(offered)).text
     assert all(f"{n} May" in shown for n in range(12, 17))
     none = Page(render(replace(data, treasury=[]))).text
     assert "The treasury was not recorded that week" in none

@@ -14,7 +14,7 @@ from mooring.runtime.venues.kraken import numbers
 
 PLACES = st.integers(0, 10)
 UNITS = st.integers(0, 2**63 - 1)
-AMOUNTS = st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False, places=18)
+AMOUNTS = st.decimals(min_value=0, max_value=10**8, allow_nan=False, allow_infinity=False, places=18)
 
 
 @given(UNITS, PLACES)

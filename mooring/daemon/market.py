@@ -20,8 +20,8 @@ from mooring.runtime.market.universe import instruments as instruments_for
 
 if TYPE_CHECKING:
     from mooring.runtime.store.reader import Reader
-    from mooring.settings import Market as MarketSettings
     from mooring.settings import Settings
+    from mooring.settings_sections import Market as MarketSettings
 
 REAL_TIME: Final = 1.0
 AS_FAST_AS_POSSIBLE: Final = 0.0

@@ -162,17 +162,12 @@ def update_treasury(
     close_ts, equity, cash = int(close_ts), int(equity), int(cash)
     realised_total, fees_total = int(realised_total), int(fees_total)
     _check(state, params, close_ts, cash, fees_total)
-    last = int(state.last_ts[0])
-    first = last < 0
-    day = utc_day(close_ts)
-    # The first hour is an hour too: its costs accrue from its open on.
-    seconds = HOUR_SECONDS if first else close_ts - last
-    accrued, rest = divmod(int(state.costs_rest[0]) + params.monthly_costs * seconds, MONTH_SECONDS)
-    costs = int(state.costs[0]) + accrued
+    costs, rest = _accrued(state, params, close_ts)
     net = realised_total - costs
     for number in (net, costs, equity, cash, fees_total, realised_total):
         np.int64(number)  # OverflowError before anything changes
-    if first:
+    day = utc_day(close_ts)
+    if state.last_ts[0] < 0:
         state.day[0] = day
     elif day != state.day[0]:
         _turn_day(state, day)
@@ -208,6 +203,15 @@ def _check(state: TreasuryState, params: TreasuryParams, close_ts: int, cash: in
         raise ValueError("update_treasury: cash is negative or fees shrank")
     if params.monthly_costs < 0 or params.minimum_transfer < 0:
         raise ValueError("update_treasury: costs and minimum must not be negative")
+
+
+def _accrued(state: TreasuryState, params: TreasuryParams, close_ts: int) -> tuple[int, int]:
+    """(costs since the start, what is left over by counting whole units) at this close."""
+    last = int(state.last_ts[0])
+    # The first hour is an hour too: its costs accrue from its open on.
+    seconds = HOUR_SECONDS if last < 0 else close_ts - last
+    accrued, rest = divmod(int(state.costs_rest[0]) + params.monthly_costs * seconds, MONTH_SECONDS)
+    return int(state.costs[0]) + accrued, rest
 
 
 def _turn_day(state: TreasuryState, day: int) -> None:

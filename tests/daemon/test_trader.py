@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from mooring.daemon.app import DaemonThread
 from mooring.daemon.demo import DemoRequest, demo_options, summary
 from mooring.errors import Denied, Invalid
 from mooring.home import Home
+from mooring.runtime.store.reader import Reader
+from mooring.settings import Settings
 from tests.daemon.daemons import START, running
 
 
@@ -70,6 +73,47 @@ def test_a_kill_pressed_in_one_mode_and_released_there_leaves_no_order_of_the_ot
         it.finish()
         again = it.daemon.trader.recompute()
         assert (again.agrees, again.hours) == (True, HOURS_THAT_END_WITH_A_POSITION + 10)
+
+
+def test_a_mode_that_is_left_ends_its_run_and_one_that_is_taken_up_again_starts_it(home: Home) -> None:
+    with running(home, hours=5) as it:
+        it.finish()
+        trader, runs = it.daemon.trader, []
+        for mode in ("shadow", "paper"):
+            runs.append(trader.run.run_id)
+            trader.set_mode(mode)
+        found = {run_id: kinds(trader.store.reader(), run_id) for run_id in runs}
+    paper, shadow = runs
+    assert found == {paper: ["started", "ended", "started"], shadow: ["started", "ended"]}
+    with running(home, hours=5) as it:
+        assert kinds(it.daemon.trader.store.reader(), paper) == ["started", "ended"] * 2 + ["started"]
+
+
+def kinds(reader: Reader, run_id: str) -> list[str]:
+    return [row["kind"] for row in reader.scan("run_events", run_id)]
+
+
+def test_limits_are_recorded_with_the_bounds_that_no_setting_may_exceed(home: Home) -> None:
+    with running(home, hours=1, risk__daily_loss_bps=250) as it:
+        it.finish()
+        row = it.daemon.trader.store.reader().find("risk_profiles")
+        assert row is not None
+        assert orjson.loads(row["limits"])["daily_loss_bps"] == 250
+        bounds = orjson.loads(row["bounds"])
+    assert bounds["risk.daily_loss_bps"] == "1 to 2000"
+    assert sorted(bounds) == sorted(f"risk.{name}" for name in Settings().risk.model_dump())
+
+
+def test_settings_of_the_treasury_reach_its_rows_and_keep_the_run(home: Home) -> None:
+    with running(home, hours=2) as it:
+        it.finish()
+        run_id = it.client.status().run_id
+    with running(home, hours=3, treasury__monthly_costs=7, treasury__principal_protection=False) as it:
+        it.finish()
+        assert it.client.status().run_id == run_id
+        rows = list(it.daemon.trader.store.reader().scan("treasury", run_id))
+    said = [(row["monthly_costs"], row["protect"], row["minimum_transfer"]) for row in rows]
+    assert said == [(0, 1, 10 * 10**8)] * 2 + [(7 * 10**8, 0, 10 * 10**8)]
 
 
 @pytest.mark.parametrize("mode", ["live", "yolo"])

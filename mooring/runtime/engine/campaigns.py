@@ -56,7 +56,7 @@ class Campaigns:
         stops: tuple[Int64s, Int64s],
         decisions: Int64s,
     ) -> list[TableRow]:
-        """What a bar did to campaigns, in the order of the fills.
+        """What a bar did to campaigns, in the order of the last fill of each row.
 
         realised_pnl is that of this row's sales alone: proceeds after fees less the cost of what was sold. quantity and
         cost are what is held after it. stop is the one that the entry brought along (opened, added), or the one that
@@ -93,9 +93,10 @@ class Campaigns:
                 pnl = int(sold[:, X_PROCEEDS].sum() - sold[:, X_COST].sum())
                 kind, stop = ("closed", 0) if quantity[symbol] == 0 else ("reduced", int(resting[symbol]))
             opening = int(self._opening[symbol])
-            row = found.setdefault((symbol, opening, kind), self._row(symbol, opening, kind))
+            row = found.pop((symbol, opening, kind), None) or self._row(symbol, opening, kind)
             row |= {"quantity": int(quantity[symbol]), "cost": int(cost[symbol]), "stop": stop}
             row["realised_pnl"] += pnl
+            found[symbol, opening, kind] = row  # at the end: the last row says what is held after the hour
             if kind == "closed":
                 self._opening[symbol] = 0
         for (symbol, opening, kind), row in found.items():

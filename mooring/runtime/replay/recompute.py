@@ -1,39 +1,41 @@
-"""Recompute a run from its recorded bars and controls alone, and compare each hour with what is recorded of it."""
+"""Recompute runs from their recorded bars and controls alone, and compare every row of every hour."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-
-from mooring.runtime.decision.step import decision_hash
-from mooring.runtime.decision.types import CONTROL_NAMES, Decisions, empty_decisions
-from mooring.runtime.domain.bars import Bar, Int64s
-from mooring.runtime.domain.state_codec import digest, dump, load
-from mooring.runtime.engine import records
-from mooring.runtime.engine.desk import TableRow
+from mooring.errors import MooringError
+from mooring.runtime.decision.types import CONTROL_NAMES
 from mooring.runtime.engine.run import Run
-from mooring.runtime.engine.world import World, make_room
+from mooring.runtime.replay.again import Again, Redone, Standing
+from mooring.runtime.replay.ending import ending_differences, foreign_differences, state_differences
+from mooring.runtime.replay.found import Difference, RunFound
+from mooring.runtime.replay.hours import HourComparison
+from mooring.runtime.replay.past import End, Past, PastRun, opening_standing, standing_before
+from mooring.runtime.replay.recorded import BEFORE_ALL, FOR_EVER, RecordedHour, controls_of, recorded_hours
 from mooring.runtime.store.reader import Reader
+from mooring.runtime.store.spans import Spans
 from mooring.runtime.store.types import Row
-from mooring.runtime.venues.paper.orders import place_all
 
-COLUMNS: Final = ("open", "high", "low", "close", "volume")
-COMPARED: Final = ("signals", "decisions", "positions", "equity")
+MOST: Final = 100  # differences told of one run
+REFUSED: Final = (ValueError, ArithmeticError, LookupError, MooringError)
+
+Watch = Callable[[RecordedHour, Redone | None, list[Difference]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recomputed:
-    """What came out.
+    """What came out of one run, in short.
 
     Attributes:
         hours: hours recomputed.
         differs_at: close of the first hour that came out otherwise (UTC unix seconds), None where all agree.
-        what: which hash or table differs there; `manifests` where an hour and its manifest do not
-            stand together, `error` where the recorded bars cannot be traded at all.
+        what: the table that differs there, or the manifest's column; `manifests` where an hour has none, `error` where
+            the recorded bars cannot be traded at all.
         decision_hash, state_hash: as recomputed, hex.
+        difference: the first, whole.
     """
 
     hours: int
@@ -41,6 +43,7 @@ class Recomputed:
     what: str
     decision_hash: str
     state_hash: str
+    difference: Difference | None = None
 
     @property
     def agrees(self) -> bool:
@@ -48,133 +51,228 @@ class Recomputed:
         return self.differs_at is None
 
 
-class Again:
-    """A run done again, hour by hour, from the world it opened with."""
+class Replay:
+    """Does a run again and compares; what it found so far stands in its attributes.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        symbols = len(run.instruments)
-        self._world = load(run.opening_world, dump(run.opening_world))
-        self._room = make_room(symbols)
-        self._said = empty_decisions(symbols, run.machine.decider.params.producer_count)
-        self._chain = bytes(32)
-        self.hours = 0
-        self.state_hash = ""
+    Args:
+        past_run: the run, and how it ended.
+        spans: reads of its hours.
+        standing: where to begin.
+        watch: told of each hour with what differs in it.
+    """
 
-    @property
-    def decision_hash(self) -> str:
-        """Of all hours so far, hex."""
-        return self._chain.hex()
+    def __init__(self, past_run: PastRun, spans: Spans, standing: Standing, *, watch: Watch | None = None) -> None:
+        self._past_run = past_run
+        self._spans = spans
+        self._standing = standing
+        self._watch: Watch = watch or (lambda _hour, _redone, _found: None)
+        self._compare = HourComparison(past_run.run.run_id, flatten=past_run.flatten)
+        self.again = Again(past_run.run, standing)
+        self.first: int | None = None
+        self.last: int | None = None
+        self.differing = 0
+        self.differences: list[Difference] = list(past_run.differences)
+        self.broken_off = False
+        if standing.after is None:
+            self.differences += foreign_differences(past_run.run, spans)
 
-    def advance(self, bar: Bar, controls: Int64s) -> list[TableRow]:
-        """Do one hour; the rows of the tables in COMPARED.
+    def hours(self, *, compare_from: int = BEFORE_ALL, upto: int = FOR_EVER) -> Iterator[list[Difference]]:
+        """Do the recorded hours up to that one; what differs in each, compared from that close on."""
+        after = BEFORE_ALL if self._standing.after is None else self._standing.after
+        for hour in recorded_hours(self._spans, after=after, upto=upto):
+            found = self._one(hour, compared=hour.close_ts >= compare_from)
+            if found is None:
+                continue
+            self.first = hour.close_ts if self.first is None else self.first
+            self.last = hour.close_ts
+            self.differing += bool(found)
+            self.differences += found[: max(0, MOST - len(self.differences))]
+            yield found
+            if self.broken_off:
+                return
 
-        Raises:
-            ValueError, ArithmeticError: it cannot be done with these bars.
-        """
-        run, world = self._run, self._world
-        machine, params = run.machine, run.machine.decider.params
-        place_all(world.wanted, world.paper, machine.paper_params, params.scales, world.account, self._room.outcomes)
-        machine.hour(world, params, machine.paper_params, bar, controls, self._said, self._room)
-        self._chain = decision_hash(self._chain, self._said.rows, self._said.book)
-        self.state_hash = digest(world)
-        self.hours += 1
-        return _rows(run, world, self._said)
+    def close(self) -> None:
+        """After the last hour: what became of the orders that were working, and the state that is kept."""
+        if self.broken_off:
+            return
+        found = [
+            *ending_differences(self._past_run, self._spans, self.again, self.last),
+            *state_differences(self._past_run.run.run_id, self._spans, self.again, self.last),
+        ]
+        self.differences += found[: max(0, MOST - len(self.differences))]
+
+    def end(self, row: Row) -> End | None:
+        """How the account stands after the hours that were done; None where there were none."""
+        if self.again.last is None or self.last is None:
+            return None
+        return End(run=row, hour_ts_utc=self.last, state=self.again.last.state, balances=dict(self.again.balances))
+
+    def found(self) -> RunFound:
+        """All that came out."""
+        last, run = self.again.last, self._past_run.run
+        return RunFound(
+            run_id=run.run_id,
+            mode=run.mode,
+            code_version=str(run.manifest.get("code_version", "")),
+            hours=self.again.hours,
+            first=self.first,
+            last=self.last,
+            differing=self.differing,
+            differences=tuple(self.differences),
+            decision_hash=self._standing.chain.hex() if last is None else last.decision_hash.hex(),
+            state_hash="" if last is None else last.state_hash,
+            started_from=self._standing.after,
+            broken_off=self.broken_off,
+        )
+
+    def _one(self, hour: RecordedHour, *, compared: bool) -> list[Difference] | None:
+        """The differences of one hour; None where it was done for the sake of a later one."""
+        cycle = hour.one("cycles")
+        redone: Redone | None = None
+        if cycle is None:
+            error: Difference | None = self._no_cycle(hour)
+        else:
+            try:
+                redone, error = self.again.advance(hour, controls_of(cycle)), None
+            except REFUSED as why:
+                error = self._refused(hour, cycle, why)
+        if redone is None:
+            assert error is not None
+            self.broken_off = True
+            self._watch(hour, None, [error])
+            return [error]
+        if not compared:
+            return None
+        found = list(self._compare(hour, redone))
+        self._watch(hour, redone, found)
+        return found
+
+    def _no_cycle(self, hour: RecordedHour) -> Difference:
+        return Difference(
+            run_id=self._past_run.run.run_id,
+            hour_ts_utc=hour.close_ts,
+            table="cycles",
+            key={},
+            kind="missing",
+            field="",
+            recorded=None,
+            recomputed="an hour that has a manifest",
+        )
+
+    def _refused(self, hour: RecordedHour, cycle: dict[str, Any], why: Exception) -> Difference:
+        return Difference(
+            run_id=self._past_run.run.run_id,
+            hour_ts_utc=hour.close_ts,
+            table="cycles",
+            key={},
+            kind="error",
+            field="",
+            recorded=None,
+            recomputed=f"this hour cannot be done from its bars and controls ({why or type(why).__name__})",
+            inputs={"controls": {name: cycle[name] for name in CONTROL_NAMES}, "bars": len(hour.of("bars"))},
+        )
 
 
 def recompute(run: Run, reader: Reader) -> Recomputed:
-    """Do every recorded hour of a run again, from the world it opened with.
-
-    Stops at the first hour whose decision hash or state hash differs from its manifest, or whose recorded signals,
-    decisions, positions or equity are not those that came out.
-    """
-    again = Again(run)
-    manifests = reader.scan("manifests", run.run_id)
-    recorded = {name: _Recorded(reader, name, run.run_id) for name in COMPARED}
-    for bar, controls in recorded_hours(run, reader):
-        manifest = next(manifests, None)
-        try:
-            rows = again.advance(bar, controls)
-        except (ValueError, ArithmeticError):
-            return _result(again, bar.close_ts, "error")
-        what = _difference(manifest, bar, again) or _rows_differ(recorded, bar.close_ts, rows)
-        if what:
-            return _result(again, bar.close_ts, what)
-    left = next(manifests, None)
-    return _result(again, None, "") if left is None else _result(again, int(left["hour_ts_utc"]), "manifests")
-
-
-def _result(again: Again, differs_at: int | None, what: str) -> Recomputed:
+    """Do every recorded hour of a run again, from the world it opened with, up to the first that differs."""
+    spans = Spans(reader, run_id=run.run_id, account_id=run.account_id)
+    balances = {} if run.resumes_after is None else spans.balances(run.resumes_after)
+    replay = Replay(PastRun(run=run, flatten=None, ended=False), spans, Standing(balances=balances))
+    for found in replay.hours():
+        if found:
+            break
+    else:
+        replay.close()
+    first = next(iter(replay.differences), None)
+    found_of_run = replay.found()
     return Recomputed(
-        hours=again.hours,
-        differs_at=differs_at,
-        what=what,
-        decision_hash=again.decision_hash,
-        state_hash=again.state_hash,
+        hours=found_of_run.hours,
+        differs_at=None if first is None else first.hour_ts_utc or 0,
+        what="" if first is None else _what(first),
+        decision_hash=found_of_run.decision_hash,
+        state_hash=found_of_run.state_hash,
+        difference=first,
     )
 
 
-def _rows(run: Run, world: World, said: Decisions) -> list[TableRow]:
-    decider = run.machine.decider
-    return [
-        *records.signal_rows(run.instruments, decider.producers, said),
-        *records.decision_rows(run.instruments, said),
-        *records.position_rows(run.instruments, decider.params.scales, world),
-        records.equity_row(world, said),
-    ]
+def _what(difference: Difference) -> str:
+    if difference.kind == "error":
+        return "error"
+    if difference.table == "manifests" and difference.field:
+        return difference.field
+    return difference.table
 
 
-class _Recorded:
-    """The recorded rows of one table, hour after hour."""
+def replay_window(past: Past, row: Row, first: int, last: int, *, watch: Watch | None = None) -> RunFound:
+    """Do the hours of a run that close in [first, last] again, from the nearest state that was kept before.
 
-    def __init__(self, reader: Reader, table: str, run_id: str) -> None:
-        self._rows = reader.scan(table, run_id)
-        self._ahead = next(self._rows, None)
-
-    def of(self, hour_ts_utc: int) -> list[Row]:
-        """Those of the next hour; of an hour passed over, too, which then are one too many."""
-        found = []
-        while self._ahead is not None and self._ahead["hour_ts_utc"] <= hour_ts_utc:
-            found.append(self._ahead)
-            self._ahead = next(self._rows, None)
-        return found
+    Raises:
+        Unverified, Invalid, NotFound: the run cannot be made again.
+    """
+    standing, end = standing_before(past, row, first)
+    past_run = past.open(row, end, _hours(past, row, standing, last))
+    replay = Replay(past_run, past.spans(row), standing, watch=watch)
+    for _ in replay.hours(compare_from=first, upto=last):
+        pass
+    return replay.found()
 
 
-def _rows_differ(recorded: dict[str, _Recorded], hour_ts_utc: int, rows: Sequence[TableRow]) -> str:
-    """The first table whose recorded rows are not these; empty where all are."""
-    for name, table in recorded.items():
-        wanted = [row for given, row in rows if given == name]
-        found = table.of(hour_ts_utc)
-        if len(found) != len(wanted) or any(
-            was["hour_ts_utc"] != hour_ts_utc or any(was[column] != value for column, value in row.items())
-            for was, row in zip(found, wanted, strict=True)
-        ):
-            return name
-    return ""
+def replay_all(past: Past, *, watch: Watch | None = None) -> Iterator[RunFound]:
+    """Do every hour of every run again, oldest run first; each that carries an account on begins where that one ended.
+
+    A run that cannot be made again at all says so as a difference.
+    """
+    ends: dict[tuple[str, str], End] = {}
+    for row in past.rows:
+        parent = past.parent(row)
+        before = None if parent is None else ends.get((parent["mode"], parent["account_id"]))
+        found, end = _replay_whole(past, row, before, watch)
+        if end is not None:
+            ends[row["mode"], row["account_id"]] = end
+        yield found
 
 
-def recorded_hours(run: Run, reader: Reader) -> Iterator[tuple[Bar, Int64s]]:
-    """(bar, controls) of each recorded hour, oldest first; bars of other symbols or hours are left out."""
-    index = {instrument.symbol: i for i, instrument in enumerate(run.instruments)}
-    bars = reader.scan("bars", run.run_id)
-    ahead = next(bars, None)
-    for cycle in reader.scan("cycles", run.run_id):
-        hour_ts_utc = int(cycle["hour_ts_utc"])
-        columns = np.zeros((len(COLUMNS), len(index)), np.int64)
-        present = np.zeros(len(index), np.bool_)
-        while ahead is not None and ahead["hour_ts_utc"] <= hour_ts_utc:
-            at = index.get(ahead["symbol"])
-            if at is not None and ahead["hour_ts_utc"] == hour_ts_utc:
-                present[at] = True
-                columns[:, at] = [ahead[name] for name in COLUMNS]
-            ahead = next(bars, None)
-        controls = np.array([cycle[name] for name in CONTROL_NAMES], dtype=np.int64)
-        yield Bar(hour_ts_utc, present, *columns), controls
+def _replay_whole(past: Past, row: Row, before: End | None, watch: Watch | None) -> tuple[RunFound, End | None]:
+    spans = past.spans(row)
+    try:
+        past_run = past.open(row, before, spans.count_hours(FOR_EVER))
+        replay = Replay(past_run, spans, opening_standing(row, before), watch=watch)
+    except REFUSED as why:
+        return _not_opened(row, why), past.recorded_end_of(row)
+    for _ in replay.hours():
+        pass
+    replay.close()
+    # Where an hour cannot be done again, what comes after it is judged from what is recorded of it.
+    return replay.found(), past.recorded_end_of(row) if replay.broken_off else replay.end(row)
 
 
-def _difference(manifest: Row | None, bar: Bar, again: Again) -> str:
-    if manifest is None or manifest["hour_ts_utc"] != bar.close_ts:
-        return "manifests"
-    if manifest["decision_hash"] != again.decision_hash:
-        return "decision_hash"
-    return "state_hash" if manifest["state_hash"] != again.state_hash else ""
+def _not_opened(row: Row, why: Exception) -> RunFound:
+    error = Difference(
+        run_id=row["run_id"],
+        hour_ts_utc=None,
+        table="runs",
+        key={"run_id": row["run_id"]},
+        kind="error",
+        field="",
+        recorded=None,
+        recomputed=f"this run cannot be made again ({why or type(why).__name__})",
+        seq=row["seq"],
+    )
+    return RunFound(
+        run_id=row["run_id"],
+        mode=row["mode"],
+        code_version=row["code_version"],
+        hours=0,
+        first=None,
+        last=None,
+        differing=0,
+        differences=(error,),
+        decision_hash="",
+        state_hash="",
+        started_from=None,
+        broken_off=True,
+    )
+
+
+def _hours(past: Past, row: Row, standing: Standing, last: int) -> int:
+    return past.spans(row).count_hours(last) - standing.hours

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mooring.control_api.models import Scope, Status
 
 OFF: Final = "Mooring is off. Nothing is being traded."
+HEAD_SHOWN: Final = 12  # digits for people; JSON has all of them
 SCOPES: Final[dict[str, Scope]] = {"read": "read", "control": "control"}
 
 
@@ -52,6 +53,8 @@ def show_status(status: Status, *, as_json: bool) -> None:
     say(f"  Drawdown {status.drawdown_percent} % ({status.drawdown_tier}), hours {status.cycles}, mode {status.mode}")
     say(f"  Last close {status.last_cycle or 'none yet'}, next {status.next_cycle or 'none'}")
     say(f"  Market: {status.venue.detail}")
+    if status.head:
+        say(f"  Head of the records {status.head[:HEAD_SHOWN]}")
     if status.alerts_open:
         say(f"  Alerts not acknowledged: {status.alerts_open}")
 

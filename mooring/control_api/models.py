@@ -20,7 +20,18 @@ Tier = Literal["normal", "caution", "defensive", "halt"]
 Level = Literal["ok", "warn", "fail"]
 Scope = Literal["read", "control"]
 ListKind = Literal[
-    "prices", "signals", "decisions", "positions", "orders", "fills", "trades", "ledger", "equity", "alerts", "audit"
+    "prices",
+    "signals",
+    "decisions",
+    "campaigns",
+    "positions",
+    "orders",
+    "fills",
+    "trades",
+    "ledger",
+    "equity",
+    "alerts",
+    "audit",
 ]
 # No control characters: reasons are shown in terminals and written in logs.
 Reason = Annotated[str, StringConstraints(max_length=REASON_MAX, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -73,6 +84,9 @@ class Status(_Answer):
     last_cycle: Time | None = None
     next_cycle: Time | None = None
     venue: Venue
+    head: str | None = Field(
+        default=None, description="hash of the last hour's manifest, hexadecimal: it stands for every hour so far"
+    )
     ledger_head: str | None = Field(default=None, description="hash of the last ledger row, hexadecimal")
     ledger_rows: int = Field(ge=0)
     drawdown_tier: Tier

@@ -11,7 +11,7 @@ from mooring.control_api.documented import documented
 from mooring.control_api.models import ListQuery, Page, SymbolQuery
 from mooring.control_api.secure import Door, json_answer
 
-BY_SYMBOL: Final = ("prices", "signals", "decisions", "positions", "orders", "fills", "trades")
+BY_SYMBOL: Final = ("prices", "signals", "decisions", "campaigns", "positions", "orders", "fills", "trades")
 PLAIN: Final = ("ledger", "equity", "alerts", "audit")
 AlertId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

@@ -23,7 +23,7 @@ from mooring.runtime.store.types import Batch
 
 # The lists whose rows belong to an account, over all runs that carry it; positions are those of its last close only.
 OF_ACCOUNT: Final = frozenset(
-    {"prices", "signals", "decisions", "positions", "orders", "fills", "trades", "ledger", "equity"}
+    {"prices", "signals", "decisions", "campaigns", "positions", "orders", "fills", "trades", "ledger", "equity"}
 )
 CURSOR_DIGITS_MAX: Final = 19  # as 2^63 - 1 has
 EVENT_TABLES: Final = {
@@ -100,6 +100,7 @@ class StatusWriter:
                 "last_cycle": time_text(seen.last_cycle),
                 "next_cycle": time_text(seen.next_cycle),
                 "venue": Venue(name="paper", connected=True, detail=seen.market),
+                "head": seen.head,
                 "ledger_head": seen.ledger_head if seen.ledger_rows else None,
                 "ledger_rows": seen.ledger_rows,
                 "drawdown_tier": seen.tier,

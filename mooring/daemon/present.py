@@ -38,7 +38,7 @@ UNITS: Final = {
     "below_cost_minimum": "money",
     "score_high": "money",
 }
-HIDDEN: Final = frozenset({"seq", "prev_hash", "run_id", "hour_ts_utc"})
+HIDDEN: Final = frozenset({"seq", "prev_hash", "parent_hash", "run_id", "account_id", "hour_ts_utc"})
 MICRO_DECIMALS: Final = 6
 MACHINE: Final = "Mac" if sys.platform == "darwin" else "machine"
 
@@ -72,6 +72,7 @@ class Presenter:
             "prices": self._price_row,
             "signals": self._signal_row,
             "decisions": self._decision_row,
+            "campaigns": self._campaign_row,
             "positions": self._position_row,
             "orders": self._order_row,
             "fills": self._fill_row,
@@ -142,6 +143,19 @@ class Presenter:
         if unit == "price":
             return self._price(symbol, value)
         return self._quantity(symbol, value) if unit == "quantity" else str(value)
+
+    def _campaign_row(self, base: dict[str, Any], row: Row) -> dict[str, Any]:
+        symbol = row["symbol"]
+        return base | {
+            "campaign_id": row["campaign_id"],
+            "symbol": symbol,
+            "event": row["event"],
+            "quantity": self._quantity(symbol, row["quantity"]),
+            "cost": money_text(row["cost"]),
+            "realised_pnl": money_text(row["realised_pnl"]),
+            "stop": self._price(symbol, row["stop"]) if row["stop"] else None,
+            "target": self._price(symbol, row["target"]) if row["target"] else None,
+        }
 
     def _position_row(self, base: dict[str, Any], row: Row) -> dict[str, Any]:
         symbol = row["symbol"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from mooring.cli.context import brief_money
+from mooring.cli.control import show_status
 from mooring.cli.demo import _screen, align_decimals, parse_speed
 from mooring.cli.local import parse_time
 from mooring.control_api.client import Client
+from mooring.control_api.models import Status
 from mooring.daemon.app import DaemonThread
 from mooring.daemon.demo import DemoRequest, demo_options
 from mooring.errors import Invalid
@@ -42,6 +46,27 @@ def test_money_for_a_glance_is_cut_towards_zero_and_never_off_by_a_cent(units: i
     exact = Decimal(units).scaleb(-MONEY_DECIMALS)
     shown = Decimal(brief_money(to_text(units, MONEY_DECIMALS)).replace(",", ""))
     assert abs(shown) <= abs(exact) < abs(shown) + Decimal("0.01")
+
+
+STATUS: dict[str, Any] = {
+    "version": "1", "mode": "paper", "state": "running", "word": "Paper", "first_line": "Paper trading.",
+    "made_up_prices": False, "armed": False, "kill_switch": {"active": False}, "drawdown_tier": "normal",
+    "venue": {"name": "paper", "connected": True}, "drawdown_percent": "0.00", "ledger_rows": 0, "quote": "EUR",
+    "positions": 0, "alerts_open": 0, "run_id": "r", "cycles": 0, "pid": 1, "started_at": "2024-01-05T07:00:00Z",
+    "uptime_seconds": 1,
+}  # fmt: skip
+HEAD = "0123456789abcdef" * 4
+
+
+def test_head_of_the_records_is_short_for_people_and_whole_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for name, head in (("none", None), ("some", HEAD)):
+        for as_json in (False, True):
+            show_status(Status.model_validate(STATUS | {"head": head}), as_json=as_json)
+            shown[name, as_json] = capsys.readouterr().out
+    assert "Head" not in shown["none", False]
+    assert "  Head of the records 0123456789ab\n" in shown["some", False]
+    assert [json.loads(shown[name, True])["head"] for name in ("none", "some")] == [None, HEAD]
 
 
 @given(st.lists(st.decimals(0, 10**6, places=3).map(str) | st.integers(0, 10**6).map(str), min_size=1))

@@ -9,7 +9,7 @@ from mooring.errors import Conflict, Halt, Invalid, MooringError, NotFound, Retr
 from tests.control_api.api_harness import MASTER, Running
 
 AUTH = f"Authorization: Bearer {MASTER}"
-LISTS = "prices signals decisions positions orders fills trades ledger equity alerts audit".split()
+LISTS = "prices signals decisions campaigns positions orders fills trades ledger equity alerts audit".split()
 
 
 def test_status_has_every_field_of_the_contract(served: Running) -> None:
@@ -170,7 +170,7 @@ def test_the_runtime_may_refuse_a_cursor(served: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/nothing", "/docs", "/redoc", "/openapi.json", "/v1/status/", "/v1/campaigns"]
+    "path", ["/", "/v1", "/v1/nothing", "/docs", "/redoc", "/openapi.json", "/v1/status/", "/v1/bundles"]
 )
 def test_what_is_not_offered_is_not_there(served: Running, path: str) -> None:
     with served.tcp() as client:

@@ -22,6 +22,7 @@ KINDS = (
     "prices",
     "signals",
     "decisions",
+    "campaigns",
     "positions",
     "orders",
     "fills",
@@ -124,7 +125,9 @@ def test_largest_cursor_is_the_beginning(finished: Running) -> None:
     assert finished.client.page("orders", cursor=str(2**63 - 1)) == finished.client.page("orders")
 
 
-@pytest.mark.parametrize("kind", ["positions", "orders", "fills", "trades", "ledger", "equity", "decisions", "prices"])
+@pytest.mark.parametrize(
+    "kind", ["campaigns", "positions", "orders", "fills", "trades", "ledger", "equity", "decisions", "prices"]
+)
 def test_lists_of_the_account_go_on_over_a_change_of_settings_before_the_next_close(
     carried: Carried, kind: Any
 ) -> None:
@@ -150,9 +153,38 @@ def test_status_is_complete_and_equals_the_engines_picture(finished: Running) ->
     status, seen = finished.client.status(), finished.daemon.trader.status
     assert (status.word, status.state, status.mode, status.armed) == ("Off", "stopped", "paper", False)
     assert (status.cycles, status.ledger_rows, status.ledger_head) == (60, seen.ledger_rows, seen.ledger_head)
+    manifest = finished.daemon.trader.store.reader().find("manifests")
+    assert manifest is not None
+    assert status.head == manifest["row_hash"]
     assert status.next_cycle is None
     assert status.last_cycle == "2024-01-03T12:00:00Z"
     assert status.made_up_prices
+
+
+def test_head_is_none_before_the_first_hour_and_the_same_after_a_restart(home: Home) -> None:
+    with running(home, hours=3) as it:
+        assert it.client.status().head is None
+        it.finish()
+        head = it.client.status().head
+        assert head == it.daemon.trader.store.reader().heads()["manifests"].head
+    with running(home, hours=3) as it:
+        assert it.client.status().head == head
+
+
+def test_a_campaign_is_listed_as_it_is_recorded(finished: Running) -> None:
+    trader = finished.daemon.trader
+    row = trader.store.reader().find("campaigns", event="opened")
+    (item,) = [one for one in finished.client.page("campaigns", limit=500).items if one["id"] == (row or {})["seq"]]
+    assert row is not None
+    (instrument,) = [one for one in trader.run.instruments if one.symbol == row["symbol"]]
+    money = {name: str(Decimal(row[name]).scaleb(-8)) for name in ("cost", "realised_pnl")}
+    lots, ticks = instrument.lot_decimals, instrument.pair_decimals
+    assert {name: Decimal(item[name]) for name in ("quantity", "stop", "target", *money)} == {
+        "quantity": Decimal(row["quantity"]).scaleb(-lots),
+        "stop": Decimal(row["stop"]).scaleb(-ticks),
+        "target": Decimal(row["target"]).scaleb(-ticks),
+    } | {name: Decimal(value) for name, value in money.items()}
+    assert (item["campaign_id"], item["event"]) == (row["campaign_id"], "opened")
 
 
 def test_components_are_well(finished: Running) -> None:

@@ -28,6 +28,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "signals": {"producer": name, "direction": whole, "conviction": whole, "reason": name, "value_micro": whole},
     "decisions": {"action": name, "reason": st.sampled_from([r.name.lower() for r in Reason])}
     | dict.fromkeys(("score", "quantity", "price", "stop", "target", "limit_value", "observed"), whole),
+    "campaigns": {"campaign_id": name, "event": name}
+    | dict.fromkeys(("quantity", "cost", "realised_pnl", "stop", "target"), whole),
     "positions": dict.fromkeys(("quantity", "price", "cost", "value"), whole),
     "orders": dict.fromkeys(("client_order_id", "side", "order_type", "reason"), name)
     | {"parent_id": st.none() | name, "status": st.none() | st.just("OPEN")}
@@ -50,11 +52,13 @@ ROWS: dict[str, dict[str, Any]] = {
 COUNTED = {"id", "direction", "conviction", "score", "line"}
 
 
+UNSHOWN = ("prev_hash", "parent_hash", "account_id", "run_id")
+
+
 def rows(kind: str) -> st.SearchStrategy[dict[str, Any]]:
-    base = {"seq": st.integers(1, 10**9), "row_hash": st.just("f" * 64), "prev_hash": st.just("0" * 64)}
-    return st.fixed_dictionaries(
-        base | {"run_id": st.just("r"), "hour_ts_utc": ts, "symbol": st.just("AAA-USD")} | ROWS[kind]
-    )
+    base = {"seq": st.integers(1, 10**9), "row_hash": st.just("f" * 64)}
+    base |= dict.fromkeys(UNSHOWN, st.just("0" * 64))
+    return st.fixed_dictionaries(base | {"hour_ts_utc": ts, "symbol": st.just("AAA-USD")} | ROWS[kind])
 
 
 @pytest.mark.parametrize("kind", sorted(ROWS))
@@ -64,7 +68,7 @@ def test_no_row_shows_a_float_or_an_exponent_and_every_number_is_exact(kind: str
         item = PRESENTER.item(kind, row)
         assert item["id"] == row["seq"]
         assert item["hash"] == row["row_hash"]
-        assert "prev_hash" not in item
+        assert not {*UNSHOWN} & {*item}
         for field, value in item.items():
             assert not isinstance(value, float), field
             if isinstance(value, int) and not isinstance(value, bool):
@@ -145,7 +149,7 @@ def picture(**over: Any) -> EngineStatus:
     values |= {
         "state": "running", "state_reason": "", "state_since": NOON, "mode": "paper", "kill_active": False,
         "kill_reason": "", "kill_since": None, "run_id": "r", "last_cycle": None, "next_cycle": None, "tier": "normal",
-        "ledger_head": "", "decision_hash": "", "state_hash": "", "made_up_prices": False, "market": "m", "ended": False,
+        "head": None, "ledger_head": "", "decision_hash": "", "state_hash": "", "made_up_prices": False, "market": "m", "ended": False,
     }  # fmt: skip
     return EngineStatus(**(values | over))
 

@@ -63,12 +63,13 @@ class Engine:
         self._alerts_open = len(store.reader().open_alerts())
         self._cycle: Cycle
         self._book: list[int]
+        self._head: str | None
         self._ledger: Head
         self._from_last_commit()
         if self._control.rebase and not self._halted:  # of another mode: it must not end a halt of this one later
             self._put_control(rebase=False)
         self._heed_kill()
-        self._figures = figures_of(self._cycle, self._book, self._ledger)
+        self._figures = figures_of(self._cycle, self._book, self._head, self._ledger)
         self._state_now: State = "stopped"
         self._since = clock.now()
         self._status = self._picture()
@@ -264,7 +265,9 @@ class Engine:
         reader = self._store.reader()
         self._cycle = Cycle(self._run, self._store)
         self._book = last_book(self._cycle, reader)
-        self._ledger = reader.heads()["ledger"]
+        heads = reader.heads()
+        self._head = heads["manifests"].head if heads["manifests"].count else None
+        self._ledger = heads["ledger"]
         if self._cycle.last_close_ts is not None:
             self._feed.seek(self._cycle.last_close_ts)
 
@@ -283,6 +286,7 @@ class Engine:
         cancelled = self._cycle.cancelled_since_close
         done = self._cycle.advance(bar, inputs_of(self._control, cancelled=cancelled, flatten=self._flatten), used)
         self._control = used or self._control
+        self._head = done.committed.manifest_hash
         self._ledger = Head(count=done.committed.ledger_rows, head=done.committed.ledger_head)
         self._book = done.said.book.tolist()
         raised = [row for table, row in done.rows if table == "alerts"]
@@ -376,7 +380,7 @@ class Engine:
         if state != self._state_now:
             self._state_now, self._since = state, self._clock.now()
         if not self._cycle.torn:  # else what is in memory may never have happened
-            self._figures = figures_of(self._cycle, self._book, self._ledger)
+            self._figures = figures_of(self._cycle, self._book, self._head, self._ledger)
         next_close_ts = self._feed.next_close_ts
         return EngineStatus(
             **vars(self._figures),

@@ -19,7 +19,10 @@ State = Literal["stopped", "running", "paused", "halted"]
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Where a run stands after its last durable change. Market times are UTC unix seconds; money 10^-8 quote."""
+    """Where a run stands after its last durable change. Market times are UTC unix seconds; money 10^-8 quote.
+
+    head: hash of the last hour's manifest, of whatever run of this database; None before the first.
+    """
 
     hours: int
     last_cycle: int | None
@@ -30,6 +33,7 @@ class Figures:
     tier: str
     positions: int
     working_orders: int
+    head: str | None
     ledger_head: str
     ledger_rows: int
     decision_hash: str
@@ -61,7 +65,7 @@ class EngineStatus(Figures):
     ended: bool
 
 
-def figures_of(cycle: Cycle, book: Sequence[int], ledger: Head) -> Figures:
+def figures_of(cycle: Cycle, book: Sequence[int], head: str | None, ledger: Head) -> Figures:
     """The figures of a cycle that is not torn; `book` as the last decisions have it."""
     return Figures(
         hours=cycle.hours,
@@ -73,6 +77,7 @@ def figures_of(cycle: Cycle, book: Sequence[int], ledger: Head) -> Figures:
         tier=Tier(int(cycle.world.decision.risk.tier[0])).name.lower(),
         positions=int(np.count_nonzero(cycle.world.account.quantity)),
         working_orders=cycle.working_orders,
+        head=head,
         ledger_head=ledger.head,
         ledger_rows=ledger.count,
         decision_hash=cycle.decision_hash.hex(),

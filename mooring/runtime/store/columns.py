@@ -29,6 +29,8 @@ NAMES: Final = {
 metadata: Final = MetaData(naming_convention=NAMES)
 
 INT64: Final = BigInteger().with_variant(Integer(), "sqlite")
+# Compared byte by byte in both databases: no index depends on the rules of a language, which change with the system.
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
 HOUR: Final = ("run_id", "account_id", "hour_ts_utc")
 
 
@@ -41,7 +43,7 @@ def whole(name: str, *, null: bool = False, to: str | None = None) -> Column[int
 def text(name: str, *, null: bool = False, to: str | None = None, later: bool = False) -> Column[str]:
     """A column of text; `later` checks the reference at commit, for rows that name rows of the same batch."""
     keys = [ForeignKey(to, deferrable=True, initially="DEFERRED") if later else ForeignKey(to)] if to else []
-    return Column(name, Text, *keys, nullable=null)
+    return Column(name, TEXT, *keys, nullable=null)
 
 
 def check(name: str, rule: str) -> CheckConstraint:

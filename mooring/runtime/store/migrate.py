@@ -7,17 +7,18 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, inspect, text
 
 from mooring.errors import Conflict, Unverified
-from mooring.runtime.store.columns import metadata
+from mooring.runtime.store.canonical import canonical_sql, split
 from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
 from mooring.runtime.store.hashing import ZERO
+from mooring.runtime.store.place import SCHEMA
 from mooring.runtime.store.schema import EVIDENCE, chain_heads
-from mooring.runtime.store.schema_views import VIEWS
-from mooring.runtime.store.triggers import all_triggers
+from mooring.runtime.store.timescale import is_installed, with_hypertable
 
 # Oldest first; a test compares them with the scripts.
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0002",)
 HEAD: Final = REVISIONS[-1]
+UNRELEASED: Final = frozenset({"0001"})
 SCRIPTS: Final = "mooring.runtime.store:migrations"
 # As Alembic makes it.
 VERSION_TABLE: Final = (
@@ -34,39 +35,53 @@ def stored_revision(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-def upgrade(engine: Engine, *, empty: bool) -> None:
+def upgrade(engine: Engine) -> None:
     """Bring the database to HEAD, in one transaction.
 
     Args:
         engine: the writer's engine.
-        empty: the file held nothing.
 
     Raises:
-        Conflict: a newer Mooring made it.
+        Conflict: a newer Mooring made it, or one that was never released.
         Unverified: it is no database of ours, or it is damaged.
         Halt: it could not be written.
     """
     try:
         with engine.begin() as connection:
-            if not empty:
-                empty = _check_ours(connection)
+            if is_empty(connection):
+                create_newest(connection)
+                return
             revision = stored_revision(connection)
             if revision == HEAD:
                 return
-            if revision is not None and revision not in REVISIONS:
-                raise Conflict(
-                    "newer_schema",
-                    f"The database is at revision {revision}, which this version of Mooring does not know.",
-                    money="Nothing was changed and nothing is traded from it.",
-                    todo="Use the newer version of Mooring that made it.",
-                )
-            if empty:
-                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                create_newest(connection)
-            else:
-                run_scripts(connection, HEAD)
+            if revision is None and connection.dialect.name != "sqlite":
+                raise _not_ours(f"The schema {SCHEMA} of the database holds tables that are not Mooring's.")
+            require_known(revision)
+            run_scripts(connection, HEAD)
     except DAMAGE as error:
         raise write_failure(error) from error
+
+
+def require_known(revision: str | None) -> None:
+    """See that this version can work on a database at that revision, or bring it on from there.
+
+    Raises:
+        Conflict: it cannot.
+    """
+    if revision in UNRELEASED:
+        raise Conflict(
+            "unreleased_schema",
+            f"The database is at revision {revision}, of a version of Mooring that was never released.",
+            money="Nothing was changed and nothing is traded from it; it can only hold paper trading.",
+            todo="Move the file mooring.db and what is named after it out of the home, and start again.",
+        )
+    if revision is not None and revision not in REVISIONS:
+        raise Conflict(
+            "newer_schema",
+            f"The database is at revision {revision}, which this version of Mooring does not know.",
+            money="Nothing was changed and nothing is traded from it.",
+            todo="Use the newer version of Mooring that made it.",
+        )
 
 
 def create_newest(connection: Connection) -> None:
@@ -74,14 +89,24 @@ def create_newest(connection: Connection) -> None:
 
     The same as running every migration script, which a test proves; but a new home needs no Alembic for it.
     """
-    metadata.create_all(connection)
-    for _name, sql in all_triggers(connection.dialect.name):
-        connection.exec_driver_sql(sql)
-    for name, sql in VIEWS:
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
+    dialect = connection.dialect.name
+    _claim(connection)
+    run_statements(connection, canonical_sql(dialect))
     connection.execute(insert(chain_heads), [{"table_name": t.name, "count": 0, "head": ZERO} for t in EVIDENCE])
     connection.execute(text(VERSION_TABLE))
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
+
+
+def run_statements(connection: Connection, sql: str) -> None:
+    """Run a file of statements that `canonical` wrote, inside the connection's transaction."""
+    statements = split(sql)
+    if connection.dialect.name != "sqlite":
+        if _has_schema(connection):  # to make one needs a right that an owner of the schema may lack
+            statements = tuple(one for one in statements if not one.startswith("CREATE SCHEMA "))
+        if is_installed(connection):
+            statements = with_hypertable(statements)
+    for one in statements:
+        connection.exec_driver_sql(one.replace("%", "%%") if connection.dialect.paramstyle == "pyformat" else one)
 
 
 def run_scripts(connection: Connection, target: str) -> None:
@@ -89,6 +114,7 @@ def run_scripts(connection: Connection, target: str) -> None:
     from alembic import command  # noqa: PLC0415 -- 9 MB and half a second, paid only when the schema changes
     from alembic.config import Config  # noqa: PLC0415
 
+    _claim(connection)
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     config.set_main_option("path_separator", "os")
@@ -96,16 +122,38 @@ def run_scripts(connection: Connection, target: str) -> None:
     command.upgrade(config, target)
 
 
-def _check_ours(connection: Connection) -> bool:
-    """True when the database holds nothing yet, as after a crash before the first migration was done."""
-    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
-    if not tables:
+def is_empty(connection: Connection) -> bool:
+    """Nothing is there yet, as after a crash before the first migration was done.
+
+    Raises:
+        Unverified: it is a file of another program.
+    """
+    if connection.dialect.name != "sqlite":
+        found = "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(:schema)"
+        return not connection.execute(text(found), {"schema": SCHEMA}).scalar()
+    if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
         return True
     if connection.exec_driver_sql("PRAGMA application_id").scalar() != APPLICATION_ID:
-        raise Unverified(
-            "not_our_database",
-            "The file is an SQLite database, but not one of Mooring.",
-            money="Nothing is stored in it and nothing is traded from it.",
-            todo=f"{KEEP} To begin anew, choose another home.",
-        )
+        raise _not_ours("The file is an SQLite database, but not one of Mooring.")
     return False
+
+
+def _claim(connection: Connection) -> None:
+    """Have a place for tables that says whose they are: in PostgreSQL a schema, in SQLite the file itself."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    elif not _has_schema(connection):
+        connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
+
+
+def _has_schema(connection: Connection) -> bool:
+    return connection.execute(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}).scalar() is not None
+
+
+def _not_ours(what: str) -> Unverified:
+    return Unverified(
+        "not_our_database",
+        what,
+        money="Nothing is stored in it and nothing is traded from it.",
+        todo=f"{KEEP} To begin anew, choose another home.",
+    )

@@ -13,10 +13,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from mooring.errors import Invalid, Unverified
 from mooring.runtime.store.checks import TERMINAL
 from mooring.runtime.store.columns import metadata
-from mooring.runtime.store.connect import check_kind, no_database, reader_engine
+from mooring.runtime.store.engines import open_reader
 from mooring.runtime.store.failures import KEEP, reading
 from mooring.runtime.store.hashing import sha256
 from mooring.runtime.store.migrate import stored_revision
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.schema import EVIDENCE, alert_acks, controls, runs, state_latest
 from mooring.runtime.store.schema_hourly import alerts, ledger, order_events, order_intents
 from mooring.runtime.store.types import ControlRow, Head, Page, Row, StoredState
@@ -34,17 +35,15 @@ class Reader:
         self._engine = engine
 
     @classmethod
-    def open(cls, path: Path) -> Reader:
+    def open(cls, place: Path | Place) -> Reader:
         """A reader of its own, for a program that never writes.
 
         Raises:
             NotFound: there is no database.
             Unverified: the file is something else.
+            Unreachable, Denied: the server cannot be reached, or refuses.
         """
-        if not path.is_file():
-            raise no_database(path)
-        check_kind(path)
-        return cls(reader_engine(path))
+        return cls(open_reader(Place.of(place)))
 
     def close(self) -> None:
         """Close every connection."""

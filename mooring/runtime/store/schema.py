@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
 
-from mooring.runtime.store.columns import check, evidence, flag, metadata, one_of, text, whole
+from mooring.runtime.store.columns import TEXT, check, evidence, flag, metadata, one_of, text, whole
 from mooring.runtime.store.schema_hourly import (
     alerts,
     bars,
@@ -161,7 +161,7 @@ alert_acks: Final = evidence(
 chain_heads: Final = Table(
     "chain_heads",
     metadata,
-    Column("table_name", Text, primary_key=True),
+    Column("table_name", TEXT, primary_key=True),
     whole("count"),
     text("head"),
     sqlite_strict=True,
@@ -169,7 +169,7 @@ chain_heads: Final = Table(
 state_latest: Final = Table(
     "state_latest",
     metadata,
-    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("run_id", TEXT, ForeignKey("runs.run_id"), primary_key=True),
     whole("hour_ts_utc"),
     whole("cycles"),
     Column("state", LargeBinary, nullable=False),

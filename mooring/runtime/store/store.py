@@ -6,26 +6,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, prepare_file, writer_engine
+from mooring.runtime.store.connect import BUSY_TIMEOUT_MS
+from mooring.runtime.store.engines import open_writer
 from mooring.runtime.store.failures import DAMAGE, read_failure
 from mooring.runtime.store.migrate import upgrade
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Batch, Committed
 from mooring.runtime.store.writer import COMMIT_TIMEOUT_S, Fault, Writer, check_tails
 
 
 class Store:
-    """One database file. Safe to use from any thread; close it when done."""
+    """One database. Safe to use from any thread; close it when done.
 
-    def __init__(self, path: Path, writer: Writer, reader: Reader) -> None:
-        self.path = path
+    Attributes:
+        place: where it is.
+    """
+
+    def __init__(self, place: Place, writer: Writer, reader: Reader) -> None:
+        self.place = place
         self._writer = writer
         self._reader = reader
 
     @classmethod
     def open(
         cls,
-        path: Path,
+        place: Path | Place,
         *,
         create: bool = True,
         fault: Fault | None = None,
@@ -35,33 +41,40 @@ class Store:
         """Open the database, bring it to the newest schema, and check the end of each chain.
 
         Args:
-            path: the file; its folder exists.
-            create: make the file where there is none.
+            place: a file of SQLite, whose folder exists, or a database of PostgreSQL, which exists.
+            create: make the file, or what we need in the database, where there is none.
             fault: called at named points of each write; see `Writer`.
-            busy_timeout_ms: how long to wait for another program that holds the file.
+            busy_timeout_ms: how long to wait for another program that holds the database.
             commit_timeout_s: how long a commit waits for its answer.
 
         Raises:
-            NotFound: there is no file and none is to be made.
-            Invalid: the file or its folder cannot be written.
-            Conflict: a newer Mooring made the database.
+            NotFound: there is no database and none is to be made.
+            Invalid: the file or its folder cannot be written, the server is not fit for it, or its driver is missing.
+            Conflict: a newer Mooring made the database, or another one writes to it at this moment.
             Unverified: it is no database of ours, damaged, or its last rows are not those written last.
             Halt: it could not be brought to the newest schema.
+            Unreachable, Denied: the server cannot be reached, or refuses.
         """
-        path = Path(path)
-        empty = prepare_file(path, create=create)
-        engine = writer_engine(path, busy_timeout_ms=busy_timeout_ms)
+        place = Place.of(place)
+        engine = open_writer(place, create=create, busy_timeout_ms=busy_timeout_ms)
         try:
-            upgrade(engine, empty=empty)
+            upgrade(engine)
             try:
                 with engine.connect() as connection:
                     check_tails(connection)
             except DAMAGE as error:
                 raise read_failure(error) from error
+            reader = Reader.open(place)
         except BaseException:
             engine.dispose()
             raise
-        return cls(path, Writer(engine, fault=fault, commit_timeout_s=commit_timeout_s), Reader.open(path))
+        return cls(place, Writer(engine, fault=fault, commit_timeout_s=commit_timeout_s), reader)
+
+    @property
+    def path(self) -> Path:
+        """The file, where it is one."""
+        assert self.place.file is not None
+        return self.place.file
 
     def commit(self, batch: Batch) -> Committed:
         """Write one batch in one transaction; durable when this returns.

@@ -56,9 +56,15 @@ def test_all_migration_scripts_in_a_row_make_the_same_as_a_new_database(tmp_path
     assert schema_of(tmp_path / "old.db") == expected_schema()
 
 
-def test_each_evidence_table_has_its_three_triggers():
+BOOKS = {"tg_order_events_forward", "tg_chain_heads_ledger", "tg_chain_heads_delete"}
+
+
+def test_each_evidence_table_has_its_triggers_and_the_books_have_theirs():
     names = {name for name, _sql in all_triggers("sqlite")}
-    assert names == {f"tg_{t.name}_{word}" for t in EVIDENCE for word in ("append", "update", "delete")}
+    assert names == {f"tg_{t.name}_{word}" for t in EVIDENCE for word in ("append", "update", "delete")} | BOOKS
+    made = {name for name, sql in all_triggers("postgresql") if sql.startswith("CREATE TRIGGER")}
+    always = {name for name, sql in all_triggers("postgresql") if "ENABLE ALWAYS" in sql}
+    assert made == always == names | {f"tg_{t.name}_truncate" for t in EVIDENCE} | {"tg_chain_heads_truncate"}
 
 
 def test_revisions_known_to_the_code_are_those_of_the_scripts():
@@ -84,8 +90,8 @@ def test_every_table_is_strict_and_has_no_floats():
 
 def test_manifest_covers_each_table_of_the_hour():
     assert set(IN_MANIFEST) == {
-        "bars", "cycles", "signals", "decisions", "order_intents", "order_events", "fills", "trades", "ledger",
-        "positions", "equity", "alerts",
+        "bars", "cycles", "features", "model_outputs", "signals", "decisions", "risk_states", "order_intents",
+        "order_events", "fills", "lots", "trades", "ledger", "campaigns", "positions", "equity", "treasury", "alerts",
     }  # fmt: skip
 
 

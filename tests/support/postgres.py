@@ -1,0 +1,170 @@
+"""A real PostgreSQL server in a directory of its own: a socket there and a port of the loopback, nothing of the system's.
+
+It ends with the process that made it, also where that was killed: a shell holds one end of a pipe, stops the server when
+the other end closes, and removes the directory.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from mooring.runtime.store.place import Place
+
+PASSWORD = "not-a-secret-4711"
+OWNER = "mooring"
+VERSIONS = (15, 16, 17, 18)  # the first that is there is taken
+WAIT_S = 60.0
+# fsync stays on: the tests are about what is durable.
+CONFIG = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = '{root}'
+max_connections = 60
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+shared_buffers = 64MB
+lc_messages = 'C'
+timezone = 'UTC'
+log_min_messages = fatal
+"""
+# $1 the server's program, $2 its data, $3 the directory that holds all.
+KEEPER = """
+"$1" -D "$2" >"$3/log" 2>&1 </dev/null &
+server=$!
+cat >/dev/null
+kill -INT $server 2>/dev/null
+wait $server
+rm -rf "$3"
+"""
+
+
+def programs() -> Path | None:
+    """The folder of initdb and postgres."""
+    for version in VERSIONS:
+        folder = Path(f"/usr/lib/postgresql/{version}/bin")
+        if (folder / "initdb").exists():
+            return folder
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+def why_not() -> str:
+    """Why no server can be started here; empty where one can."""
+    if programs() is None:
+        return "PostgreSQL's server is not installed (make system-packages)"
+    try:
+        import psycopg  # noqa: F401, PLC0415
+    except ImportError:
+        return "psycopg is not installed (make setup)"
+    if os.geteuid() == 0 and _user() is None:
+        return "PostgreSQL refuses to run as root, and there is no user postgres"
+    return ""
+
+
+def _user() -> str | None:
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running server; databases in it are made for one test each."""
+
+    root: Path
+    port: int
+    _numbers: Any
+
+    def url(self, database: str, *, user: str = OWNER, password: str = PASSWORD) -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def place(self, database: str, *, user: str = OWNER) -> Place:
+        return Place.of(self.url(database, user=user))
+
+    @contextmanager
+    def admin(self, database: str = "postgres") -> Iterator[Any]:
+        """A connection that may do everything, each statement its own transaction."""
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(self.url(database, user="postgres"), autocommit=True) as connection:
+            yield connection
+
+    def database(self, template: str = "template0") -> str:
+        """The name of a fresh database, a copy of the template."""
+        name = f"test_{next(self._numbers)}"
+        with self.admin() as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+        return name
+
+    def drop(self, database: str) -> None:
+        with self.admin() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+@contextmanager
+def postgres_server() -> Iterator[Server]:
+    """A server of its own, with the role that owns Mooring's databases."""
+    folder = programs()
+    assert folder is not None
+    root = Path(tempfile.mkdtemp(prefix="mpg."))  # not under pytest's directory: the socket must have a short name
+    user = _user() if os.geteuid() == 0 else None
+    as_user: dict[str, Any] = {}
+    if user is not None:
+        facts = pwd.getpwnam(user)
+        os.chown(root, facts.pw_uid, facts.pw_gid)
+        as_user = {"user": facts.pw_uid, "group": facts.pw_gid, "extra_groups": []}
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(root)}
+    (root / "password").write_text(PASSWORD)
+    command = [folder / "initdb", "-D", root / "data", "-U", "postgres", "-E", "UTF8", "--locale=C"]
+    command += ["--auth=scram-sha-256", f"--pwfile={root}/password"]
+    subprocess.run(command, check=True, capture_output=True, env=environ, cwd=root, **as_user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (root / "data" / "postgresql.conf").open("a") as config:
+        config.write(CONFIG.format(port=port, root=root))
+    keep = ["/bin/sh", "-c", KEEPER, "keeper", folder / "postgres", root / "data", root]
+    keeper = subprocess.Popen(keep, stdin=subprocess.PIPE, env=environ, cwd=root, **as_user)
+    server = Server(root=root, port=port, _numbers=count(1))
+    try:
+        _wait_for(server, keeper)
+        with server.admin() as connection:
+            connection.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'")
+        yield server
+    finally:
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        keeper.wait(WAIT_S)
+
+
+def _wait_for(server: Server, keeper: subprocess.Popen[bytes]) -> None:
+    import psycopg  # noqa: PLC0415
+
+    for _ in range(int(WAIT_S / 0.1)):
+        try:
+            with server.admin():
+                return
+        except psycopg.OperationalError:
+            log = server.root / "log"
+            if keeper.poll() is not None or (log.exists() and "FATAL" in log.read_text() and not _runs(server)):
+                break
+            time.sleep(0.1)
+    raise RuntimeError(f"PostgreSQL did not start: {(server.root / 'log').read_text()}")
+
+
+def _runs(server: Server) -> bool:
+    return (server.root / "data" / "postmaster.pid").exists()

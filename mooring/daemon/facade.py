@@ -15,7 +15,10 @@ from mooring.daemon.present import Presenter, first_line, money_text, percent_te
 from mooring.daemon.trader import LIVE_LATER, Trader
 from mooring.errors import Invalid, NotFound
 from mooring.runtime import extensions
+from mooring.runtime.decision.risk import BPS, total_cap_bps
 from mooring.runtime.decision.types import RiskParams
+from mooring.runtime.domain.codes import Tier
+from mooring.runtime.domain.money import mul_div
 from mooring.runtime.engine.cycle import HourDone
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
@@ -242,13 +245,16 @@ class RuntimeFacade:
     def risk(self) -> dict[str, Any]:
         """Limits, and what is used of them."""
         seen = self._trader.status
-        limits: Mapping[str, int] = self._limits()._asdict()
+        risk = self._limits()
+        limits: Mapping[str, int] = risk._asdict()
+        cap_bps = total_cap_bps(risk, Tier[seen.tier.upper()])
         return {
             "tier": seen.tier,
             "drawdown_percent": percent_text(seen.drawdown_bps),
             "equity": money_text(seen.equity),
             "peak": money_text(seen.peak),
             "exposure": money_text(seen.equity - seen.cash),
+            "exposure_cap": money_text(mul_div(seen.equity, cap_bps, BPS)),
             "open_positions": seen.positions,
             "working_orders": seen.working_orders,
             "leverage": "never",

@@ -141,6 +141,9 @@ def test_risk_says_the_limits_and_what_is_used(finished: Running) -> None:
     assert risk["leverage"] == "never"
     assert Decimal(risk["exposure"]) == Decimal(status.equity or "0") - Decimal(status.cash or "0")
     assert risk["limits"]["max_total_exposure_bps"] <= 10_000
+    recorded = finished.daemon.trader.store.reader().find("risk_states")
+    assert recorded is not None
+    assert Decimal(risk["exposure_cap"]) == Decimal(recorded["cap_value"]).scaleb(-8)
     assert re.fullmatch(r"-?\d+\.\d\d", risk["drawdown_percent"])
 
 

@@ -51,7 +51,8 @@ def orders_move_forward(connection: Connection, rows: Iterable[Row]) -> None:
     for row in events:
         order, status, filled = row["client_order_id"], row["status"], row["filled_quantity"]
         before, before_filled = last.get(order, (None, 0))
-        if status in RANK and before is not None and not _forward(before, before_filled, status, filled):
+        # A status that there is not is the database's to refuse.
+        if status in RANK and before in RANK and not _forward(before, before_filled, status, filled):
             raise Halt(
                 "order_went_back",
                 f"Order {order} would go from {before} ({before_filled} filled) to {status} ({filled} filled).",

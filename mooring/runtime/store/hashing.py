@@ -19,6 +19,7 @@ from sqlalchemy import LargeBinary, Table
 
 ZERO: Final = "0" * 64
 HASH_COLUMNS: Final = frozenset({"prev_hash", "parent_hash", "row_hash"})
+NOT_IN_ROOT: Final = HASH_COLUMNS | {"seq", "root"}
 TAG_DIGITS: Final = 8
 
 
@@ -52,10 +53,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def with_root(manifest: dict[str, Any]) -> dict[str, Any]:
-    """A manifest's row with the root of its hour: sha256 over all it says, the root of the hour before included."""
-    said = {name: value for name, value in manifest.items() if name not in HASH_COLUMNS | {"seq", "root"}}
-    return manifest | {"root": sha256(canonical(said))}
+def root_of(manifest: Mapping[str, Any]) -> str:
+    """The root of an hour, from its manifest's row: sha256 over all it says, the root of the hour before included."""
+    said = {name: value for name, value in manifest.items() if name not in NOT_IN_ROOT}
+    return sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))  # exact already, as each row of a table is
+
+
+def with_root(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest's row with the root of its hour."""
+    return {**manifest, "root": root_of(manifest)}
 
 
 class RowHasher:

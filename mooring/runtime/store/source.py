@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 BATCH: Final = 4096
 
@@ -39,24 +40,40 @@ class Source:
         assert isinstance(self._raw, sqlite3.Connection)
         return self._raw
 
+    def tables(self) -> set[str]:
+        """The names of the tables there are."""
+        return set(inspect(self._connection).get_table_names())
+
     def all(self, sql: str, **values: Any) -> Sequence[Sequence[Any]]:
         """Every row of a small query; values as `:name` in it."""
+        if self.is_sqlite:
+            found: list[tuple[Any, ...]] = self._raw.execute(sql, values).fetchall()
+            return found
         return self._connection.execute(text(sql), values).all()
 
     def first(self, sql: str, **values: Any) -> Sequence[Any] | None:
-        """The first row, or None."""
-        return self._connection.execute(text(sql), values).first()
+        """The row of a query that has one at most, or None."""
+        return next(iter(self.all(sql, **values)), None)
 
-    def batches(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a large query, some thousand at a time, straight from the driver."""
+    def batches(self, sql: str, *, size: int = BATCH) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a large query, `size` at a time, straight from the driver."""
         if self.is_sqlite:
             cursor = self._raw.execute(sql)
-            while batch := cursor.fetchmany(BATCH):
+            while batch := cursor.fetchmany(size):
                 yield batch
             return
         # A named cursor stays on the server; the client holds one batch.
         with self._raw.cursor(name="mooring_walk", binary=True) as cursor:
-            cursor.itersize = BATCH
+            cursor.itersize = size
             cursor.execute(sql)
-            while batch := cursor.fetchmany(BATCH):
+            while batch := cursor.fetchmany(size):
                 yield batch
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What fails inside spoils nothing of the transaction around it."""
+        if self.is_sqlite:
+            yield
+            return
+        with self._connection.begin_nested():
+            yield

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Final
 
 from mooring.runtime.store.source import Source
-from mooring.runtime.store.verify_found import Breaks
+from mooring.runtime.store.verify_found import Breaks, noting_damage
 
 FOLDER: Final = "mooring.runtime.store.validation"
 READS: Final = re.compile(r"^-- reads: (.+)$", re.MULTILINE)
@@ -27,6 +28,7 @@ class Validation:
         name: of the file, without its ending.
         rule: what must hold, in a sentence.
         reads: the tables it reads.
+        about: the first of them, which the rule is about.
         sql: finds what breaks it.
     """
 
@@ -34,8 +36,10 @@ class Validation:
     rule: str
     reads: frozenset[str]
     sql: str
+    about: str
 
 
+@cache
 def validations() -> tuple[Validation, ...]:
     """All of them, in the order of their names."""
     files = sorted((f for f in resources.files(FOLDER).iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
@@ -50,6 +54,7 @@ def validations() -> tuple[Validation, ...]:
                 name=file.name.removesuffix(".sql"),
                 rule=first.removeprefix("-- "),
                 reads=frozenset(named[1].split()),
+                about=named[1].split()[0],
                 sql=sql,
             )
         )
@@ -63,5 +68,6 @@ def check_books(source: Source, breaks: Breaks, present: set[str]) -> None:
     """
     for one in validations():
         if one.reads <= present and not any(breaks.any_of(table) for table in one.reads):
-            for table, seq, column, sentence in list(source.all(one.sql))[:LISTED_MAX]:
-                breaks.add(table, int(seq), column, sentence)
+            with noting_damage(source, breaks, one.about):
+                for table, seq, column, sentence in source.all(f"{one.sql}\nLIMIT {LISTED_MAX}"):
+                    breaks.add(table, int(seq), column, sentence)

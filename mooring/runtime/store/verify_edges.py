@@ -7,7 +7,7 @@ from typing import Final
 from mooring.runtime.store.lineage import PARENTS, parent_sql
 from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.source import Source
-from mooring.runtime.store.verify_found import Breaks
+from mooring.runtime.store.verify_found import Breaks, noting_damage
 
 LISTED_MAX: Final = 100
 
@@ -27,5 +27,6 @@ def check_parents(source: Source, breaks: Breaks, present: set[str]) -> None:
             f"SELECT c.seq FROM {name} c WHERE c.parent_hash <> {parent_sql(name)} "  # noqa: S608 -- our own names
             f"ORDER BY c.seq LIMIT {LISTED_MAX}"
         )
-        for (seq,) in source.all(sql):
-            breaks.add(name, seq, "parent_hash", "It does not name the hash of the row it follows from.")
+        with noting_damage(source, breaks, name):
+            for (seq,) in source.all(sql):
+                breaks.add(name, seq, "parent_hash", "It does not name the hash of the row it follows from.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from functools import cache
 from typing import Final
 
 from sqlalchemy import create_engine
 
 from mooring.runtime.store.columns import metadata
+from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.migrate import HEAD
 from mooring.runtime.store.schema_views import VIEWS
@@ -25,6 +27,7 @@ TREE: Final = re.compile(r"\b(?:Tree|root page) (\d+)|\bbtreeInitPage\b.*\bpage 
 Objects = dict[tuple[str, str], tuple[str, str]]
 
 
+@cache
 def expected_schema() -> Objects:
     """(type, name) → (table, SQL) of what the code generates."""
     engine = create_engine("sqlite://")
@@ -48,8 +51,8 @@ def _objects(rows: object) -> Objects:
     }
 
 
-def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> set[str]:
-    """Compare the tables, indexes and triggers with those the code generates; the names of the tables there.
+def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> None:
+    """Compare the tables, indexes and triggers with those the code generates.
 
     Raises:
         sqlite3.Error, UnicodeDecodeError: the list of tables cannot be read.
@@ -65,12 +68,13 @@ def check_schema(connection: sqlite3.Connection, breaks: Breaks) -> set[str]:
         elif expected[key] != found[key]:
             breaks.add(table, None, None, f"The {kind} {name} is not as Mooring makes it.")
     try:
-        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchmany(2)
     except DAMAGE:
-        revision = None
-    if revision != (HEAD,):
+        revisions = []
+    if revisions != [(HEAD,)]:
         breaks.add("alembic_version", None, "version_num", f"The schema's revision is not {HEAD}.")
-    return {name for kind, name in found if kind == "table"}
+    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+        breaks.add("database", None, "application_id", "The file does not say that it is one of Mooring.")
 
 
 def check_file(connection: sqlite3.Connection, breaks: Breaks) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from mooring.runtime.store.failures import DAMAGE, cause_text
+from mooring.runtime.store.source import Source
 from mooring.runtime.store.types import Break
+
+Key = Mapping[str, str | int | None]
+
+COLUMN: Final = re.compile(r"column '(\w+)'")
 
 
 class Breaks:
@@ -19,18 +30,22 @@ class Breaks:
         self._rows: set[tuple[str, int]] = set()
         self._of_table: dict[str, int] = {}
 
-    def add(self, table: str, seq: int | None, column: str | None, what: str) -> None:
-        """Note a break, unless this row has one already or there are too many."""
-        if seq is not None:
-            if (table, seq) in self._rows:
-                return
-            self._rows.add((table, seq))
-        count = self._of_table[table] = self._of_table.get(table, 0) + 1
-        if count > self._most_of_a_table or len(self.found) > self._most:
+    def add(self, table: str, seq: int | None, column: str | None, what: str, *, key: Key | None = None) -> None:
+        """Note a break, unless this row has one already or there are too many.
+
+        Args:
+            key: what people know the row by, where it has no seq.
+        """
+        if seq is not None and (table, seq) in self._rows:
             return
+        count = self._of_table[table] = self._of_table.get(table, 0) + 1
+        if count > self._most_of_a_table or len(self.found) >= self._most:
+            return
+        if seq is not None:
+            self._rows.add((table, seq))
         if count == self._most_of_a_table:
-            seq, column, what = None, None, "More is broken in this table than is listed here."
-        self.found.append(Break(table=table, seq=seq, column=column, what=what))
+            seq, column, what, key = None, None, "More is broken in this table than is listed here.", None
+        self.found.append(Break(table=table, seq=seq, column=column, what=what, key=key or {}))
 
     def has(self, table: str, seq: int) -> bool:
         """This row has a break."""
@@ -43,3 +58,14 @@ class Breaks:
     def full(self, table: str) -> bool:
         """No more of this table will be listed."""
         return self._of_table.get(table, 0) >= self._most_of_a_table
+
+
+@contextmanager
+def noting_damage(source: Source, breaks: Breaks, table: str, seq: int | None = None) -> Iterator[None]:
+    """A read that fails inside is a break of this table."""
+    try:
+        with source.apart():
+            yield
+    except DAMAGE as error:
+        column = COLUMN.search(str(error))
+        breaks.add(table, seq, column[1] if column else None, f"It cannot be read ({cause_text(error)}).")

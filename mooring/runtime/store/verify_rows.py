@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Table
 
-from mooring.runtime.store.failures import DAMAGE, cause_text
+from mooring.runtime.store.failures import DAMAGE
 from mooring.runtime.store.hashing import ZERO, RowHasher
 from mooring.runtime.store.locate import PARENT, PREV, STORED, VALUES, Locate, Read
 from mooring.runtime.store.source import BATCH, Source
 from mooring.runtime.store.types import Head
-from mooring.runtime.store.verify_found import Breaks
+from mooring.runtime.store.verify_found import Breaks, noting_damage
 from mooring.runtime.store.verify_marks import Marks
 
-DECODE: Final = re.compile(r"column '(\w+)'")
+LEAST: Final = -(2**63)  # no row may have a number below 1, so those that do are read too
 
 
 class TableWalk:
-    """One pass over a table in the order of seq.
+    """One pass over a table in the order of seq; holds one batch of rows at a time.
 
     Args:
         source: what is read.
@@ -51,12 +51,13 @@ class TableWalk:
         self._select = f"SELECT {columns} FROM {self._name}"  # noqa: S608 -- names of our own schema
         self._breaks = breaks
         self._marks = Marks() if marks is None else marks
-        self._marks_agree = True
         self._noted = noted
         self._locate = locate
+        self._from = LEAST  # where to read on
         self._expected = 1  # seq of the next row
         self._last = ZERO  # hash the next row must name
         self._trust = True  # the last row was sound, so the next must name its hash
+        self._at_noted = ZERO  # hash of the row that was noted as the last
         self._pending: tuple[Read, str] | None = None  # a row whose hash is wrong, and what it hashes to
         self.rows = 0
 
@@ -76,7 +77,7 @@ class TableWalk:
         return Head(count=self._expected - 1, head=self._last)
 
     def _stream(self) -> None:
-        for batch in self._source.batches(f"{self._select} WHERE seq >= {self._expected} ORDER BY seq"):
+        for batch in self._source.batches(f"{self._select} WHERE seq >= {self._from} ORDER BY seq"):
             self.rows += len(batch)
             try:
                 computed = self._hasher.hash_rows(batch)
@@ -89,18 +90,18 @@ class TableWalk:
 
     def _all_sound(self, batch: Sequence[Read], computed: list[str]) -> bool:
         """Whether these are the next rows, every one of them; then the walk has passed them."""
-        first, at = self._expected, self._seq_at
-        if [row[STORED] for row in batch] != computed or [row[at] for row in batch] != [
-            *range(first, first + len(batch))
-        ]:
+        first = self._expected
+        if (
+            list(map(itemgetter(STORED), batch)) != computed
+            or list(map(itemgetter(PREV), batch)) != [self._last, *computed[:-1]]
+            or list(map(itemgetter(self._seq_at), batch)) != [*range(first, first + len(batch))]
+            or not self._marks.agree(first, computed)
+        ):
             return False
-        if [row[PREV] for row in batch] != [self._last, *computed[:-1]]:
-            return False
-        while (rows := self._marks.next_rows) is not None and rows < first + len(batch):
-            # As far as this mark, so that it is compared with the hash of its own row.
-            self._trust = True
-            self._pass_marks(rows, computed[rows - first] if rows >= first else None)
-        self._expected, self._last, self._trust = first + len(batch), computed[-1], True
+        self._expected = self._from = first + len(batch)
+        self._last, self._trust = computed[-1], True
+        if self._noted is not None and first <= self._noted.count < self._expected:
+            self._at_noted = computed[self._noted.count - first]
         return True
 
     def _next(self, row: Read, computed: str) -> None:
@@ -120,20 +121,17 @@ class TableWalk:
         for seq in range(self._expected, most + 1):
             if self._breaks.full(self._name):
                 return False
-            try:
-                row = self._source.sqlite.execute(f"{self._select} WHERE seq = ?", (seq,)).fetchone()
-            except DAMAGE as error:
-                column = DECODE.search(str(error))
-                what = f"It cannot be read ({cause_text(error)})."
-                self._breaks.add(self._name, seq, column[1] if column else None, what)
-                self._expected, self._trust, self._pending = seq + 1, False, None
-                bad += 1
-                continue
-            if row is None:
-                continue
-            if bad:
+            row = None
+            with noting_damage(self._source, self._breaks, self._name, seq):
+                row = self._source.first(f"{self._select} WHERE seq = :seq", seq=seq)
+            if row is not None and bad:
                 return True  # past the damage: stream again
-            self._one(row)
+            if row is not None:
+                self._one(tuple(row))
+            elif self._breaks.has(self._name, seq):
+                self._expected = self._from = seq + 1
+                self._trust, self._pending = False, None
+                bad += 1
         if not bad and self._expected == start:
             self._breaks.add(self._name, start, None, "The file is damaged near this row.")
         return not bad and self._expected > start
@@ -151,16 +149,16 @@ class TableWalk:
     def _odd(self, row: Read, computed: str) -> None:
         """A row that is not plainly the next sound one."""
         seq, prev, stored = row[self._seq_at], row[PREV], row[STORED]
+        if seq < self._expected:
+            self._breaks.add(self._name, seq, "seq", "No row can have this number here.")
+            return
         self._flush(prev)
         if seq != self._expected:
             renumbered = list(row)
             renumbered[self._seq_at] = self._expected
             if self._digest(prev, renumbered) == stored:
-                self._breaks.add(self._name, self._expected, "seq", f"It is numbered {seq}.")
+                self._breaks.add(self._name, seq, "seq", f"It was row {self._expected}.")
                 self._accept(self._expected, stored, sound=prev == self._last)
-                return
-            if seq < self._expected:
-                self._breaks.add(self._name, self._expected, "seq", f"Row {seq} stands where this one should.")
                 return
             self._missing(self._expected, seq - 1, f"before row {seq}")
             self._trust = False
@@ -181,9 +179,11 @@ class TableWalk:
             self._breaks.add(self._name, seq - 1, "row_hash", f"Row {seq} names another hash for it: it was replaced.")
 
     def _accept(self, seq: int, stored: Any, *, sound: bool) -> None:
-        self._expected = seq + 1
+        self._expected = self._from = seq + 1
         self._last = stored
         self._trust = sound
+        if self._noted is not None and seq == self._noted.count:
+            self._at_noted = stored
         self._pass_marks(seq, stored if sound else None)
 
     def _flush(self, next_prev: Any) -> None:
@@ -212,8 +212,8 @@ class TableWalk:
             mark = self._marks.take()
             if rows < seq:
                 continue  # stood in a gap, or the manifest went back, which its own counts show
-            if head is not None and head != mark.head and self._marks_agree:
-                self._marks_agree = False  # later marks differ for the same reason
+            if head is not None and head != mark.head:
+                self._marks = Marks()  # later ones differ for the same reason
                 self._breaks.add(
                     self._name, max(seq, 1), None, f"Manifest {mark.manifest} names another hash for the chain here."
                 )
@@ -222,12 +222,25 @@ class TableWalk:
         last = self._expected - 1
         if self._breaks.full(self._name):
             return
-        if self._noted is not None:
-            if self._noted.count > last:
-                self._missing(last + 1, self._noted.count, "at the end")
-            elif self._noted.count < last:
-                self._breaks.add(self._name, self._noted.count + 1, None, "It was added by another program.")
-            elif self._noted.head != self._last and self._trust:
-                self._breaks.add(self._name, max(last, 1), None, "The chain's noted end has another hash.")
+        if self._noted is not None and self._noted != Head(count=last, head=self._last):
+            self._other_end(self._noted, last)
         if (rows := self._marks.next_rows) is not None and rows > last:
             self._missing(last + 1, rows, f"though manifest {self._marks.take().manifest} counts them")
+
+    def _other_end(self, noted: Head, last: int) -> None:
+        """The table does not end as was noted: say which of the two was changed, or both where that cannot be known."""
+        key = {"table_name": self._name}
+        if noted.head == self._last:
+            what = f"It counts {noted.count} rows, and the table has {last}."
+            self._breaks.add("chain_heads", None, "count", what, key=key)
+        elif noted.count > last:
+            self._missing(last + 1, noted.count, "at the end")
+        elif noted.count < last:
+            rows = f"Rows {noted.count + 1} to {last} were" if noted.count + 1 < last else "It was"
+            self._breaks.add(self._name, max(noted.count, 0) + 1, None, f"{rows} added by another program.")
+            if noted.head != self._at_noted:
+                self._breaks.add("chain_heads", None, None, "It names no row of the table.", key=key)
+        elif self._trust:
+            self._breaks.add("chain_heads", None, "head", "It does not name the table's last row.", key=key)
+            if last > 0 and self._marks.passed != last:
+                self._breaks.add(self._name, last, None, "It may have been replaced: another hash was noted for it.")

@@ -199,7 +199,9 @@ def book_rows(n: int) -> list[tuple[str, dict]]:
         "unrealised_pnl": VALUE - COST,
         "fees_paid": FEE * (2 * n + 1),
     }
-    treasury = dict.fromkeys(("fees_day", "realised_day", "surplus_day", "surplus_30d", "protected", "recommended"), 0)
+    treasury = dict.fromkeys(
+        ("monthly_costs", "fees_day", "realised_day", "surplus_day", "surplus_30d", "protected", "recommended"), 0
+    )
     return [
         (
             "risk_states",
@@ -207,7 +209,7 @@ def book_rows(n: int) -> list[tuple[str, dict]]:
         ),
         ("positions", {"symbol": SYMBOLS[0], "quantity": 5, "cost": COST, "price": 1010, "value": VALUE}),
         ("equity", equity),
-        ("treasury", treasury | {"principal": CASH, "reason": "no_surplus"}),
+        ("treasury", treasury | {"protect": 1, "minimum_transfer": 1, "principal": CASH, "reason": "no_surplus"}),
     ]
 
 

@@ -53,7 +53,8 @@ def test_replacing_a_row_by_its_key_is_refused_even_as_the_next_in_the_chain(pla
 def test_a_row_that_does_not_follow_the_last_is_refused(plain):
     with pytest.raises(sqlite3.IntegrityError, match="does not follow the last row"):
         plain.execute(
-            "INSERT INTO control_actions SELECT max(seq) + 1, ?, row_hash, at, actor, action, reason, result "
+            "INSERT INTO control_actions "
+            "SELECT max(seq) + 1, ?, parent_hash, row_hash, at, actor, action, reason, result "
             "FROM control_actions",
             ("f" * 64,),
         )

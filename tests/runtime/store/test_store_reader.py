@@ -39,7 +39,7 @@ def test_page_can_be_filtered_by_text_and_number(reader):
 
 def test_orders_carry_their_last_status(reader):
     newest = reader.page("orders", limit=1).items[0]
-    assert (newest["client_order_id"], newest["status"], newest["filled_quantity"]) == ("order-5", "FILLED", 5)
+    assert (newest["client_order_id"], newest["status"], newest["filled_quantity"]) == ("exit-5", "FILLED", 5)
     assert reader.page("orders", filters={"status": "OPEN"}).items == []
 
 
@@ -88,27 +88,34 @@ def test_bytes_are_left_out_of_pages(reader):
 def test_hour_gives_all_its_rows_in_order(reader):
     rows = reader.hour(book.RUN, book.hour_ts_utc(3))
     assert {table: len(found) for table, found in rows.items()} == {
-        "bars": 3, "cycles": 1, "signals": 9, "decisions": 3, "order_intents": 1, "order_events": 5, "fills": 1,
-        "trades": 1, "ledger": 2, "positions": 3, "equity": 1, "alerts": 1, "snapshots": 1, "manifests": 1,
+        "bars": 3, "cycles": 1, "features": 3, "model_outputs": 3, "signals": 9, "decisions": 3, "risk_states": 1,
+        "order_intents": 2, "order_events": 10, "fills": 2, "lots": 1, "trades": 1, "ledger": 10, "campaigns": 1,
+        "positions": 1, "equity": 1, "treasury": 1, "alerts": 1, "snapshots": 1, "manifests": 1,
     }  # fmt: skip
-    assert [row["status"] for row in rows["order_events"]] == ["INTENT", "SUBMITTING", "OPEN", "PARTIAL", "FILLED"]
+    life = ["INTENT", "SUBMITTING", "OPEN", "PARTIAL", "FILLED"]
+    assert [row["status"] for row in rows["order_events"]] == [*life, *life]
 
 
 def test_balances_are_the_sums_of_the_postings(reader):
-    total = sum(5000 + n for n in range(HOURS))
-    assert reader.balances(book.RUN) == {("assets", "USDT"): total, ("cash", "USDT"): -total}
+    # Six buys for 5000 and five sales for 5100, each with a fee of 13; five lots are left.
+    assert reader.balances(book.RUN) == {
+        ("cash", "USDT"): book.CASH - 6 * 5013 + 5 * 5087,
+        ("fees", "USDT"): 11 * 13,
+        ("position", "BTC"): 5,
+        ("principal", "USDT"): -book.CASH,
+        ("trading", "BTC"): -5,
+        ("trading", "USDT"): 6 * 5000 - 5 * 5100,
+    }
 
 
 def test_counts_are_of_the_table_or_of_a_run(reader):
-    assert (reader.count("fills"), reader.count("fills", run_id=book.RUN), reader.count("fills", run_id="x")) == (
-        6,
-        6,
-        0,
-    )
+    counts = [reader.count("fills"), reader.count("fills", run_id=book.RUN), reader.count("fills", run_id="x")]
+    assert counts == [11, 11, 0]
 
 
 def test_find_gives_the_newest_match(reader):
-    assert reader.find("fills", fill_id="fill-2")["client_order_id"] == "order-2"
+    assert reader.find("fills", fill_id="fill-order-2")["client_order_id"] == "order-2"
+    assert reader.find("fills", client_order_id="exit-5", side="sell")["fill_id"] == "fill-exit-5"
     assert reader.find("fills", fill_id="fill-99") is None
 
 

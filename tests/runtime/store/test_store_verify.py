@@ -20,10 +20,12 @@ from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
 from tests.runtime.store.conftest import HOURS
 
+LEDGER = book.LEDGER_OF_FIRST + (HOURS - 1) * book.LEDGER_OF_OTHERS  # postings in all
 SHORTEN = (
     "UPDATE chain_heads SET count = count - 1, head = (SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1) "
     "WHERE table_name = 'ledger'"
 )
+COPIED, FROM = "INSERT INTO control_actions", "FROM control_actions WHERE seq = 1"
 TABLES = [str(t.name) for t in EVIDENCE]
 
 
@@ -32,8 +34,9 @@ def places(report):
 
 
 def columns_of(path, table):
+    """All but seq and the hashes."""
     with closing(sqlite3.connect(path)) as connection:
-        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")][4:]
 
 
 def test_untouched_run_is_whole(finished_run):
@@ -67,13 +70,14 @@ def test_edited_amount_is_named_once_and_its_neighbours_are_not(run_copy, spoil)
     spoil(run_copy, ("UPDATE ledger SET amount = amount + 1 WHERE seq = 5", ()))
     report = verify(run_copy)
     assert not report.ok
-    assert places(report) == [("ledger", 5, None)]
-    assert str(report.breaks[0]) == "ledger row 5: Its values do not match its hash."
+    assert places(report) == [("ledger", 5, "amount")]
+    assert str(report.breaks[0]) == "ledger row 5 (fill-order-0, 2), amount: It was 13 and is 14."
+    assert report.breaks[0].key == {"txn_id": "fill-order-0", "line": 2}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_each_column_of_each_table_is_guarded(run_copy, spoil, table):
-    for column in columns_of(run_copy, table)[3:]:
+    for column in columns_of(run_copy, table):
         with closing(sqlite3.connect(run_copy)) as connection:
             (value,) = connection.execute(f"SELECT {column} FROM {table} WHERE seq = 1").fetchone()
             (kind,) = connection.execute(
@@ -101,10 +105,30 @@ def test_changed_link_is_named_as_such(run_copy, spoil):
     assert places(verify(run_copy)) == [("ledger", 5, "prev_hash")]
 
 
-def test_renumbered_row_is_named_by_the_number_it_should_have(run_copy, spoil):
+def test_changed_parent_is_named_as_such(run_copy, spoil):
+    spoil(run_copy, ("UPDATE ledger SET parent_hash = ? WHERE seq = 5", ("a" * 64,)))
+    assert places(verify(run_copy)) == [("ledger", 5, "parent_hash")]
+
+
+def test_renumbered_row_is_named_with_the_number_it_should_have(run_copy, spoil):
     spoil(run_copy, ("UPDATE ledger SET seq = 500 WHERE seq = 12", ()))
-    report = verify(run_copy)
-    assert ("ledger", 12, "seq") in places(report)
+    found = {(b.seq, b.column): b.what for b in verify(run_copy).breaks if b.table == "ledger"}
+    assert found[12, None] == "Row 12 is missing before row 13."
+    assert found[500, "seq"] == "It was row 12."
+
+
+@pytest.mark.parametrize("number", [LEDGER + 1, 500])
+def test_renumbered_last_row_is_named_with_the_number_it_should_have(run_copy, spoil, number):
+    spoil(run_copy, ("UPDATE ledger SET seq = ? WHERE seq = ?", (number, LEDGER)))
+    (found,) = verify(run_copy).breaks
+    assert (found.table, found.seq, found.column, found.what) == ("ledger", number, "seq", f"It was row {LEDGER}.")
+
+
+@pytest.mark.parametrize("number", [0, -1, -(2**63)])
+def test_row_with_a_number_below_1_is_named(run_copy, spoil, number):
+    hashes = "prev_hash, parent_hash, row_hash"
+    spoil(run_copy, (f"{COPIED} SELECT ?, {hashes}, at, actor, action, reason, result {FROM}", (number,)))
+    assert places(verify(run_copy)) == [("control_actions", number, "seq")]
 
 
 def test_row_replaced_with_a_fitting_hash_is_named(run_copy, spoil):
@@ -113,7 +137,7 @@ def test_row_replaced_with_a_fitting_hash_is_named(run_copy, spoil):
         connection.row_factory = sqlite3.Row
         row = dict(connection.execute("SELECT * FROM ledger WHERE seq = 5").fetchone())
     row["account"] = "mine"
-    new = hasher.hash_row(row["prev_hash"], row)
+    new = hasher.hash_row(row["prev_hash"], row["parent_hash"], row)
     spoil(run_copy, ("UPDATE ledger SET account = 'mine', row_hash = ? WHERE seq = 5", (new,)))
     assert places(verify(run_copy)) == [("ledger", 5, "row_hash")]
 
@@ -127,33 +151,34 @@ def rehash_from(path, spoil, first):
         rows = [dict(r) for r in connection.execute("SELECT * FROM ledger ORDER BY seq")]
     prev = rows[first - 1]["prev_hash"]
     for row in rows[first - 1 :]:
-        new = hasher.hash_row(prev, row)
+        new = hasher.hash_row(prev, row["parent_hash"], row)
         statements.append(("UPDATE ledger SET prev_hash = ?, row_hash = ? WHERE seq = ?", (prev, new, row["seq"])))
         prev = new
     spoil(path, *statements, ("UPDATE chain_heads SET head = ? WHERE table_name = 'ledger'", (prev,)))
 
 
 def test_chain_forged_to_its_end_disagrees_with_the_manifest_of_that_hour(run_copy, spoil):
-    spoil(run_copy, ("UPDATE ledger SET account = 'mine' WHERE seq = 5", ()))
-    rehash_from(run_copy, spoil, 5)
+    spoil(run_copy, ("UPDATE ledger SET kind = 'mine' WHERE seq = 10", ()))
+    rehash_from(run_copy, spoil, 10)
     report = verify(run_copy)
-    assert [(b.table, b.seq) for b in report.breaks] == [("ledger", 6)]  # hour 2 ends with row 6
-    assert "Manifest 3" in report.breaks[0].what
+    end_of_that_hour = book.LEDGER_OF_FIRST + book.LEDGER_OF_OTHERS
+    assert [(b.table, b.seq) for b in report.breaks] == [("ledger", end_of_that_hour)]
+    assert "Manifest 2" in report.breaks[0].what
 
 
 def test_deleted_last_row_is_named(run_copy, spoil):
-    spoil(run_copy, (f"DELETE FROM ledger WHERE seq = {2 * HOURS}", ()))
-    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("ledger", 2 * HOURS)]
+    spoil(run_copy, (f"DELETE FROM ledger WHERE seq = {LEDGER}", ()))
+    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("ledger", LEDGER)]
 
 
 def test_deleted_last_row_is_named_even_where_the_noted_end_was_changed_too(run_copy, spoil):
     spoil(
         run_copy,
-        (f"DELETE FROM ledger WHERE seq = {2 * HOURS}", ()),
+        (f"DELETE FROM ledger WHERE seq = {LEDGER}", ()),
         (SHORTEN, ()),
     )
     report = verify(run_copy)
-    assert ("ledger", 2 * HOURS) in [(b.table, b.seq) for b in report.breaks]
+    assert ("ledger", LEDGER) in [(b.table, b.seq) for b in report.breaks]
     assert f"manifest {HOURS} counts them" in report.breaks[0].what
 
 
@@ -181,19 +206,15 @@ def test_swapped_rows_are_both_named(run_copy, spoil):
 def test_added_row_is_named(run_copy, spoil):
     spoil(
         run_copy,
-        (
-            "INSERT INTO control_actions SELECT 2, row_hash, ?, at, actor, action, reason, result FROM control_actions",
-            ("b" * 64,),
-        ),
+        (f"{COPIED} SELECT 2, row_hash, parent_hash, ?, at, actor, action, reason, result {FROM}", ("b" * 64,)),
     )
     assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("control_actions", 2)]
 
 
 def test_edited_manifest_is_named_and_its_claims_are_not_believed(run_copy, spoil):
-    spoil(
-        run_copy, ("UPDATE manifests SET heads = replace(heads, '\"ledger\":[4,', '\"ledger\":[3,') WHERE seq = 2", ())
-    )
-    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("manifests", 2)]
+    change = "UPDATE manifests SET heads = replace(heads, '\"ledger\":[17,', '\"ledger\":[13,') WHERE seq = 2"
+    spoil(run_copy, (change, ()))
+    assert places(verify(run_copy)) == [("manifests", 2, "heads")]
 
 
 def test_all_manifests_deleted_is_found(run_copy, spoil):
@@ -203,11 +224,19 @@ def test_all_manifests_deleted_is_found(run_copy, spoil):
     assert report.head == ZERO
 
 
-def test_edited_noted_end_is_found(run_copy, spoil):
-    spoil(run_copy, ("UPDATE chain_heads SET head = ? WHERE table_name = 'fills'", ("c" * 64,)))
-    assert [(b.table, b.seq) for b in verify(run_copy).breaks] == [("fills", HOURS)]
-    spoil(run_copy, ("DELETE FROM chain_heads WHERE table_name = 'fills'", ()))
-    assert [b.table for b in verify(run_copy).breaks] == ["chain_heads"]
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ("head = replace(head, substr(head, 1, 1), 'g')", "head"),
+        ("count = count + 1", "count"),
+        ("count = count - 1", "count"),
+        ("count = -5", "count"),
+    ],
+)
+def test_edited_noted_end_is_found(run_copy, spoil, change, column):
+    spoil(run_copy, (f"UPDATE chain_heads SET {change} WHERE table_name = 'fills'", ()))
+    (found,) = verify(run_copy).breaks
+    assert (found.table, found.seq, found.column, found.key) == ("chain_heads", None, column, {"table_name": "fills"})
 
 
 def test_changed_state_is_found_though_its_own_hash_was_changed_too(run_copy, spoil):
@@ -229,14 +258,14 @@ def test_unbalanced_postings_with_fitting_hashes_are_found(store, tmp_path, spoi
     spoil(path, ("UPDATE ledger SET amount = amount + 7 WHERE seq = 2", ()))
     rehash_from(path, spoil, 2)
     (found,) = verify(path).breaks
-    assert str(found) == "ledger row 1, amount: The postings of txn do not sum to zero in USDT."
+    assert str(found) == "ledger row 1 (txn, 0), amount: The postings of txn do not sum to zero in USDT."
 
 
 @pytest.mark.parametrize(
     ("statement", "table", "words"),
     [
         ("DROP TRIGGER tg_ledger_update", "ledger", "trigger tg_ledger_update is missing"),
-        ("DROP INDEX ix_ledger_run_id_hour_ts", "ledger", "index ix_ledger_run_id_hour_ts is missing"),
+        ("DROP INDEX ix_fills_client_order_id", "fills", "index ix_fills_client_order_id is missing"),
         ("CREATE TABLE extra (a)", "extra", "table extra is not one of Mooring's"),
         ("ALTER TABLE ledger ADD COLUMN note TEXT", "ledger", "table ledger is not as Mooring makes it"),
         ("UPDATE alembic_version SET version_num = '0000'", "alembic_version", "revision is not"),
@@ -291,15 +320,19 @@ def test_flipped_byte_in_a_ledger_row_of_the_file_is_named(run_copy):
 
 
 def test_byte_that_breaks_the_text_of_a_row_is_named_with_its_column(run_copy):
-    at = find_in(run_copy, "ledger", b"txn-2")
+    at = find_in(run_copy, "ledger", b"fill-order-2")
     flip(run_copy, at, 0x80)
     report = verify(run_copy)
-    assert ("ledger", 6, "txn_id") in places(report) or ("ledger", 5, "txn_id") in places(report)
+    (found,) = [b for b in report.breaks if b.seq is not None]
+    with closing(sqlite3.connect(run_copy)) as connection:
+        connection.text_factory = bytes
+        (txn,) = connection.execute("SELECT txn_id FROM ledger WHERE seq = ?", (found.seq,)).fetchone()
+    assert (found.column, txn) == ("txn_id", b"\xe6ill-order-2")
     assert {b.table for b in report.breaks} == {"ledger"}
 
 
 def test_flipped_byte_in_an_index_only_is_found(run_copy):
-    at = find_in(run_copy, "sqlite_autoindex_ledger_1", b"txn-3")
+    at = find_in(run_copy, "sqlite_autoindex_ledger_1", b"fill-order-3")
     flip(run_copy, at + 4)
     report = verify(run_copy)
     assert not report.ok
@@ -321,7 +354,7 @@ def test_ruined_page_is_survived_and_the_rest_is_still_checked(tmp_path):
     rows = [b.seq for b in report.breaks if b.table == "signals" and b.seq is not None]
     assert rows
     assert {b.table for b in report.breaks} <= {"signals", "database"}
-    assert report.heads["ledger"].count == 50
+    assert report.heads["ledger"].count == book.LEDGER_OF_FIRST + 24 * book.LEDGER_OF_OTHERS
     assert report.heads["signals"].count == 225
 
 
@@ -368,7 +401,7 @@ def test_a_state_that_was_taken_away_is_found(run_copy):
         connection.commit()
     (found,) = verify(run_copy).breaks
     assert (found.table, found.seq) == ("state_latest", None)
-    assert run_id in found.what
+    assert found.key == {"run_id": run_id}
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,31 @@
--- In each hour that moved a position, what is stated to be held is what the postings come to.
+-- What is stated to be held at an hour is what the postings of the account up to then come to.
 -- reads: positions ledger instruments
-WITH moved AS (
-    SELECT l.account_id, l.asset, l.hour_ts_utc, sum(l.amount) AS amount, max(l.seq) AS seq
+WITH bases AS (
+    SELECT DISTINCT symbol, base FROM instruments
+),
+told AS (
+    SELECT l.account_id, l.asset, l.hour_ts_utc, l.amount, l.seq AS posting, NULL AS seq, NULL AS quantity
     FROM ledger l
     WHERE l.account = 'position'
-    GROUP BY l.account_id, l.asset, l.hour_ts_utc
-),
-held AS (
-    SELECT
-        account_id,
-        asset,
-        hour_ts_utc,
-        seq,
-        sum(amount) OVER (PARTITION BY account_id, asset ORDER BY hour_ts_utc) AS quantity
-    FROM moved
-),
-stated AS (
-    SELECT p.account_id, p.hour_ts_utc, i.base, p.quantity
+    UNION ALL
+    SELECT p.account_id, b.base, p.hour_ts_utc, 0, NULL, p.seq, p.quantity
     FROM positions p
-    JOIN (SELECT DISTINCT symbol, base FROM instruments) i ON i.symbol = p.symbol
+    JOIN bases b ON b.symbol = p.symbol
+),
+summed AS (
+    SELECT
+        seq,
+        quantity,
+        sum(amount) OVER (PARTITION BY account_id, asset ORDER BY hour_ts_utc) AS posted,
+        max(posting) OVER (PARTITION BY account_id, asset, hour_ts_utc) AS posting,
+        max(seq) OVER (PARTITION BY account_id, asset, hour_ts_utc) AS stated
+    FROM told
 )
-SELECT 'ledger', h.seq, 'amount', 'The position stated in ' || h.asset || ' is not what the postings come to.'
-FROM held h
-LEFT JOIN stated s ON s.account_id = h.account_id AND s.hour_ts_utc = h.hour_ts_utc AND s.base = h.asset
-WHERE h.quantity <> coalesce(s.quantity, 0)
+SELECT 'positions', seq, 'quantity', 'The position stated is not what the postings come to.'
+FROM summed
+WHERE quantity <> posted
+UNION
+SELECT 'ledger', posting, 'amount', 'It leaves something held that no position is stated for.'
+FROM summed
+WHERE posted <> 0 AND stated IS NULL
 ORDER BY 2

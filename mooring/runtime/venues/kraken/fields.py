@@ -47,6 +47,10 @@ class Fields:
     def text_or_none(self, name: str) -> str | None:
         return self.text(name) if self.has(name) else None
 
+    def text_or_number(self, name: str) -> str:
+        """Text, or a number as its text."""
+        return self._raw[name] if isinstance(self._raw.get(name), str) else str(self.number(name))
+
     def number(self, name: str, default: Decimal | None = None) -> Decimal:
         return decimal_of(self._get(name, default), field=f"{self._where}.{safe_text(name)}")
 

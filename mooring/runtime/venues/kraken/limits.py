@@ -112,7 +112,6 @@ class Counter:
         self._settled = min(used * UNIT, self._top)
         self._pending = 0
         self._at_us: int | None = None
-        self._shut_until_us = 0
 
     def level(self, now_us: int) -> int:
         """What is on it, in 10^-12 counts."""
@@ -125,12 +124,11 @@ class Counter:
         What is pending leaks only once it is settled, so the wait may turn out longer.
         """
         self._leak(now_us)
-        shut = max(0, self._shut_until_us - now_us)
         room = self._room(lane)
         over = self._settled + self._pending + cost * UNIT - room
         if cost * UNIT > room:
             raise ValueError("a call costs more than its lane ever has")
-        return max(shut, 0 if over <= 0 else -(-over // self._rates.decay_micro))
+        return 0 if over <= 0 else -(-over // self._rates.decay_micro)
 
     def take(self, cost: int, lane: Lane, now_us: int) -> bool:
         """Count a call that is about to be sent; False, and nothing is counted, if it must wait."""
@@ -146,11 +144,10 @@ class Counter:
         self._pending -= cost * UNIT
         self._settled += cost * UNIT
 
-    def exceeded(self, now_us: int, *, wait_us: int = 0) -> None:
-        """The venue says that the limit is met: believe it, and send nothing for `wait_us`."""
+    def exceeded(self, now_us: int) -> None:
+        """The venue says that the limit is met: believe it."""
         self._leak(now_us)
         self._settled = max(self._settled, self._top - self._pending)
-        self._shut_until_us = max(self._shut_until_us, now_us + wait_us)
 
     def _leak(self, now_us: int) -> None:
         if self._at_us is None:
@@ -177,6 +174,7 @@ class Limits:
         self.rest = Counter(REST[tier], used=rest_used)
         self.public = Counter(PUBLIC)
         self._engine: dict[str, Counter] = {}
+        self._locked_until_us = 0
 
     def engine(self, pair: str) -> Counter:
         """The engine's counter of a pair; pairs are named as the caller always names them."""
@@ -188,5 +186,9 @@ class Limits:
 
     def lock_out(self, now_us: int, wait_us: int) -> None:
         """The venue has locked the key out: nothing is sent until it is over, exits neither."""
-        for counter in (self.rest, *self._engine.values()):
-            counter.exceeded(now_us, wait_us=wait_us)
+        self._locked_until_us = max(self._locked_until_us, now_us + wait_us)
+        self.rest.exceeded(now_us)
+
+    def locked_us(self, now_us: int) -> int:
+        """Microseconds until the key may be used again; 0 where it is not locked out."""
+        return max(0, self._locked_until_us - now_us)

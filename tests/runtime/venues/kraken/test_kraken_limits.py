@@ -115,13 +115,13 @@ def test_the_venue_is_believed_when_it_says_that_the_limit_is_met() -> None:
     assert counter.wait_us(1, Lane.EXIT, 0) == 3_030_304  # 1 / 0.33 s, up
 
 
-def test_a_lock_out_stops_everything_until_it_is_over() -> None:
+def test_a_lock_out_is_over_when_it_is_over() -> None:
     account = Limits(Tier.PRO)
-    account.engine("XXBTZUSD")
+    assert account.locked_us(0) == 0
     account.lock_out(0, 900 * SECOND)
-    for counter in (account.rest, account.engine("XXBTZUSD")):
-        assert not counter.take(1, Lane.EXIT, 899 * SECOND)
-        assert counter.take(1, Lane.EXIT, 900 * SECOND)
+    account.lock_out(SECOND, SECOND)
+    assert account.locked_us(899 * SECOND) == SECOND
+    assert account.locked_us(900 * SECOND) == 0
 
 
 # The table of the documentation: seconds of age, amend, cancel.

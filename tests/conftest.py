@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from mooring.runtime.store.place import Place
+from tests.support import postgres as pg
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +20,27 @@ def market_data() -> Path:
     if not (path / "binance").is_dir():
         pytest.skip("no recorded market data; MOORING_TEST_DATA names its directory")
     return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pg.Server]:
+    """A running PostgreSQL server; tests that ask for it are skipped where none can be started."""
+    if why := pg.why_not():
+        pytest.skip(why)
+    with pg.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def pg_place(postgres: pg.Server) -> Iterator[Place]:
+    """An empty database of the server, for one test."""
+    name = postgres.database()
+    yield postgres.place(name)
+    postgres.drop(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that asks for the server carries the mark, so that `-m "not postgres"` leaves them all out."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Table, insert
@@ -27,12 +28,14 @@ class RowShape:
     def __init__(self, table: Table, dialect: Dialect) -> None:
         self.table = str(table.name)
         self._columns = [(str(c.name), bool(c.nullable)) for c in table.c if c.name not in HASH_COLUMNS | {"seq"}]
+        self._names = {name for name, _ in self._columns}
         self._hourly = "hour_ts_utc" in table.c
         self._hasher = RowHasher(table)
         # Compiled once: building and looking up the statement for each batch costs more than the insert itself.
         compiled = insert(table).compile(dialect=dialect)
         self._sql = compiled.string
-        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._in_order = None if order is None else itemgetter(*order)
 
     def complete(self, given: Mapping[str, Any], hour: HourClose | None, account_of: AccountOf) -> Row:
         """The row with every column but seq and the hashes, each an exact int, str, bytes or None.
@@ -45,7 +48,9 @@ class RowShape:
         Raises:
             Invalid: a column is missing, unknown, of a wrong type, or too large.
         """
-        row: Row = {}
+        if hour is not None and self._hourly and (row := self._plain(given, hour, account_of)) is not None:
+            return row
+        row = {}
         known = 0
         for name, nullable in self._columns:
             value = given.get(name)
@@ -58,12 +63,27 @@ class RowShape:
             if value is None:
                 if not nullable:
                     raise self._bad(name, "it is missing")
-            elif not (type(value) is int and INT64_MIN <= value <= INT64_MAX):  # the usual case needs no call
+            else:
                 value = self._exact(name, value)
             row[name] = value
         if known != len(given):
             extra = next(name for name in given if name not in row)
             raise self._bad(extra, "there is no such column to give")
+        return row
+
+    def _plain(self, given: Mapping[str, Any], hour: HourClose, account_of: AccountOf) -> Row | None:
+        """The row, where it is as nearly all are: every column there, whole numbers and ASCII text; else None."""
+        row: Row = {"run_id": hour.run_id, "hour_ts_utc": hour.hour_ts_utc, **given}
+        if "account_id" not in row and type(row["run_id"]) is str:
+            row["account_id"] = account_of(row["run_id"])
+        if row.keys() != self._names:
+            return None
+        for value in row.values():
+            if type(value) is int:
+                if not INT64_MIN <= value <= INT64_MAX:
+                    return None
+            elif type(value) is not str or len(value) > TEXT_MAX or not value.isascii() or "\0" in value:
+                return None
         return row
 
     def append(self, connection: Connection, rows: list[Row], head: Head, parents: Parents) -> Head:
@@ -76,8 +96,7 @@ class RowShape:
             parent = row["parent_hash"] = parents.of(self.table, row)
             prev = row["row_hash"] = self._hasher.hash_row(prev, parent, row)
             parents.note(self.table, row)
-        order = self._order
-        values: Any = rows if order is None else [tuple(row[name] for name in order) for row in rows]
+        values: Any = rows if self._in_order is None else list(map(self._in_order, rows))
         connection.exec_driver_sql(self._sql, values)
         return Head(count=seq, head=prev)
 

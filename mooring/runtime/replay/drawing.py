@@ -1,7 +1,8 @@
 """A picture of the graph of one hour: tables as cards from left to right as data flows, rows as lines in them.
 
-Two lanes: above, from bars over signals and decisions to orders, fills and books; below, from the cycle over positions
-and equity to the manifest. Tables with many rows show the first, and one line for all others.
+In lanes: above, from bars over signals and decisions to orders, fills and books; below, from the cycle over positions
+and equity to the manifest; then what stands beside, and the run. Tables with many rows show the first, and one line for
+all others.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from xml.sax.saxutils import escape
 
 from mooring.runtime.replay.found import hour_text
 
-# (lane, column) of each table; the second of the two names rows of other hours.
-ABOVE, BELOW = 0, 1
+# (lane, column) of each table, so that every edge leads to the right; the second of the two places rows of other hours.
+ABOVE, BELOW, BESIDE, RUN = range(4)
+LANES: Final = 4
 PLACES: Final = {
-    "runs": (ABOVE, 0),
     "bars": (ABOVE, 1),
     "features": (ABOVE, 2),
     "model_outputs": (ABOVE, 3),
@@ -32,12 +33,13 @@ PLACES: Final = {
     "ledger": (ABOVE, 7),
     "campaigns": (ABOVE, 7),
     "cycles": (BELOW, 1),
-    "snapshots": (BELOW, 2),
-    "alerts": (BELOW, 2),
     "positions": (BELOW, 4),
     "equity": (BELOW, 5),
-    "treasury": (BELOW, 6),
     "manifests": (BELOW, 7),
+    "snapshots": (BESIDE, 2),
+    "alerts": (BESIDE, 2),
+    "treasury": (BESIDE, 6),
+    "runs": (RUN, 0),
 }
 PLACES_OUTSIDE: Final = {"manifests": (BELOW, 0), "order_intents": (ABOVE, 4), "fills": (ABOVE, 5)}
 COLUMNS: Final = 8
@@ -135,15 +137,17 @@ def _place(card: Card) -> tuple[int, int]:
 def _lay_out(cards: Sequence[Card]) -> int:
     """Give each card its place; the height of the picture."""
     top = TITLE
-    for lane in (ABOVE, BELOW):
+    for lane in range(LANES):
         ends = [top] * COLUMNS
-        for card in cards:
-            if _place(card)[0] == lane:
-                column = _place(card)[1]
-                card.x = MARGIN + column * (CARD + GAP)
-                card.y = ends[column]
-                ends[column] += card.height + BETWEEN
-        top = max(ends) + 2 * BETWEEN
+        for card in sorted((card for card in cards if _place(card)[0] == lane), key=lambda card: card.outside):
+            column = _place(card)[1]
+            # Orders of other hours lead past the next column: below all that stands there.
+            past = card.outside and card.table == "order_intents"
+            free = max(ends[column : column + 2]) if past else ends[column]
+            card.x = MARGIN + column * (CARD + GAP)
+            card.y = free
+            ends[column] = free + card.height + BETWEEN
+        top = max(ends) + (BETWEEN if max(ends) > top else 0)
     return top
 
 
@@ -169,9 +173,9 @@ def _edges(cards: Sequence[Card], edges: Sequence[Mapping[str, str]]) -> list[st
         parent, child = cards[source], cards[target]
         x1, y1 = parent.x + CARD, parent.middle(out)
         x2, y2 = child.x, child.middle(into)
-        bend = max(GAP, abs(x2 - x1)) // 2
         wide = min(1 + count / 8, 6)
-        curve = f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
+        turn, bend = x2 - GAP, GAP // 2  # along the lane, and up or down only before the column it leads to
+        curve = f"M{x1} {y1} H{turn} C{turn + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
         drawn.append(f'<path class="edge" stroke-width="{wide:.1f}" d="{curve}"/>')
         drawn.append(f'<circle class="dot" cx="{x2}" cy="{y2}" r="2.5"/>')
         if count > 1:

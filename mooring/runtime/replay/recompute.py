@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mooring.errors import MooringError
+from mooring.errors import MooringError, Unverified
 from mooring.runtime.decision.types import CONTROL_NAMES
 from mooring.runtime.engine.run import Run
 from mooring.runtime.replay.again import Again, Redone, Standing
 from mooring.runtime.replay.ending import ending_differences, foreign_differences, state_differences
-from mooring.runtime.replay.found import Difference, RunFound
+from mooring.runtime.replay.found import Difference, RunFound, hour_text
+from mooring.runtime.replay.graph import no_such_hour
 from mooring.runtime.replay.hours import HourComparison
 from mooring.runtime.replay.past import End, Past, PastRun, opening_standing, standing_before
 from mooring.runtime.replay.recorded import BEFORE_ALL, FOR_EVER, RecordedHour, controls_of, recorded_hours
@@ -201,6 +202,41 @@ def _what(difference: Difference) -> str:
     if difference.table == "manifests" and difference.field:
         return difference.field
     return difference.table
+
+
+def execute_hour(past: Past, row: Row, hour_ts_utc: int) -> tuple[Standing, RecordedHour, Redone]:
+    """Do one hour of a run again and compare nothing: where it was begun, what is recorded, and what came out.
+
+    Raises:
+        NotFound: the run did no such hour.
+        Unverified: the hour, or one before it since the last state that was kept, cannot be done again.
+        Invalid: the run cannot be made again.
+    """
+    standing, end = standing_before(past, row, hour_ts_utc)
+    past_run = past.open(row, end, _hours(past, row, standing, hour_ts_utc))
+    again = Again(past_run.run, standing)
+    after = BEFORE_ALL if standing.after is None else standing.after
+    for hour in recorded_hours(past.spans(row), after=after, upto=hour_ts_utc):
+        cycle = hour.one("cycles")
+        if cycle is None:
+            break
+        try:
+            redone = again.advance(hour, controls_of(cycle))
+        except REFUSED as why:
+            raise cannot_be_redone(hour.close_ts, why) from why
+        if hour.close_ts == hour_ts_utc:
+            return standing, hour, redone
+    raise no_such_hour(row, hour_ts_utc)
+
+
+def cannot_be_redone(hour_ts_utc: int, why: Exception) -> Unverified:
+    """An hour whose recorded bars and controls no engine could have traded."""
+    return Unverified(
+        "hour_not_recomputable",
+        f"The hour {hour_text(hour_ts_utc)} cannot be done from its bars and controls ({why or type(why).__name__}).",
+        money="What is recorded of it cannot have come from these.",
+        todo="Run `mooring db check`, and keep the file as it is.",
+    )
 
 
 def replay_window(past: Past, row: Row, first: int, last: int, *, watch: Watch | None = None) -> RunFound:

@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mooring.errors import MooringError, NotFound
+from mooring.errors import Halt
 from mooring.runtime.store.columns import metadata, natural_key
-from mooring.runtime.store.connect import check_kind, no_database, reader_engine
+from mooring.runtime.store.engines import open_reader
 from mooring.runtime.store.failures import DAMAGE, cause_text
 from mooring.runtime.store.hashing import ZERO
 from mooring.runtime.store.locate import Locator
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.source import Source
 from mooring.runtime.store.types import Break, Head, Report
@@ -38,7 +39,7 @@ KEYS_MAX: Final = 100
 Progress = Callable[[str, int], None]
 
 
-def verify(place: Path, *, progress: Progress | None = None) -> Report:
+def verify(place: Path | Place, *, progress: Progress | None = None) -> Report:
     """Check a database against itself.
 
     Args:
@@ -47,17 +48,13 @@ def verify(place: Path, *, progress: Progress | None = None) -> Report:
 
     Raises:
         NotFound: there is no database.
-        Unreachable, Denied: the server cannot be reached, or refuses.
+        Invalid: the driver of the server is not installed.
+        Unreachable, Denied, Retry: the server cannot be reached, or refuses.
     """
     breaks = Breaks(most=MAX_BREAKS, most_of_a_table=MAX_BREAKS_TABLE)
     try:
-        if not place.is_file():
-            raise no_database(place)
-        check_kind(place)
-        engine = reader_engine(place)
-    except NotFound:
-        raise
-    except MooringError as error:
+        engine = open_reader(Place.of(place), long=True)
+    except Halt as error:
         breaks.add("database", None, None, error.what)
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     try:
@@ -84,7 +81,7 @@ class _Check:
     def run(self) -> Report:
         """Everything, in the order in which one finding explains the next."""
         source, breaks = self._source, self._breaks
-        check_schema(source.sqlite, breaks)
+        check_schema(source, breaks)
         present = source.tables() & metadata.tables.keys()
         noted: dict[str, Head] = {}
         if "chain_heads" in present:

@@ -16,20 +16,21 @@ from sqlalchemy import NullPool, create_engine
 from mooring.errors import Conflict, Invalid, NotFound, Unverified
 from mooring.runtime.store import migrate
 from mooring.runtime.store.columns import metadata
+from mooring.runtime.store.drift import SQLITE_OBJECTS, expected_sqlite, sqlite_objects
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.triggers import all_triggers, append_only
-from mooring.runtime.store.verify_file import OBJECTS, _objects, expected_schema
 
 
 def schema_of(path):
-    with closing(sqlite3.connect(path)) as connection:
-        return _objects(connection.execute(OBJECTS).fetchall())
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as connection:
+        return sqlite_objects(connection)
 
 
 def contents(path):
     with closing(sqlite3.connect(path)) as connection:
-        schema = connection.execute(OBJECTS).fetchall()
+        schema = connection.execute(SQLITE_OBJECTS).fetchall()
         rows = {
             table: connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
             for table in ("chain_heads", "alembic_version")
@@ -47,13 +48,13 @@ def migrated(path):
 
 
 def test_schema_of_a_new_database_equals_what_the_code_declares(finished_run):
-    assert schema_of(finished_run) == expected_schema()
+    assert schema_of(finished_run) == expected_sqlite()
 
 
 def test_all_migration_scripts_in_a_row_make_the_same_as_a_new_database(tmp_path):
     Store.open(tmp_path / "new.db").close()
     assert contents(migrated(tmp_path / "old.db")) == contents(tmp_path / "new.db")
-    assert schema_of(tmp_path / "old.db") == expected_schema()
+    assert schema_of(tmp_path / "old.db") == expected_sqlite()
 
 
 BOOKS = {"tg_order_events_forward", "tg_chain_heads_ledger", "tg_chain_heads_delete"}
@@ -133,7 +134,7 @@ def test_crash_while_a_database_is_made_leaves_nothing_and_the_next_start_goes_o
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == -9
     assert schema_of(path) == {}
     Store.open(path).close()
-    assert schema_of(path) == expected_schema()
+    assert schema_of(path) == expected_sqlite()
 
 
 def test_database_of_a_newer_version_is_refused_unchanged(run_copy):

@@ -53,13 +53,13 @@ def spoil(path: Path, *changes: Change) -> None:
             change(connection, what)
 
 
-def forge(path: Path, *changes: Change, wrong_parents: dict[str, str] | None = None) -> None:
+def forge(path: Path, *changes: Change, wrong_parents: dict[tuple[str, int], str] | None = None) -> None:
     """Change rows, then number them without gaps and compute every parent, hash, manifest, root and end again.
 
     Rows stay with the hour they were written in; added ones count to the last.
 
     Args:
-        wrong_parents: table to the parent hash that its last row is given instead of the right one.
+        wrong_parents: SQL of the parent hash that a row (table, number) is given instead of the right one.
     """
     with unguarded(path) as connection:
         hours = _hours_of(connection)
@@ -81,7 +81,7 @@ class Forger:
     """Redoes everything that is computed from the rows."""
 
     def __init__(
-        self, connection: sqlite3.Connection, hours: dict[str, dict[int, int]], wrong_parents: dict[str, str]
+        self, connection: sqlite3.Connection, hours: dict[str, dict[int, int]], wrong_parents: dict[tuple[str, int], str]
     ) -> None:
         self._db = connection
         self._hours = hours
@@ -132,12 +132,14 @@ class Forger:
     def _rehash(self, name: str, upto: int) -> None:
         """Compute parent and hashes of the rows of a table up to one."""
         seq, prev = self._ends[name]
-        total = self._db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] if name in self._wrong else None
         while seq < upto:
             seq += 1
             sql = f"SELECT c.*, {parent_sql(name)} AS made FROM {name} c WHERE c.seq = ?"
             row = dict(self._db.execute(sql, (seq,)).fetchone())
-            parent = self._wrong[name] if seq == total else row["made"]
+            parent = row.pop("made")
+            if wrong := self._wrong.get((name, seq)):
+                right, (parent,) = parent, self._db.execute(f"SELECT {wrong}").fetchone()
+                assert parent not in {right, None}, f"{wrong} is right"
             made = self._hashers[name].hash_row(prev, parent, row)
             self._db.execute(
                 f"UPDATE {name} SET prev_hash = ?, parent_hash = ?, row_hash = ? WHERE seq = ?",

@@ -12,6 +12,7 @@ import pytest
 
 from mooring.runtime.store.store import Store
 from tests.runtime.store import book
+from tests.support import lived
 
 HOURS = 6
 
@@ -24,6 +25,12 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(HOURS):
             store.commit(book.hour(n, snapshot=n % 3 == 0))
     return path
+
+
+@pytest.fixture(scope="session")
+def lived_through(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that a real engine made; see `lived`."""
+    return lived.make(tmp_path_factory.mktemp("lived") / "mooring.db")
 
 
 @pytest.fixture

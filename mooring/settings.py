@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mooring import settings_sources as sources
 from mooring.errors import Invalid
-from mooring.settings_sections import Api, Costs, Logs, Market, Risk, Signals, Strategy, Trading, Treasury
+from mooring.settings_sections import Api, Costs, Logs, Market, Risk, Signals, Store, Strategy, Trading, Treasury
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,12 @@ class Settings(BaseSettings):
     """All settings, checked; made by `load_settings`. Reads no file and no environment by itself."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", strict=True, env_prefix=sources.PREFIX, env_nested_delimiter=sources.DELIMITER
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        env_prefix=sources.PREFIX,
+        env_nested_delimiter=sources.DELIMITER,
     )
 
     market: Market = Market()
@@ -60,6 +65,7 @@ class Settings(BaseSettings):
     strategy: Strategy = Strategy()
     risk: Risk = Risk()
     treasury: Treasury = Treasury()
+    store: Store = Store()
     api: Api = Api()
     logs: Logs = Logs()
 
@@ -85,7 +91,7 @@ class Settings(BaseSettings):
         return self
 
     def fingerprint(self) -> str:
-        """Sha256 (hex) over canonical JSON of all that can change a decision: not autostart, treasury, API or logs.
+        """Sha256 (hex) over canonical JSON of what can change a decision: not autostart, treasury, store, API or logs.
 
         Nor the market: a run records the bars themselves and the universe, not the folder they were read from.
         """

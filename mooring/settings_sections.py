@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -193,6 +193,26 @@ class Treasury(BaseModel):
     monthly_costs: int = _int(0, 0, 1_000_000, "Costs of running in 30 days beside trading fees, in whole quote units.")
     principal_protection: bool = Field(default=True, description="Whether surplus counts only above the money put in.")
     minimum_transfer: int = _int(10, 0, 1_000_000, "Smallest transfer that is recommended, in whole quote units.")
+
+
+class Store(BaseModel):
+    """Where the records are kept."""
+
+    model_config = _STRICT
+
+    url: SecretStr | None = _text(
+        None,
+        "a URL like postgresql://user@host:5432/database, or unset",
+        "Database of a PostgreSQL server that keeps the records, instead of a file in the home.",
+        max_length=2048,
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith("postgresql://"):
+            raise ValueError("is no URL that begins with postgresql://")
+        return url
 
 
 class Api(BaseModel):

@@ -1,7 +1,7 @@
 """Where settings come from: the file, the environment, a command. Reads and names; the model in `settings` judges.
 
 A value is shown in a message only under a key that is known to hold no secret; what stands under an unknown key,
-which may be a pasted password, is never repeated.
+which may be a pasted password, is never repeated, nor what is marked as a secret by its type.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args, get_origin
+
+from pydantic import SecretStr
 
 from mooring.errors import Invalid
 
@@ -153,7 +155,8 @@ def refusal(error: ValidationError, merged: Merged, known: Mapping[str, Describe
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"][:2])
         if key in known:
-            value = _shown(merged.tree.get(key.split(".")[0], {}).get(key.split(".")[1], known[key].default))
+            section, name = key.split(".")
+            value = _shown(merged.tree.get(section, {}).get(name, known[key].default), known[key])
             because = f" It {_reason(problem)}." if problem["type"] == "value_error" else ""
             where = merged.origins.get(key, "the defaults")
             sentence = f"{key} is {value} in {where}; expected {known[key].bounds}.{because}"
@@ -232,7 +235,7 @@ def _parse(text: str, info: Described, name: str) -> object:
     if not usable:
         raise Invalid(
             "bad_setting",
-            f"{info.key} is {_shown(text)} in the variable {name}; expected {info.bounds}.",
+            f"{info.key} is {_shown(text, info)} in the variable {name}; expected {info.bounds}.",
             money=_UNTOUCHED,
             todo="Correct the variable, or unset it to use the default.",
         )
@@ -261,6 +264,8 @@ def _sentence(text: str) -> str:
     return text if "." in text.split(" ", maxsplit=1)[0] else text[:1].upper() + text[1:]
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, info: Described) -> str:
+    if SecretStr in (info.annotation, *get_args(info.annotation)):
+        return "a text that is not shown"
     text = repr(list(value)) if isinstance(value, tuple) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004

@@ -274,3 +274,34 @@ def shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(entry) for entry in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"mysql://mooring:{SECRET}@localhost/db", f"postgresql://mooring:{SECRET}@localhost/{'x' * 5000}", SECRET],
+)
+def test_url_of_a_database_is_never_shown_where_it_is_refused(tmp_path: Path, url: str) -> None:
+    for error in (
+        refused(tmp_path, {"MOORING_STORE__URL": url}),
+        refused(written(tmp_path, f'[store]\nurl = "{url}"')),
+    ):
+        assert error.code == "bad_setting"
+        assert "store.url" in error.what
+        assert SECRET not in repr(error) + str(error) + str(error.__context__)
+
+
+def test_url_of_a_database_is_shown_in_no_text_of_the_settings_and_decides_nothing(tmp_path: Path) -> None:
+    url = f"postgresql://mooring:{SECRET}@localhost:5432/mooring"
+    settings = load_settings(tmp_path, {"MOORING_STORE__URL": url})
+    assert settings.store.url is not None
+    assert settings.store.url.get_secret_value() == url
+    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json() + settings.kept_text()
+    assert settings.fingerprint() == Settings().fingerprint()
+
+
+def test_url_of_a_database_may_be_unset(tmp_path: Path) -> None:
+    written(tmp_path, '[store]\nurl = "postgresql://localhost/mooring"')
+    assert load_settings(tmp_path, {"MOORING_STORE__URL": ""}).store.url is None

@@ -21,7 +21,7 @@ from mooring.runtime.engine.opening import (
     profile_version,
     settings_version,
 )
-from mooring.runtime.engine.world import Machine, World
+from mooring.runtime.engine.world import Machine
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
@@ -56,11 +56,6 @@ class Run:
     treasury: TreasuryParams
     is_new_account: bool
     resumes_after: int | None
-
-    @property
-    def opening_world(self) -> World:
-        """The world before the run's first hour."""
-        return self.opening.world
 
     @property
     def risk_profile(self) -> tuple[str, int]:

@@ -258,3 +258,10 @@ def _many(connection, rows):
         connection.execute(
             f"INSERT INTO equity ({listed}) VALUES ({', '.join('?' * len(columns))})", [row[c] for c in columns]
         )
+
+
+def test_the_documents_list_every_rule():
+    text = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert [f"| `{one.name}` | {one.rule} |" for one in validations()] == re.findall(
+        r"^\| `\d\d_.*", text, re.MULTILINE
+    )

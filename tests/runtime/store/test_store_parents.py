@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -100,3 +101,15 @@ def test_a_row_that_names_another_parent_is_found_though_every_hash_was_made_aga
 def test_a_forger_who_leaves_the_parents_right_is_not_accused_of_them(copy):
     forge(copy, "UPDATE signals SET value_micro = value_micro + 1 WHERE seq = 5")
     assert verify(copy).ok
+
+
+def test_the_documents_name_the_parents_of_each_table_in_their_order():
+    text = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    part = text.partition("### Parents")[2].partition("###")[0]
+    told = {}
+    for line in part.splitlines():
+        if line.startswith("| `"):
+            tables, above = line.strip("|").split("|")
+            for table in re.findall(r"`(\w+)`", tables):
+                told[table] = tuple(name for name in re.findall(r"`(\w+)`", above) if name in metadata.tables)
+    assert told == {table: tuple(edge.table for edge in edges) for table, edges in PARENTS.items()}

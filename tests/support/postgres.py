@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mooring.runtime.store.place import Place
+from mooring.runtime.store.place import SCHEMA, Place
 
 PASSWORD = "not-a-secret-4711"
 OWNER = "mooring"
@@ -81,6 +81,12 @@ def _user() -> str | None:
         return None
 
 
+def name_of(place: Place) -> str:
+    """The name of the database."""
+    assert place.url is not None
+    return str(place.url.database)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """A running server; databases in it are made for one test each."""
@@ -96,11 +102,24 @@ class Server:
         return Place.of(self.url(database, user=user))
 
     @contextmanager
-    def admin(self, database: str = "postgres") -> Iterator[Any]:
-        """A connection that may do everything, each statement its own transaction."""
+    def admin(self, database: str | Place = "postgres") -> Iterator[Any]:
+        """A superuser's connection, each statement its own transaction, that looks at Mooring's tables."""
+        with self._session(database, "postgres") as connection:
+            yield connection
+
+    @contextmanager
+    def owner(self, database: str | Place) -> Iterator[Any]:
+        """Another program of the user that owns Mooring's tables, each statement its own transaction."""
+        with self._session(database, OWNER) as connection:
+            yield connection
+
+    @contextmanager
+    def _session(self, database: str | Place, user: str) -> Iterator[Any]:
         import psycopg  # noqa: PLC0415
 
-        with psycopg.connect(self.url(database, user="postgres"), autocommit=True) as connection:
+        name = database if isinstance(database, str) else name_of(database)
+        with psycopg.connect(self.url(name, user=user), autocommit=True) as connection:
+            connection.execute(f"SET search_path = {SCHEMA}")
             yield connection
 
     def database(self, template: str = "template0") -> str:

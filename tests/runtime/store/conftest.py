@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.store import Store
 from tests.runtime.store import book
 from tests.support import lived
+from tests.support.postgres import Server
 
 HOURS = 6
 
@@ -36,6 +38,25 @@ def lived_through(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run_copy(finished_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(finished_run, tmp_path / "mooring.db"))
+
+
+@pytest.fixture(scope="session")
+def finished_on_server(postgres: Server) -> str:
+    """The finished run in PostgreSQL: the name of a database to be copied, and never opened."""
+    name = postgres.database()
+    with Store.open(postgres.place(name)) as store:
+        store.commit(book.begin())
+        for n in range(HOURS):
+            store.commit(book.hour(n, snapshot=n % 3 == 0))
+    return name
+
+
+@pytest.fixture
+def pg_copy(postgres: Server, finished_on_server: str) -> Iterator[Place]:
+    """A copy of the finished run in PostgreSQL, for one test."""
+    name = postgres.database(template=finished_on_server)
+    yield postgres.place(name)
+    postgres.drop(name)
 
 
 @pytest.fixture

@@ -98,15 +98,15 @@ class Exchange:
 
     def add(
         self, account: Account, fields: Mapping[str, str], now: int, *, deadline_least: int = REST_DEADLINE_LEAST
-    ) -> Order | None:
-        """A new order, matched as far as it goes at once; None where it was only to be validated.
+    ) -> Order | Ticket:
+        """A new order, matched as far as it goes at once; only its ticket where it was to be validated.
 
         Raises:
             Refusal: with the venue's text; nothing was placed.
         """
         ticket = self.read(account, fields, now, deadline_least=deadline_least)
         if fields.get("validate", "false").lower() in ("true", "1"):
-            return None
+            return ticket
         return self.place(account, ticket, now)
 
     def add_batch(
@@ -220,11 +220,13 @@ class Exchange:
         return len(orders)
 
     def find(self, account: Account, reference: str) -> list[Order]:
-        """Open orders by id, client id or user reference."""
+        """Open orders by id, client id or user reference; an empty reference finds none."""
         by_id = account.open.get(reference)
         if by_id is not None:
             return [by_id]
-        return [o for o in account.open.values() if reference in (o.ticket.cl_ord_id, str(o.ticket.userref))]
+        if not reference:
+            return []
+        return [order for order in account.open.values() if reference in _references(order)]
 
     def arm(self, account: Account, seconds: int, now: int) -> int:
         """Arm the dead man's switch, or disarm it with 0. Returns when it fires, 0 for never.
@@ -383,3 +385,8 @@ class Exchange:
 
     def _tell(self, order: Order, exec_type: str, now: int) -> None:
         self.events.append(Event(account=order.account, at=now, exec_type=exec_type, order=order))
+
+
+def _references(order: Order) -> tuple[str, ...]:
+    userref = order.ticket.userref
+    return (order.ticket.cl_ord_id, "" if userref is None else str(userref))

@@ -94,9 +94,8 @@ class Market:
     def levels(self, pair: Pair, side: str) -> Iterator[tuple[int, int]]:
         """(ticks, lots) of the bids (`buy`) or asks (`sell`), best first; at most `LEVELS`."""
         trade, step = self._last[pair.id], self._grid[pair.id]
-        half = max(1, trade.ticks * HALF_SPREAD_PPM // 1_000_000)
         way = -1 if side == "buy" else 1
-        first = (trade.ticks - half) // step if side == "buy" else -(-(trade.ticks + half) // step)
+        first = self.best_at(pair, trade, side) // step
         usual = self._usual_lots(pair, trade.at)
         taken = self._taken[pair.id]
         for n in range(LEVELS):
@@ -107,6 +106,13 @@ class Market:
             lots = max(1, usual * (8 + word % 48) // 16) - taken.get((side, place * step), 0)
             if lots > 0:
                 yield place * step, lots
+
+    def best_at(self, pair: Pair, trade: Print, side: str) -> int:
+        """The best bid or ask in ticks that stands after a trade, were nothing taken from it."""
+        step = self._grid[pair.id]
+        half = max(1, trade.ticks * HALF_SPREAD_PPM // 1_000_000)
+        best = (trade.ticks - half) // step if side == "buy" else -(-(trade.ticks + half) // step)
+        return best * step
 
     def consume(self, pair: Pair, side: str, ticks: int, lots: int) -> None:
         taken = self._taken[pair.id]

@@ -1,0 +1,54 @@
+"""A whole simulation put together: venue, faults and the interfaces over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mooring.runtime.venues.simulator.catalog import Catalog
+from mooring.runtime.venues.simulator.digits import NANO
+from mooring.runtime.venues.simulator.faults import Faults, Scenario
+from mooring.runtime.venues.simulator.happenings import Happenings
+from mooring.runtime.venues.simulator.market import Source
+from mooring.runtime.venues.simulator.rest_api import RestApi
+from mooring.runtime.venues.simulator.sources import RecordedSource, SyntheticSource
+from mooring.runtime.venues.simulator.venue import Config, Venue
+
+START = 1_706_659_200  # 2024-01-31 00:00 UTC: made-up markets have to begin somewhere, the same every time
+
+
+class Simulation:
+    """What sockets, or tests without sockets, speak with.
+
+    Args:
+        symbols: such as BTC-USD. data: directory of recorded prices, None for made-up ones.
+        start: UTC unix seconds on the hour, None for the source's own.
+
+    Raises:
+        Invalid, NotFound: symbols, prices or scenario are not usable; see `sources` and `Happenings`.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        data: Path | None = None,
+        start: int | None = None,
+        config: Config | None = None,
+        scenario: Scenario | None = None,
+    ) -> None:
+        self.config = config or Config()
+        catalog = Catalog(symbols)
+        source: Source
+        if data is None:
+            source = SyntheticSource(catalog, seed=self.config.seed, start=START if start is None else start)
+        else:
+            source = RecordedSource(catalog, data, seed=self.config.seed, start=start)
+        self.venue = Venue(catalog, source, self.config)
+        self.faults = Faults(scenario)
+        self.happenings = Happenings(self.venue, self.faults)
+        self.rest = RestApi(self.venue, self.happenings)
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass, to the nearest millisecond."""
+        self.venue.run(self.venue.now + round(seconds * 1000) * (NANO // 1000))

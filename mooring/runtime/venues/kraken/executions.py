@@ -77,7 +77,7 @@ class Changes:
 
     Attributes:
         changes: in the order of the wire.
-        missing: orders that were open and are not in a snapshot: they ended unseen; look up how.
+        missing: orders that were open and are not in a complete snapshot: look up how they ended, if they did.
     """
 
     changes: tuple[OrderChange, ...]
@@ -101,10 +101,10 @@ class OrderCache:
         """Those that have not ended, as far as is known."""
         return tuple(order for order in self._orders.values() if not order.ended)
 
-    def apply(self, frame: Executions) -> Changes:
-        """Take over a frame."""
+    def apply(self, frame: Executions, *, complete: bool = False) -> Changes:
+        """Take over a frame; a complete one has every open order, so those it does not have are missing."""
         missing: tuple[OrderView, ...] = ()
-        if frame.snapshot:
+        if complete:
             told = frozenset(report.order_id for report in frame.reports)
             missing = tuple(order for order in self.open_orders() if order.order_id not in told)
         changes = tuple(self._one(report) for report in frame.reports)

@@ -93,7 +93,7 @@ def test_a_fill_after_the_cancellation_counts_and_the_order_stays_ended() -> Non
 def test_an_open_order_that_a_snapshot_does_not_have_is_missing_and_not_taken_for_rejected() -> None:
     cache = OrderCache()
     cache.apply(executions(FULL, NEW, FULL | {"order_id": "O2"}))
-    changes = cache.apply(executions(FULL | {"order_id": "O2"}, snapshot=True))
+    changes = cache.apply(executions(FULL | {"order_id": "O2"}, snapshot=True), complete=True)
     assert [order.order_id for order in changes.missing] == ["O1"]
     assert cache.order("O1").status == "new"
 

@@ -44,7 +44,8 @@ def check_database(path: Path, *, against: Path | None = None) -> dict[str, Any]
         "head": report.head,
         "rows": report.rows,
         "breaks": [
-            {"table": b.table, "seq": b.seq, "column": b.column, "what": b.what, "text": str(b)} for b in breaks
+            {"table": b.table, "seq": b.seq, "key": dict(b.key), "column": b.column, "what": b.what, "text": str(b)}
+            for b in breaks
         ],
         "heads": {name: {"count": head.count, "head": head.head} for name, head in report.heads.items()},
     }

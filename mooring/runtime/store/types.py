@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 Row = dict[str, Any]
+
+YEAR_10000: Final = 253_402_300_800  # no calendar goes on from here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +142,17 @@ class Break:
 
     def __str__(self) -> str:
         place = self.table if self.seq is None else f"{self.table} row {self.seq}"
-        known = [str(value) for name, value in self.key.items() if name not in {"run_id", "account_id"}]
+        # Run and account are long, and an hour or an order is known without them; a run itself is not.
+        known = [_shown(name, value) for name, value in self.key.items() if name not in {"run_id", "account_id"}]
+        known = known or [str(value) for value in self.key.values()]
         shown = f"{place} ({', '.join(known)})" if known else place
         return f"{shown}{f', {self.column}' if self.column else ''}: {self.what}"
+
+
+def _shown(name: str, value: str | int | None) -> str:
+    if name == "hour_ts_utc" and isinstance(value, int) and 0 <= value < YEAR_10000:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%dT%H:%MZ}"
+    return str(value)
 
 
 @dataclass(frozen=True, kw_only=True)

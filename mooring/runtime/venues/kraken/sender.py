@@ -23,7 +23,14 @@ T = TypeVar("T")
 READ_TRIES: Final = 3
 READ_SECONDS: Final = 10.0
 ORDER_SECONDS: Final = 10.0
-PATIENCE_SECONDS: Final = 10.0  # the longest wait for room in a budget, or for one's turn
+TURN_SECONDS: Final = 10.0  # the longest wait for one's turn
+# The longest wait for room in a budget: the history of a starter's account may well wait.
+PATIENCE_SECONDS: Final[Mapping[Lane, float]] = {
+    Lane.EXIT: 10.0,
+    Lane.ENTRY: 10.0,
+    Lane.RECONCILE: 30.0,
+    Lane.HISTORY: 120.0,
+}
 RETRY_WAIT_MAX: Final = 5.0  # what must wait longer is for the caller to plan
 
 
@@ -153,7 +160,7 @@ class Sender:
         if locked:
             raise not_sent(call, "Kraken has locked this API key out", retry_after_seconds=locked / 1e6)
         try:
-            async with self._turn.held(lane, PATIENCE_SECONDS):
+            async with self._turn.held(lane, TURN_SECONDS):
                 said = fields() if callable(fields) else fields
                 nonce = self._nonces.next()
                 body = json_body(nonce, said) if as_json else form_body(nonce, {k: str(v) for k, v in said.items()})
@@ -172,7 +179,7 @@ class Sender:
         waited = 0.0
         while not counter.take(cost, lane, self._now_us()):
             seconds = counter.wait_us(cost, lane, self._now_us()) / 1e6
-            if waited + seconds > PATIENCE_SECONDS:
+            if waited + seconds > PATIENCE_SECONDS[lane]:
                 raise not_sent(call, "Kraken's rate limit leaves no room now", retry_after_seconds=seconds)
             # Never shorter than a thousandth: what is pending elsewhere leaks only once it is answered.
             pause = max(seconds, 0.001)

@@ -13,6 +13,7 @@ from mooring.runtime.venues.simulator.market import Source
 from mooring.runtime.venues.simulator.rest_api import RestApi
 from mooring.runtime.venues.simulator.sources import RecordedSource, SyntheticSource
 from mooring.runtime.venues.simulator.venue import Config, Venue
+from mooring.runtime.venues.simulator.ws_api import Session
 
 START = 1_706_659_200  # 2024-01-31 00:00 UTC: made-up markets have to begin somewhere, the same every time
 
@@ -48,6 +49,10 @@ class Simulation:
         self.faults = Faults(scenario)
         self.happenings = Happenings(self.venue, self.faults)
         self.rest = RestApi(self.venue, self.happenings)
+
+    def connect(self, *, private: bool) -> Session:
+        """A new WebSocket connection."""
+        return Session(self.venue, self.happenings, private=private)
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass, to the nearest millisecond."""

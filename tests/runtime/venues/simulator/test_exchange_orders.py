@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mooring.runtime.venues.simulator.exchange import Rules
-from mooring.runtime.venues.simulator.records import Refusal
+from mooring.runtime.venues.simulator.records import Refusal, Ticket
 from mooring.runtime.venues.simulator.tickets import describe
 from tests.support.look_alike import Desk, assert_books
 
@@ -168,7 +168,7 @@ def test_a_client_id_is_unique_only_among_open_orders(desk: Desk) -> None:
 
 
 def test_validate_checks_and_places_nothing(desk: Desk) -> None:
-    assert desk.add("buy limit 0.1 20000.0", validate="true") is None
+    assert isinstance(desk.add("buy limit 0.1 20000.0", validate="true"), Ticket)
     assert refused(desk, "buy limit 0.00001 20000.0", validate="true") == "EOrder:Order minimum not met"
     assert not list(desk.account.orders())
 

@@ -24,7 +24,8 @@ import pytest
 from mooring.runtime.store.types import Report
 from mooring.runtime.store.verify import verify
 from tests.support import lived
-from tests.support.mutations import ALL_KINDS, KEYS, Change, Contents, Original, differences, one_byte, read
+from tests.support.contents import KEYS, Contents, differences, one_byte, read
+from tests.support.mutations import ALL_KINDS, Change, Original
 
 MUTATIONS = int(os.environ.get("MOORING_MUTATIONS", "400"))
 OF_A_TEST = 100

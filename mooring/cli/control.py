@@ -55,6 +55,8 @@ def show_status(status: Status, *, as_json: bool) -> None:
     say(f"  Market: {status.venue.detail}")
     if status.head:
         say(f"  Head of the records {status.head[:HEAD_SHOWN]}")
+    if status.replay:
+        say(f"  Done again: {status.replay}")
     if status.alerts_open:
         say(f"  Alerts not acknowledged: {status.alerts_open}")
 

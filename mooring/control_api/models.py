@@ -96,6 +96,9 @@ class Status(_Answer):
     quote: str = Field(description="the asset that money is counted in")
     positions: int = Field(ge=0)
     alerts_open: int = Field(ge=0)
+    replay: str = Field(
+        default="", description="how the hours done so far stand after they were done again, in a few words"
+    )
     run_id: str
     cycles: int = Field(ge=0)
     pid: int

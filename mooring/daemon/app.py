@@ -26,6 +26,7 @@ from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.present import Presenter
+from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.trader import LIVE_LATER, MODES, Parts, Trader
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
@@ -35,6 +36,7 @@ from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
+from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import Redactor
 from mooring.secrets.vault import KeyringVault, Vault
 from mooring.settings import Settings, load_settings
@@ -83,6 +85,7 @@ class Daemon:
         self._options = options
         self._closing = ExitStack()
         self.trader: Trader
+        self.replaying: Replaying
         self.server: ControlServer
 
     async def start(self) -> None:
@@ -110,23 +113,34 @@ class Daemon:
         store = await asyncio.to_thread(Store.open, options.home.database)
         closing.callback(store.close)
         market = await asyncio.to_thread(options.market_for, store.reader())
+        replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
         # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
         hub = EventHub(first_id=options.clock.now_ms())
-        writer = StatusWriter(options.clock, quote=market.instruments[0].quote)
+        writer = StatusWriter(options.clock, quote=market.instruments[0].quote, replay=lambda: replaying.seen)
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))
+
+        told = Waking(listener, replaying.wake)
         self.trader = await asyncio.to_thread(
             Trader,
-            Parts(settings=options.settings, store=store, clock=options.clock, market=market, listener=listener),
+            Parts(settings=options.settings, store=store, clock=options.clock, market=market, listener=told),
         )
+        closing.callback(replaying.stop)
         closing.callback(self._stop_engine)
-        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor)
+        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor, lambda: replaying.seen)
         api = create_app(facade, hub, Tokens(token, options.token_source, limit=TOKENS_MAX), limits=Limits())
         self.server = ControlServer(
             api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
         )
         await self.server.start()
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
+
+        def raise_alert(row: Row) -> None:
+            listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
+            store.commit(Batch(rows=[("alerts", row)]))
+            self.trader.engine.refresh()
+
+        replaying.start(raise_alert)
         if options.autostart and not self.trader.engine.wanted_stopped:
             self.trader.engine.start()
 

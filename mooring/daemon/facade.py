@@ -12,6 +12,7 @@ from mooring.control_api.facade import Actor
 from mooring.control_api.models import CancelResult, Check, Component, KillSwitch, Page, ScanResult, Status, Venue
 from mooring.daemon.doctor import CheckResult
 from mooring.daemon.present import Presenter, first_line, money_text, percent_text, time_text, word_for
+from mooring.daemon.replaying import ReplaySeen
 from mooring.daemon.trader import LIVE_LATER, Trader
 from mooring.errors import Invalid, NotFound
 from mooring.runtime import extensions
@@ -71,10 +72,11 @@ class EventListener:
 
 
 class StatusWriter:
-    """Makes the API's status out of the engine's picture."""
+    """Makes the API's status out of the engine's picture and of how the replay of finished hours stands."""
 
-    def __init__(self, clock: Clock, *, quote: str) -> None:
+    def __init__(self, clock: Clock, *, quote: str, replay: Callable[[], ReplaySeen]) -> None:
         self._clock = clock
+        self._replay = replay
         self._quote = quote
         self._begun = clock.monotonic()
         self._started_at = time_text(clock.now()) or ""
@@ -113,6 +115,7 @@ class StatusWriter:
                 "quote": self._quote,
                 "positions": seen.positions,
                 "alerts_open": seen.alerts_open,
+                "replay": self._replay().detail,
                 "run_id": seen.run_id,
                 "cycles": seen.hours,
                 "pid": os.getpid(),
@@ -127,6 +130,7 @@ class RuntimeFacade:
 
     Args:
         doctor: makes the doctor's lines.
+        replay: how the replay of finished hours stands.
     """
 
     def __init__(
@@ -135,11 +139,13 @@ class RuntimeFacade:
         writer: StatusWriter,
         clock: Clock,
         doctor: Callable[[], list[CheckResult]],
+        replay: Callable[[], ReplaySeen],
     ) -> None:
         self._trader = trader
         self._writer = writer
         self._clock = clock
         self._doctor = doctor
+        self._replay = replay
         self._presenter = Presenter(trader.run.instruments)
 
     def healthz(self) -> str:
@@ -154,14 +160,15 @@ class RuntimeFacade:
         return self._writer.write(self._trader.status)
 
     def health(self) -> list[Component]:
-        """Engine, market, store, alerts."""
-        seen = self._trader.status
+        """Engine, market, store, replay, alerts."""
+        seen, replay = self._trader.status, self._replay()
         engine = {"running": "ok", "paused": "ok", "stopped": "warn", "halted": "fail"}[seen.state]
         waiting = f"{seen.alerts_open} not acknowledged"
         lines = [
             ("engine", engine, seen.state_reason or seen.state, time_text(seen.state_since)),
             ("market", "warn" if seen.ended else "ok", seen.market, None),
             ("store", "ok", f"{seen.ledger_rows} ledger rows", None),
+            ("replay", replay.state, replay.detail, None),
             ("alerts", "warn" if seen.alerts_open else "ok", waiting, None),
         ]
         names = ("name", "state", "detail", "since")

@@ -192,7 +192,7 @@ def test_a_campaign_is_listed_as_it_is_recorded(finished: Running) -> None:
 
 def test_components_are_well(finished: Running) -> None:
     found = {part.name: part.state for part in finished.client.health().items}
-    assert found.keys() == {"engine", "market", "store", "alerts"}
+    assert found.keys() == {"engine", "market", "store", "replay", "alerts"}
     assert set(found.values()) <= {"ok", "warn"}
 
 

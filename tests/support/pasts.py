@@ -9,6 +9,7 @@ from typing import Any
 from mooring.runtime.domain.bars import Bars
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.run import Plan, killing_rows
+from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.replay.found import RunFound
 from mooring.runtime.replay.past import Past
 from mooring.runtime.replay.recompute import replay_all
@@ -63,7 +64,9 @@ def settings(**over: dict[str, Any]) -> Settings:
     return Settings(**{name: Settings.model_fields[name].annotation(**values) for name, values in sections.items()})
 
 
-def plan(symbols: int = 3, *, mode: str = "paper", **over: dict[str, Any]) -> Plan:
+def plan(
+    symbols: int = 3, *, mode: str = "paper", treasury: TreasuryParams = runs.TREASURY, **over: dict[str, Any]
+) -> Plan:
     """A plan that a recomputation can make again from what is recorded of it."""
     listed = tuple(core.universe(symbols))
     chosen = settings(**over)
@@ -74,14 +77,23 @@ def plan(symbols: int = 3, *, mode: str = "paper", **over: dict[str, Any]) -> Pl
             "settings_hash": chosen.fingerprint(),
             "settings_text": chosen.kept_text(),
             "machine": machine_for(chosen, listed),
+            "treasury": treasury,
         }
     )
 
 
-def engine(store: Store, bars: Bars, *, mode: str = "paper", **over: dict[str, Any]) -> Engine:
+def engine(
+    store: Store,
+    bars: Bars,
+    *,
+    mode: str = "paper",
+    treasury: TreasuryParams = runs.TREASURY,
+    **over: dict[str, Any],
+) -> Engine:
     """An engine of such a plan, with the kill switch as the settings have it."""
     flatten = settings(**over).trading.kill_positions == "flatten"
-    return runs.make_engine(store, bars, plan(bars.present.shape[1], mode=mode, **over), flatten=flatten)
+    wanted = plan(bars.present.shape[1], mode=mode, treasury=treasury, **over)
+    return runs.make_engine(store, bars, wanted, flatten=flatten)
 
 
 def ahead(made: Engine, hours: int) -> None:
@@ -97,9 +109,8 @@ def kill_others(store: Store, mode: str) -> None:
         store.commit(Batch(rows=found))
 
 
-def eventful(path: Path, bars: Bars, *, symbols: int = 3) -> None:
+def eventful(path: Path, bars: Bars) -> None:
     """A database with everything in it: kills, pauses, restarts, both modes, settings that carry the account on."""
-    del symbols
     for number, over in enumerate(OTHER_SETTINGS):
         with Store.open(path) as store:
             made = engine(store, bars, **over)

@@ -60,6 +60,11 @@ class Replay:
         spans: reads of its hours.
         standing: where to begin.
         watch: told of each hour with what differs in it.
+
+    Attributes:
+        at: close of the last hour done.
+        first, last: of the hours compared.
+        broken_off: an hour could not be done again; no more are.
     """
 
     def __init__(self, past_run: PastRun, spans: Spans, standing: Standing, *, watch: Watch | None = None) -> None:
@@ -69,6 +74,7 @@ class Replay:
         self._watch: Watch = watch or (lambda _hour, _redone, _found: None)
         self._compare = HourComparison(past_run.run.run_id, flatten=past_run.flatten)
         self.again = Again(past_run.run, standing)
+        self.at = BEFORE_ALL if standing.after is None else standing.after
         self.first: int | None = None
         self.last: int | None = None
         self.differing = 0
@@ -78,9 +84,9 @@ class Replay:
             self.differences += foreign_differences(past_run.run, spans)
 
     def hours(self, *, compare_from: int = BEFORE_ALL, upto: int = FOR_EVER) -> Iterator[list[Difference]]:
-        """Do the recorded hours up to that one; what differs in each, compared from that close on."""
-        after = BEFORE_ALL if self._standing.after is None else self._standing.after
-        for hour in recorded_hours(self._spans, after=after, upto=upto):
+        """Do the hours after the last one done, up to that one; what differs in each that closes from then on."""
+        for hour in recorded_hours(self._spans, after=self.at, upto=upto):
+            self.at = hour.close_ts
             found = self._one(hour, compared=hour.close_ts >= compare_from)
             if found is None:
                 continue

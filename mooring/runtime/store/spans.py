@@ -125,6 +125,22 @@ class Spans:
         return query.where(table.c.run_id == self._run_id, table.c.account_id == self._account_id)
 
 
+def closed_hours(reader: Reader, *, after: int, most: int) -> list[tuple[int, str, int]]:
+    """(seq of the manifest, run, close) of the hours that were closed after that manifest, of whichever run."""
+    m = manifests.c
+    query = select(m.seq, m.run_id, m.hour_ts_utc).where(m.seq > after).order_by(m.seq).limit(most)
+    return [(int(seq), str(run_id), int(hour)) for seq, run_id, hour in reader.tuples(query)]
+
+
+def last_kept(reader: Reader) -> int:
+    """Seq of the manifest of the latest hour whose state was kept as evidence; 0 where none was."""
+    m, s = manifests.c, snapshots.c
+    same = (m.run_id == s.run_id) & (m.hour_ts_utc == s.hour_ts_utc)
+    query = select(m.seq).select_from(snapshots.join(manifests, same)).order_by(s.seq.desc()).limit(1)
+    found = reader.tuples(query)
+    return int(found[0][0]) if found else 0
+
+
 def whole(reader: Reader, name: str) -> list[Row]:
     """Every row of a small table, such as that of the runs, in the order written."""
     table = metadata.tables[name]

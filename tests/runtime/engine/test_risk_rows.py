@@ -75,7 +75,7 @@ def test_the_row_is_what_the_hour_says_of_cash_holdings_orders_and_limits(store)
     rows = runs.rows(store, "risk_states", made)
     assert len(rows) == 200
     assert {row["tier"] for row in rows} >= {"normal", "caution", "defensive"}
-    entered, seen = {}, 0
+    entered, began, seen = {}, {}, 0
     for row, equity in zip(rows, runs.rows(store, "equity", made), strict=True):
         hour = store.reader().hour(row["run_id"], row["hour_ts_utc"])
         entries = [one for one in hour["decisions"] if one["action"] == "enter"]
@@ -88,12 +88,15 @@ def test_the_row_is_what_the_hour_says_of_cash_holdings_orders_and_limits(store)
         seen += bool(entries)
         entered[row["hour_ts_utc"]] = len(entries)
         day = row["hour_ts_utc"] // core.DAY
+        start = began.setdefault(day, equity["equity"])
+        lost = max(0, start - equity["equity"]) * 10_000 // start
+        assert (row["day_start"], row["day_loss_bps"]) == (start, lost)
         assert row["entries_today"] == sum(n for ts, n in entered.items() if ts // core.DAY == day)
     assert seen > 20
+    assert max(row["day_loss_bps"] for row in rows) > 0
 
 
 def test_money_that_a_working_entry_may_cost_is_exposure_until_it_is_filled_or_expired(rules):
-    """Bars without volume fill nothing, and a missing bar leaves an entry no time: only what is shown counts."""
     made = core.machine(1, **core.BUSY)
     said = core.empty_decisions(1, 3)
     shown = core.book(quantity=[0], entry=[700])

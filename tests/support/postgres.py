@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ PASSWORD = "not-a-secret-4711"
 OWNER = "mooring"
 VERSIONS = (15, 16, 17, 18)  # the first that is there is taken
 WAIT_S = 60.0
+TOGETHER = 24
 # fsync stays on: the tests are about what is durable.
 CONFIG = """
 listen_addresses = '127.0.0.1'
@@ -39,13 +40,16 @@ shared_buffers = 64MB
 lc_messages = 'C'
 timezone = 'UTC'
 log_min_messages = fatal
+checkpoint_timeout = 1h
+max_wal_size = 4GB
 """
+# It ends without writing out what it has, as nobody will ask for it.
 # $1 the server's program, $2 its data, $3 the directory that holds all.
 KEEPER = """
 "$1" -D "$2" >"$3/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
-kill -INT $server 2>/dev/null
+kill -QUIT $server 2>/dev/null
 wait $server
 rm -rf "$3"
 """
@@ -93,7 +97,8 @@ class Server:
 
     root: Path
     port: int
-    _numbers: Any
+    _numbers: Any = field(default_factory=lambda: count(1))
+    _dropped: list[str] = field(default_factory=list)
 
     def url(self, database: str, *, user: str = OWNER, password: str = PASSWORD) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
@@ -129,9 +134,36 @@ class Server:
             connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
         return name
 
+    def copied_as_files(self, template: str) -> tuple[str, Path]:
+        """A copy none of which the server has in memory: its name, and the folder with its files."""
+        name = f"test_{next(self._numbers)}"
+        with self.unsynced() as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template} STRATEGY FILE_COPY")
+            (oid,) = connection.execute("SELECT oid FROM pg_database WHERE datname = %s", [name]).fetchone()
+        return name, self.root / "data" / "base" / str(oid)
+
     def drop(self, database: str) -> None:
+        """Drop a database, in time: for each drop the server writes out all it has, so they are done by the dozen."""
+        self._dropped.append(database)
+        if len(self._dropped) < TOGETHER:
+            return
+        with self.unsynced() as connection:
+            while self._dropped:
+                connection.execute(f"DROP DATABASE IF EXISTS {self._dropped.pop()} WITH (FORCE)")
+
+    @contextmanager
+    def unsynced(self) -> Iterator[Any]:
+        """A connection for work on whole databases between two tests; what is written meanwhile is of use to nobody."""
         with self.admin() as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+            try:
+                yield connection
+            finally:
+                connection.execute("ALTER SYSTEM RESET fsync")
+                connection.execute("SELECT pg_reload_conf()")
+                while connection.execute("SHOW fsync").fetchone() != ("on",):
+                    time.sleep(0.01)
 
 
 @contextmanager
@@ -158,7 +190,7 @@ def postgres_server() -> Iterator[Server]:
         config.write(CONFIG.format(port=port, root=root))
     keep = ["/bin/sh", "-c", KEEPER, "keeper", folder / "postgres", root / "data", root]
     keeper = subprocess.Popen(keep, stdin=subprocess.PIPE, env=environ, cwd=root, **as_user)
-    server = Server(root=root, port=port, _numbers=count(1))
+    server = Server(root=root, port=port)
     try:
         _wait_for(server, keeper)
         with server.admin() as connection:

@@ -189,3 +189,14 @@ def reading() -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise read_failure(error) from error
+
+
+@contextmanager
+def driver_failures() -> Iterator[None]:
+    """Where PostgreSQL's driver is used directly, give its errors the form that SQLAlchemy gives them otherwise."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "psycopg":
+            raise
+        raise DBAPIError(None, None, error) from error

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, inspect, text
 
+from mooring.runtime.store.failures import driver_failures
+
 BATCH: Final = 4096
 
 
@@ -63,7 +65,7 @@ class Source:
                 yield batch
             return
         # A named cursor stays on the server; the client holds one batch.
-        with self._raw.cursor(name="mooring_walk", binary=True) as cursor:
+        with driver_failures(), self.apart(), self._raw.cursor(name="mooring_walk", binary=True) as cursor:
             cursor.itersize = size
             cursor.execute(sql)
             while batch := cursor.fetchmany(size):

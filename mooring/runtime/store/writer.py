@@ -128,12 +128,13 @@ class Writer:
                 answer.set_result(self._write(batch))
             except BaseException as error:  # noqa: BLE001 -- the caller gets it, and the thread goes on
                 answer.set_exception(error)
-        try:
-            with self._engine.connect() as connection:
-                raw: Any = connection.connection.driver_connection
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except Exception:  # noqa: BLE001, S110 -- tidying only: all of it is durable in the log already
-            pass
+        if self._engine.dialect.name == "sqlite":
+            try:
+                with self._engine.connect() as connection:
+                    raw: Any = connection.connection.driver_connection
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except Exception:  # noqa: BLE001, S110 -- tidying only: all of it is durable in the log already
+                pass
         self._engine.dispose()
 
     def _write(self, batch: Batch) -> Committed:

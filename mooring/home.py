@@ -3,7 +3,7 @@
 settings.toml          the person's settings
 run/                   control.sock · control.json · daemon.lock
 logs/                  daemon.log and its rotated predecessors
-data/                  mooring.db
+data/                  mooring.db · mooring.db.mark (how far it got)
 backups/               copies of it, made by `mooring db backup`
 """
 

@@ -111,6 +111,7 @@ def test_a_history_that_was_forged_as_a_whole_ends_with_6_and_names_the_table(
 ) -> None:
     mooring("db", "anchor", "--out", home / "anchor.json")
     database.unlink()
+    (database.parent / "mooring.db.mark").unlink()
     history.go_on(database, 10, lambda engine: engine.pause("never happened"))
     history.go_on(database, 15)
     assert mooring("db", "check").status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ def go_on(path: Path, hours: int, act: Callable[[Engine], object] = lambda _made
         made = engine(store)
         runs.ahead(made, hours)
         act(made)
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """A closed database and all that lies beside it, copied."""
+    for one in path.parent.glob(f"{path.name}*"):
+        shutil.copy(one, folder)
+    return folder / path.name
 
 
 def heads(path: Path) -> Heads:

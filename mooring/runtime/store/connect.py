@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Pool, QueuePool, StaticPool, create_engine, event
 
 from mooring.errors import Invalid, NotFound, Unverified
 from mooring.runtime.store.failures import KEEP
+from mooring.runtime.store.moved import OpenFiles
 
 APPLICATION_ID: Final = 0x4D4F4F52  # "MOOR": tells our files from other SQLite databases
 BUSY_TIMEOUT_MS: Final = 5000
@@ -140,10 +141,17 @@ def writer_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engi
         return connection
 
     engine = _engine(connect, StaticPool)
+    files = OpenFiles(path)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
+        files.check()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+        files.note()
+
+    @event.listens_for(engine, "commit")
+    def commit(_connection: Any) -> None:
+        files.check()
 
     return engine
 

@@ -25,6 +25,7 @@ from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, file_uri, no_database
 from mooring.runtime.store.disk import SIDE_FILES, sync_file, sync_folder, unwritable
 from mooring.runtime.store.failures import cause_text, sqlite_name
 from mooring.runtime.store.hashing import canonical
+from mooring.runtime.store.mark import mark_of
 from mooring.runtime.store.relation import Comparison, Relation, compare
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
@@ -112,6 +113,7 @@ def restore(
             kept = _set_aside(database, aside, passed)
             made.replace(database)
             passed("swapped")
+            mark_of(made).replace(mark_of(database))
             sync_folder(database.parent)
     except OSError as error:
         raise unwritable(database, error.strerror or "refused") from error
@@ -233,7 +235,7 @@ def _fresh_file(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    for one in (path, *_beside(path, SIDE_FILES)):
+    for one in (path, mark_of(path), *_beside(path, SIDE_FILES)):
         one.unlink(missing_ok=True)
 
 
@@ -263,7 +265,7 @@ def _close_for_good(database: Path) -> None:
         name = sqlite_name(error)
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise Conflict(
-                "database_in_use",
+                "database_open_elsewhere",
                 "Another program has the database in place open.",
                 money=NOT_REPLACED,
                 todo="Close it, then restore again.",
@@ -288,8 +290,8 @@ def _set_aside(database: Path, aside: Path, passed: Fault) -> Path | None:
             os.link(file, name)
     sync_folder(database.parent)
     passed("kept")
-    # Something is left here only of a database that is damaged, or gone.
-    for old in _beside(database, SIDE_FILES):
+    # A log is left here only of a database that is damaged, or gone. The mark would refuse what comes.
+    for old in (mark_of(database), *_beside(database, SIDE_FILES)):
         old.unlink(missing_ok=True)
     sync_folder(database.parent)
     passed("cleared")

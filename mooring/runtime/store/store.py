@@ -9,6 +9,7 @@ from typing import Self
 from mooring.runtime.store.connect import BUSY_TIMEOUT_MS
 from mooring.runtime.store.engines import open_writer
 from mooring.runtime.store.failures import DAMAGE, read_failure
+from mooring.runtime.store.mark import Mark
 from mooring.runtime.store.migrate import upgrade
 from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
@@ -23,8 +24,9 @@ class Store:
         place: where it is.
     """
 
-    def __init__(self, place: Place, writer: Writer, reader: Reader) -> None:
+    def __init__(self, place: Place, writer: Writer, reader: Reader, mark: Mark | None) -> None:
         self.place = place
+        self._mark = mark
         self._writer = writer
         self._reader = reader
 
@@ -56,19 +58,24 @@ class Store:
             Unreachable, Denied: the server cannot be reached, or refuses.
         """
         place = Place.of(place)
+        mark = None if place.file is None else Mark(place.file)
+        if mark is not None:
+            mark.require_a_database()
         engine = open_writer(place, create=create, busy_timeout_ms=busy_timeout_ms)
         try:
             upgrade(engine)
             try:
                 with engine.connect() as connection:
-                    check_tails(connection)
+                    heads = check_tails(connection)
+                    if mark is not None:
+                        mark.check(connection, heads)
             except DAMAGE as error:
                 raise read_failure(error) from error
             reader = Reader.open(place)
         except BaseException:
             engine.dispose()
             raise
-        return cls(place, Writer(engine, fault=fault, commit_timeout_s=commit_timeout_s), reader)
+        return cls(place, Writer(engine, fault=fault, commit_timeout_s=commit_timeout_s), reader, mark)
 
     @property
     def path(self) -> Path:
@@ -85,7 +92,10 @@ class Store:
                 nothing of the batch is stored.
             Unknown: no answer in time; the batch may be stored.
         """
-        return self._writer.submit(batch)
+        done = self._writer.submit(batch)
+        if self._mark is not None:
+            self._mark.note(done)
+        return done
 
     def reader(self) -> Reader:
         """Reads on connections of their own; never waits for the writer, nor makes it wait."""

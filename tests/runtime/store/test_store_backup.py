@@ -69,11 +69,11 @@ def test_a_backup_holds_what_is_still_in_the_log(tmp_path, folder):
 
 
 def test_hours_done_between_two_steps_of_a_backup_wait_for_nothing_and_are_not_in_it(database, tmp_path):
-    before = history.heads(database)
     copy = tmp_path / "copy.db"
     copy.touch()
     with Store.open(database, busy_timeout_ms=0) as store:
         made = history.engine(store)
+        before = history.heads(database)
         wanted = iter(range(3, 200, 4))
         at = next(wanted)
 

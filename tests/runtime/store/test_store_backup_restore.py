@@ -54,11 +54,14 @@ def thirty(made):
 def database(thirty, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    return Path(shutil.copy(thirty, folder / "mooring.db"))
+    return history.copied(thirty, folder)
 
 
 def names(database):
-    return sorted(path.name for path in database.parent.iterdir())
+    """What lies in the folder but the mark, which is there whenever a database is."""
+    found = sorted(path.name for path in database.parent.iterdir())
+    assert ("mooring.db.mark" in found) == ("mooring.db" in found)
+    return [name for name in found if name != "mooring.db.mark"]
 
 
 def refused(code, error, backup, database, wish=ASKED):
@@ -200,7 +203,7 @@ def test_a_database_that_somebody_else_has_open_is_not_replaced(twenty, database
         other.execute("SELECT count(*) FROM bars").fetchone()
         with pytest.raises(Conflict) as caught:
             restore(twenty, database, OLDER)
-        assert caught.value.code == "database_in_use"
+        assert caught.value.code == "database_open_elsewhere"
     assert history.heads(database)["manifests"][0] == 30
     assert KEPT not in names(database)
     restore(twenty, database, OLDER)
@@ -303,7 +306,7 @@ for place in places:
 def killed(request, made, tmp_path_factory):
     """(kind, databases that a process was restoring when it was killed, by point)"""
     root = tmp_path_factory.mktemp("killed")
-    place = Path(shutil.copy(made / "mooring.db", root / "mooring.db"))
+    place = history.copied(made / "mooring.db", root)
     if request.param != "whole":
         crash_with_a_log(place, 7)
     if request.param == "damaged":

@@ -181,13 +181,13 @@ def test_what_the_rules_of_risk_allow_is_stored(ready, columns):
     ready("risk_states").commit(spoilt("risk_states", columns))
 
 
-REFERENCES = [
+REFERENCES = sorted(
     (str(table.name), column.name)
     for table in EVIDENCE
     for key in table.foreign_key_constraints
     for column in key.columns
     if table.name not in {"snapshots", "manifests"}  # the writer's own, from what it looked up itself
-]
+)
 
 
 @pytest.mark.parametrize(("table", "column"), REFERENCES)

@@ -110,7 +110,11 @@ class Link:
             await self._try_flush(self._socket)
 
     async def run(self) -> None:
-        """Keep it up until cancelled."""
+        """Keep it up until cancelled.
+
+        Raises:
+            Invalid: the address is neither Kraken's nor one of this machine.
+        """
         failures = 0
         while True:
             await self._sleep_for(self._budget.wait(self._monotonic()))
@@ -145,6 +149,8 @@ class Link:
         except asyncio.QueueFull:
             reason = "its signals were not taken in time"
         except MooringError as error:
+            if error.code == "kraken_bad_address":
+                raise
             reason = error.code
             self._force(Refused(what="a frame" if was_up else "a token", error=error))
         finally:

@@ -31,6 +31,7 @@ PATIENCE_SECONDS: Final[Mapping[Lane, float]] = {
     Lane.RECONCILE: 30.0,
     Lane.HISTORY: 120.0,
 }
+PUBLIC_PATIENCE_SECONDS: Final = 120.0  # one a second, and a whole universe may ask at once
 RETRY_WAIT_MAX: Final = 5.0  # what must wait longer is for the caller to plan
 
 
@@ -79,7 +80,8 @@ class Sender:
         request = Request(method="GET", path=f"/0/public/{name}", params=params)
 
         async def once() -> Any:
-            await self._room(self._limits.public, CALL_COST, Lane.EXIT, call)
+            # One lane for all: there is nothing to keep free for exits where nothing can be traded.
+            await self._room(self._limits.public, CALL_COST, Lane.EXIT, call, patience=PUBLIC_PATIENCE_SECONDS)
             try:
                 return await self._http.ask(call, request, seconds=READ_SECONDS)
             finally:
@@ -175,11 +177,14 @@ class Sender:
         except TimeoutError:
             raise not_sent(call, "other calls were in the way for too long") from None
 
-    async def _room(self, counter: Counter, cost: int, lane: Lane, call: Call) -> None:
+    async def _room(
+        self, counter: Counter, cost: int, lane: Lane, call: Call, *, patience: float | None = None
+    ) -> None:
+        longest = PATIENCE_SECONDS[lane] if patience is None else patience
         waited = 0.0
         while not counter.take(cost, lane, self._now_us()):
             seconds = counter.wait_us(cost, lane, self._now_us()) / 1e6
-            if waited + seconds > PATIENCE_SECONDS[lane]:
+            if waited + seconds > longest:
                 raise not_sent(call, "Kraken's rate limit leaves no room now", retry_after_seconds=seconds)
             # Never shorter than a thousandth: what is pending elsewhere leaks only once it is answered.
             pause = max(seconds, 0.001)

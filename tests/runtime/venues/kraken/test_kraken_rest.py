@@ -232,6 +232,15 @@ def test_public_calls_carry_no_key_and_one_a_second_goes_out() -> None:
     assert slept == pytest.approx([1.0])
 
 
+def test_a_whole_universe_may_ask_at_once_and_is_served_one_a_second() -> None:
+    async def use(client: Client) -> list[int]:
+        return await asyncio.gather(*(client.market.time() for _ in range(40)))
+
+    server, times = run(lambda _: result({"unixtime": 5}), use)
+    assert times == [5] * 40
+    assert len(server.seen) == 40
+
+
 def test_parameters_of_public_calls() -> None:
     rows = [[60, "1", "2", "1", "2", "1.5", "3", 4], [120, "2", "2", "2", "2", "0", "0", 0]]
     server, candles = run(

@@ -134,6 +134,18 @@ def test_an_order_that_ended_while_the_link_was_down_is_missing_and_not_rejected
     assert told.changes.missing[0].status == "new"
 
 
+def test_past_fills_in_a_second_snapshot_do_not_make_open_orders_missing() -> None:
+    async def main():
+        frames = [executions(1, OPEN, kind="snapshot"), executions(2, fill(1) | {"order_id": "O0"}, kind="snapshot")]
+        async with serve(script_of(*frames)) as server, running(server.url) as client:
+            await client.until(OrdersTold)
+            return await client.until(OrdersTold)
+
+    told = asyncio.run(main())
+    assert told.changes.missing == ()
+    assert told.changes.changes[0].fill.exec_id == "T1"
+
+
 @given(st.lists(st.integers(1, 6), max_size=20))
 def test_whatever_frames_are_lost_doubled_or_reordered_no_fill_is_missed_in_silence(sequences) -> None:
     """Frame n tells fill n: either all up to the highest were taken, or a gap was told."""

@@ -390,3 +390,6 @@ def test_an_address_that_is_not_krakens_is_refused() -> None:
 
     with pytest.raises(Invalid):
         asyncio.run(main())
+    link = ws.PublicLink("wss://evil.example/v2", random=lambda: 1.0, monotonic=lambda: 0.0)
+    with pytest.raises(Invalid):
+        asyncio.run(link.run())

@@ -96,6 +96,7 @@ CHANGES = {
 def test_an_order_whose_connection_broke_is_unknown_and_was_sent_once(change) -> None:
     seen, error, _ = trade(hang_up, CHANGES[change])
     assert isinstance(error, Unknown)
+    assert "the connection broke" in error.what
     assert error.code == "kraken_outcome_unknown"
     assert len([each for each in seen if each["method"] != "subscribe"]) == 1
 

@@ -34,7 +34,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
         "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|doctor|"
         "db check|db backup|db restore|db anchor|"
         "mode|scan|cancel-all|health|"
-        "report daily|report weekly|export ledger|export trades|export tax-lots|"
+        "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"
     )
     assert names == set(wanted.split("|"))

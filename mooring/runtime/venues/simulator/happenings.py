@@ -32,6 +32,14 @@ class Happenings:
         self._plan(n, rule, self.venue.now)
         return n
 
+    def clear(self) -> None:
+        """End all faults: what holds for a while ends now, what was to come does not."""
+        self.faults.clear()
+        self.venue.lag = self.venue.skew = 0
+        self.venue.set_mode("online")
+        for pair in list(self.venue.exchange.pair_modes):
+            self.venue.set_mode("online", pair)
+
     def on_cancel(self, name: str, order: Order) -> bool:
         """Whether the order is to fill after its cancel was acknowledged; if so that is on its way."""
         rules = self.faults.cancels(name, self.venue.now - self.venue.started)
@@ -64,7 +72,7 @@ class Happenings:
         return n < len(self.faults.rules) and self.faults.rules[n] is rule
 
     def _set(self, n: int, rule: Rule, *, begins: bool) -> None:
-        if begins and not self._is_there(n, rule):
+        if not self._is_there(n, rule):
             return
         if begins:
             self.faults.hits[n] += 1

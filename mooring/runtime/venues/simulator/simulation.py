@@ -24,6 +24,7 @@ class Simulation:
     Args:
         symbols: such as BTC-USD. data: directory of recorded prices, None for made-up ones.
         start: UTC unix seconds on the hour, None for the source's own.
+        begin: ns to which time goes before anything else, if later than `start`; faults count from there.
 
     Raises:
         Invalid, NotFound: symbols, prices or scenario are not usable; see `sources` and `Happenings`.
@@ -35,6 +36,7 @@ class Simulation:
         *,
         data: Path | None = None,
         start: int | None = None,
+        begin: int | None = None,
         config: Config | None = None,
         scenario: Scenario | None = None,
     ) -> None:
@@ -46,6 +48,9 @@ class Simulation:
         else:
             source = RecordedSource(catalog, data, seed=self.config.seed, start=start)
         self.venue = Venue(catalog, source, self.config)
+        if begin is not None and begin > self.venue.now:
+            self.venue.run(begin)
+            self.venue.started = begin
         self.faults = Faults(scenario)
         self.happenings = Happenings(self.venue, self.faults)
         self.rest = RestApi(self.venue, self.happenings)

@@ -156,6 +156,28 @@ def writer_engine(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engi
     return engine
 
 
+def one_file_engine(path: Path) -> Engine:
+    """An engine of one connection to a file that nobody else knows yet; it keeps no log beside it."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(file_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in ("journal_mode = DELETE", *PRAGMAS[1:]):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = _engine(connect, StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
 def reader_engine(path: Path) -> Engine:
     """An engine of read-only connections, safe to share between threads."""
     engine = _engine(lambda: raw_reader(path), QueuePool)

@@ -19,6 +19,7 @@ from mooring.runtime.store.timescale import is_installed, with_hypertable
 REVISIONS: Final = ("0002",)
 HEAD: Final = REVISIONS[-1]
 UNRELEASED: Final = frozenset({"0001"})
+COPYING: Final = "copying"  # what stands there until a copy has been proved
 SCRIPTS: Final = "mooring.runtime.store:migrations"
 # As Alembic makes it.
 VERSION_TABLE: Final = (
@@ -74,6 +75,13 @@ def require_known(revision: str | None) -> None:
             f"The database is at revision {revision}, of a version of Mooring that was never released.",
             money="Nothing was changed and nothing is traded from it; it can only hold paper trading.",
             todo="Move the file mooring.db and what is named after it out of the home, and start again.",
+        )
+    if revision == COPYING:
+        raise Conflict(
+            "copy_unfinished",
+            "A copy into this database was begun and never finished.",
+            money="Nothing is traded from it; the history it was copied from is as it was.",
+            todo="Copy again with `mooring db copy`, which begins anew.",
         )
     if revision is not None and revision not in REVISIONS:
         raise Conflict(

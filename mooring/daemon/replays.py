@@ -20,6 +20,7 @@ from mooring.runtime.replay.hours import hashes_of, sha256
 from mooring.runtime.replay.past import Compile, Past
 from mooring.runtime.replay.recompute import Watch, execute_hour, replay_all, replay_window
 from mooring.runtime.replay.recorded import BEFORE_ALL, FOR_EVER, RecordedHour
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.rehash import root_again
 from mooring.runtime.store.spans import PAYLOAD
@@ -52,7 +53,7 @@ def compiler(wanted: bool | None) -> Compile:
 
 
 @contextmanager
-def _past(database: Path, compiled: bool | None = None) -> Iterator[Past]:
+def _past(database: Path | Place, compiled: bool | None = None) -> Iterator[Past]:
     reader = Reader.open(database)
     try:
         yield Past(reader, compile=compiler(compiled))
@@ -60,7 +61,7 @@ def _past(database: Path, compiled: bool | None = None) -> Iterator[Past]:
         reader.close()
 
 
-def executed_hour(database: Path, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
+def executed_hour(database: Path | Place, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
     """Every row that an hour gives, made again from the nearest state that was kept before it; nothing is compared.
 
     Raises:
@@ -82,7 +83,7 @@ def executed_hour(database: Path, hour_ts_utc: int, *, run_id: str | None) -> di
     }
 
 
-def replayed_hour(database: Path, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
+def replayed_hour(database: Path | Place, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
     """One hour made again and compared: hashes side by side, and every row that differs. Errors as `executed_hour`."""
     seen: list[tuple[RecordedHour, Redone | None]] = []
     with _past(database, compiled=False) as past:
@@ -107,7 +108,7 @@ def replayed_hour(database: Path, hour_ts_utc: int, *, run_id: str | None) -> di
 
 
 def replayed_window(
-    database: Path, first: int, last: int, *, run_id: str | None, compiled: bool | None, tell: Tell
+    database: Path | Place, first: int, last: int, *, run_id: str | None, compiled: bool | None, tell: Tell
 ) -> dict[str, Any]:
     """The hours of a run that close in [first, last], made again and compared. Errors as `executed_hour`.
 
@@ -129,7 +130,7 @@ def replayed_window(
     return _about(row) | _run(found) | {"differences": _told(found.differences)}
 
 
-def hour_manifest(database: Path, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
+def hour_manifest(database: Path | Place, hour_ts_utc: int, *, run_id: str | None) -> dict[str, Any]:
     """The graph of an hour as plain data; `draw` makes a picture of it. Errors as `replay.graph.hour_graph`."""
     with _past(database) as past:
         return hour_graph(past.reader, past.row(run_id), hour_ts_utc)
@@ -151,7 +152,7 @@ def write_picture(path: Path, text: str, *, force: bool) -> None:
 
 
 def verified_history(
-    database: Path,
+    database: Path | Place,
     *,
     first: int | None,
     last: int | None,

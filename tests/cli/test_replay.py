@@ -12,7 +12,7 @@ import pytest
 
 from mooring.home import Home
 from mooring.runtime.store.store import Store
-from tests.support import core, forger, pasts, runs
+from tests.support import core, forge, pasts, runs
 
 BARS = core.random_bars(61, 60, 2)
 T = "2021-05-13T06:00"  # close of the 30th hour
@@ -76,7 +76,7 @@ def test_the_root_of_an_hour_comes_out_again_wherever_in_its_run_it_stands(moori
 
 def test_a_forged_row_ends_with_6_and_names_table_key_field_values_and_inputs(mooring, database):
     row = one(database, f"SELECT * FROM decisions WHERE hour_ts_utc = {HOUR} AND symbol = 'S1-USD'")
-    forger.forge(database, f"UPDATE decisions SET score = score + 1 WHERE seq = {row['seq']}")
+    forge.forge(database, f"UPDATE decisions SET score = score + 1 WHERE seq = {row['seq']}")
     assert mooring("db", "check").status == 0
     said = mooring("replay", "hour", "--hour", T)
     assert said.status == 6
@@ -101,7 +101,7 @@ def test_a_window_is_compared_hour_by_hour(mooring, database):
     assert (answer["ok"], answer["first"], answer["last"]) == (True, "2021-05-13T00:00:00Z", f"{T}:00Z")
     said = mooring("replay", "window", "--from", "2021-05-13T00:00", "--to", T)
     assert said.out == f"Equal: every row of 2021-05-13T00:00:00Z to {T}:00Z came out again.\n"
-    forger.forge(database, f"UPDATE equity SET fees_paid = fees_paid + 1 WHERE hour_ts_utc = {HOUR}")
+    forge.forge(database, f"UPDATE equity SET fees_paid = fees_paid + 1 WHERE hour_ts_utc = {HOUR}")
     assert mooring("replay", "window", "--from", "2021-05-13T00:00", "--to", "2021-05-13T05:00").status == 0
     assert mooring("replay", "window", "--from", "2021-05-13T00:00", "--to", T).status == 6
 
@@ -132,7 +132,7 @@ def test_verify_names_field_and_values_of_a_row_whose_hash_does_not_hold(mooring
 
 
 def test_verify_of_some_hours_compares_those_alone(mooring, database):
-    forger.forge(database, f"UPDATE decisions SET score = score + 1 WHERE hour_ts_utc = {HOUR}")
+    forge.forge(database, f"UPDATE decisions SET score = score + 1 WHERE hour_ts_utc = {HOUR}")
     assert mooring("replay", "verify", "--to", "2021-05-13T05:00").status == 0
     assert mooring("replay", "verify", "--from", "2021-05-13T07:00").status == 0
     assert mooring("replay", "verify", "--from", T, "--to", T).status == 6
@@ -160,7 +160,7 @@ def test_an_executed_hour_prints_the_rows_that_are_recorded(mooring, database):
 
 def test_an_executed_hour_compares_nothing(mooring, database):
     before = mooring("replay", "execute-hour", "--hour", T).out
-    forger.forge(database, f"UPDATE equity SET fees_paid = fees_paid + 1 WHERE hour_ts_utc = {HOUR}")
+    forge.forge(database, f"UPDATE equity SET fees_paid = fees_paid + 1 WHERE hour_ts_utc = {HOUR}")
     after = mooring("replay", "execute-hour", "--hour", T)
     assert (after.status, after.out) == (0, before)
 

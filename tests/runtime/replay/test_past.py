@@ -14,7 +14,7 @@ from mooring.runtime.replay.recompute import execute_hour, replay_all, replay_wi
 from mooring.runtime.replay.recorded import CHUNK_HOURS, FOR_EVER
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
-from tests.support import core, forger, pasts, runs
+from tests.support import core, forge, pasts, runs
 
 BARS = core.random_bars(61, 160, 3)
 FIRST, SECOND = 70, 40
@@ -47,7 +47,7 @@ def forged(made, tmp_path):
 
     def run(*statements):
         path = runs.copied(made, tmp_path)
-        forger.forge(path, *statements)
+        forge.forge(path, *statements)
         readers.append(Reader.open(path))
         return Past(readers[-1])
 

@@ -149,6 +149,9 @@ class Catalog:
         self.pairs: Mapping[str, Pair] = MappingProxyType({pair.id: pair for pair in map(_pair, symbols)})
         assets = {asset.id: asset for pair in self.pairs.values() for asset in (pair.base, pair.quote)}
         self.assets: Mapping[str, Asset] = MappingProxyType(assets)
+        self._assets_by_name = {
+            name: asset for asset in assets.values() for name in (asset.name, asset.altname, asset.id)
+        }
         self._by_name = {
             name: pair
             for pair in self.pairs.values()
@@ -167,21 +170,22 @@ class Catalog:
     def asset(self, name: str) -> Asset | None:
         """By id, altname or WebSocket name; with a suffix such as `.F` the asset of that kind."""
         bare, dot, suffix = name.partition(".")
-        for asset in self.assets.values():
-            if bare in (asset.id, asset.altname, asset.name):
-                return _suffixed(asset, dot + suffix) if dot else asset
-        return None
+        found = self._assets_by_name.get(bare)
+        return _suffixed(found, dot + suffix) if found is not None and dot else found
+
+    def bare(self, asset_id: str) -> Asset:
+        """The asset of an id, without its suffix."""
+        return self._assets_by_name[asset_id.partition(".")[0]]
 
     def decimals(self, asset_id: str) -> int:
         """Ledger decimals of an asset id, with or without a suffix."""
-        return self.assets[asset_id.partition(".")[0]].decimals
+        return self.bare(asset_id).decimals
 
 
 def _suffixed(asset: Asset, suffix: str) -> Asset:
-    # Kraken drops the legacy letter before a suffix: XXBT and XBT.F; our ids keep it so that one rule strips both.
-    return Asset(
-        id=asset.id + suffix, altname=asset.altname + suffix, name=asset.name + suffix, decimals=asset.decimals
-    )
+    # The venue drops the legacy letter before a suffix: XXBT, but XBT.F.
+    name = asset.altname + suffix
+    return Asset(id=name, altname=name, name=asset.name + suffix, decimals=asset.decimals)
 
 
 def _pair(key: str) -> Pair:

@@ -303,13 +303,13 @@ class Exchange:
                 raise Refusal(f"EService:Market in {mode} mode")
 
     def _refuse_by_counter(self, account: Account, pair: Pair, now: int) -> None:
-        if account.counter(pair.id).value(now) > account.tier.trading_max * counters.POINT:
+        if account.counter(pair.id).value(now) >= account.tier.trading_max * counters.POINT:
             raise Refusal("EOrder:Rate limit exceeded")
 
     def _charge_age(self, account: Account, order: Order, action: str, now: int) -> None:
         points = counters.age_penalty(action, now - order.touched)
         counter = account.counter(order.pair.id)
-        if counter.value(now) + points * counters.POINT > account.tier.trading_max * counters.POINT:
+        if counter.value(now) + points * counters.POINT >= account.tier.trading_max * counters.POINT:
             raise Refusal("EOrder:Rate limit exceeded")
         counter.add(2 * points, now)
 

@@ -120,7 +120,7 @@ class Happenings:
         units = units_of(rule.amount or "0", asset.decimals)
         if rule.kind == "staking":
             venue.exchange.move(account, asset.id, -units, "transfer", "spottostaking", venue.now)
-            venue.exchange.move(account, f"{asset.id}.F", units, "transfer", "stakingfromspot", venue.now)
+            venue.exchange.move(account, f"{asset.altname}.F", units, "transfer", "stakingfromspot", venue.now)
         else:
             venue.exchange.move(
                 account, asset.id, units if rule.kind == "deposit" else -units, rule.kind, "", venue.now

@@ -85,7 +85,8 @@ class AccountApi:
 
     def _worth(self, held: str, units: int, wanted: str) -> int:
         """Units of an asset in 10^-4 of another, at the last price; 0 where no pair has both."""
-        catalog, bare = self._venue.catalog, held.partition(".")[0]
+        catalog = self._venue.catalog
+        bare = catalog.bare(held).id
         if bare == wanted:
             return rescale(units, catalog.decimals(held), _USD_DECIMALS)
         for pair in catalog.pairs.values():

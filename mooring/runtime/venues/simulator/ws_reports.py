@@ -108,8 +108,8 @@ def balances_snapshot(account: Account, catalog: Catalog) -> list[Report]:
     """Every asset with its wallets; what is staked is another wallet of the same asset."""
     by_asset: dict[str, list[tuple[str, int]]] = {}
     for asset_id, units in account.balances.items():
-        bare, _, suffix = asset_id.partition(".")
-        by_asset.setdefault(bare, []).append((suffix, units))
+        suffix = asset_id.partition(".")[2]
+        by_asset.setdefault(catalog.bare(asset_id).id, []).append((suffix, units))
     rows = []
     for bare, parts in by_asset.items():
         asset = catalog.assets[bare]
@@ -130,8 +130,7 @@ def balances_snapshot(account: Account, catalog: Catalog) -> list[Report]:
 
 def balance_update(entry: Entry, catalog: Catalog, skew: int) -> Report:
     """One ledger line."""
-    bare, _, suffix = entry.asset.partition(".")
-    asset = catalog.assets[bare]
+    asset, suffix = catalog.bare(entry.asset), entry.asset.partition(".")[2]
     return {
         "ledger_id": entry.id,
         "ref_id": entry.refid,

@@ -18,7 +18,7 @@ ADD = st.tuples(st.just("add"), TEXTS, st.booleans(), st.integers(3_000, 60_000_
 TRADE = st.tuples(st.just("trade"), PRICES, st.integers(1, 10**9), st.integers(0, 40))
 CANCEL = st.tuples(st.just("cancel"), st.integers(0, 9))
 AMEND = st.tuples(st.just("amend"), st.integers(0, 9), st.integers(0, 60_000_000), PRICES)
-MOVE = st.tuples(st.just("move"), st.sampled_from(["ZUSD", "XXBT", "XXBT.F"]), st.integers(-(10**9), 10**9))
+MOVE = st.tuples(st.just("move"), st.sampled_from(["ZUSD", "XXBT", "XBT.F"]), st.integers(-(10**9), 10**9))
 THIN = st.tuples(st.just("thin"), st.integers(1, 400))
 STEPS = st.lists(st.one_of(ADD, ADD, TRADE, TRADE, CANCEL, AMEND, MOVE, THIN), max_size=40)
 

@@ -171,7 +171,7 @@ def test_money_moves_that_nobody_here_asked_for() -> None:
     one.simulation.advance(10)
     kinds = [frame["data"][0]["type"] for frame in line.of("balances")[1:]]
     assert kinds == ["deposit", "withdrawal", "transfer", "transfer", "trade", "trade"]
-    assert one.result("Balance")["XXBT.F"] == "1.5000000000"
+    assert one.result("Balance")["XBT.F"] == "1.5000000000"
     (order,) = one.result("ClosedOrders")["closed"].values()
     assert "cl_ord_id" not in order
     assert one.simulation.happenings.failed == ["withdrawal: EOrder:Insufficient funds"]

@@ -97,12 +97,12 @@ def test_balances_come_as_one_message_for_each_ledger_line(line: Line, client: C
 def test_what_is_staked_is_another_wallet_of_the_same_asset(line: Line, client: Client) -> None:
     account, now = client.venue.account, client.venue.now
     client.venue.exchange.move(account, "XXBT", -(10**10), "transfer", "spottostaking", now)
-    client.venue.exchange.move(account, "XXBT.F", 10**10, "transfer", "stakingfromspot", now)
+    client.venue.exchange.move(account, "XBT.F", 10**10, "transfer", "stakingfromspot", now)
     client.venue.tell()
     line.subscribe("balances")
     row = next(row for row in line.of("balances")[0]["data"] if row["asset"] == "BTC")
     assert (row["balance"], [wallet["type"] for wallet in row["wallets"]]) == (2, ["spot", "earn"])
-    assert client.result("Balance") == {"ZUSD": "100000.0000", "XXBT": "1.0000000000", "XXBT.F": "1.0000000000"}
+    assert client.result("Balance") == {"ZUSD": "100000.0000", "XXBT": "1.0000000000", "XBT.F": "1.0000000000"}
 
 
 def test_a_new_subscription_gets_open_orders_and_the_last_trades(line: Line, client: Client) -> None:

@@ -18,9 +18,11 @@ from mooring.runtime.venues.kraken.limits import Limits, Tier
 from mooring.runtime.venues.kraken.names import Pair, read_pairs
 from mooring.runtime.venues.kraken.orders import Amendment, NewOrder, OrderType, Side
 from mooring.runtime.venues.kraken.signals import BookChanged, BookLost, Connected, Gap, Lost, OrdersTold, Refused
+from mooring.runtime.venues.kraken.sockets import connector_of
 from mooring.runtime.venues.kraken.ws_trading import SocketTrading
 from mooring.runtime.venues.simulator.faults import Rule, Scenario
 from mooring.runtime.venues.simulator.simulation import Simulation
+from mooring.runtime.venues.simulator.transport import WS_AUTH_PATH, VirtualVenue
 from mooring.runtime.venues.simulator.venue import Config
 from tests.support.kraken_client import CLIENT_ID, OTHER_ID, clock
 from tests.support.kraken_ws import eventually
@@ -299,3 +301,33 @@ def test_frames_that_are_doubled_swapped_or_lost_leave_the_orders_as_rest_has_th
     if kind == "duplicate":
         assert not gaps
         assert fills == count
+
+
+def test_the_same_links_run_in_one_process_without_sockets_and_come_to_the_same_each_time() -> None:
+    async def once() -> list[str]:
+        simulation = Simulation(["BTC-USD"], config=Config(balances={"USD": "100000"}, tier="pro"))
+        virtual = VirtualVenue(simulation)
+
+        async def opening(url: str):
+            return virtual.connect(url)
+
+        desk = Desk("ws://127.0.0.1", simulation)
+        options = {"random": lambda: 0.0, "monotonic": lambda: 0.0, "connector": connector_of(opening)}
+        desk.private = ws.PrivateLink(f"ws://127.0.0.1{WS_AUTH_PATH}", token=desk._token, **options)
+        desk.trading = SocketTrading(desk.private, Limits(Tier.PRO), desk.clock)
+        task = asyncio.create_task(desk.private.run())
+        await until(desk.private, events.Balances)
+        for number in range(5):
+            market = desk.order(
+                client_id=f"6d1b345e-2821-40e2-ad83-4ecb18a0{number:04d}", order_type=OrderType.MARKET, limit=None
+            )
+            await desk.trading.add(market)
+            await virtual.advance(60)
+            desk.clock.set(simulation.venue.now // 10**9)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return [repr(each) for each in told(desk.private)]
+
+    first, again = asyncio.run(once()), asyncio.run(once())
+    assert first == again
+    assert sum("fill=Fill(" in each for each in first) >= 5

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from json import dumps
+from logging import CRITICAL, Logger, NullHandler
 from typing import Final, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from mooring.runtime.venues.kraken.frames import FRAME_MAX
@@ -48,8 +49,18 @@ class _Straight(connect):
         return exc
 
 
+class Like(Protocol):
+    """What behaves like a connection of the library: raises its exceptions, or OSError."""
+
+    async def send(self, text: str, /) -> None: ...
+
+    async def recv(self) -> str | bytes: ...
+
+    async def close(self) -> None: ...
+
+
 class _Adapter:
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Like) -> None:
         self._connection = connection
 
     async def send(self, text: str) -> None:
@@ -65,17 +76,33 @@ class _Adapter:
             raise SocketClosed(type(error).__name__) from None
 
 
-@asynccontextmanager
-async def open_socket(url: str) -> AsyncIterator[Socket]:
-    """A connection over the network.
+def connector_of(opening: Callable[[str], Awaitable[Like]]) -> Connector:
+    """A connector over anything that behaves like a connection of the library, also without a network."""
 
-    Raises:
-        Invalid: the address is neither Kraken's nor one of this machine.
-        SocketClosed: it did not come about.
-    """
-    checked = checked_url(url, scheme="ws")
-    opening = _Straight(
-        checked,
+    @asynccontextmanager
+    async def connector(url: str) -> AsyncIterator[Socket]:
+        try:
+            connection = await opening(url)
+        except (WebSocketException, OSError, TimeoutError) as error:
+            raise SocketClosed(f"no connection ({type(error).__name__})") from None
+        try:
+            yield _Adapter(connection)
+        finally:
+            await connection.close()
+
+    return connector
+
+
+def _silent() -> Logger:
+    """The library logs whole frames when a program logs everything, and requests hold tokens."""
+    logger = Logger("kraken-socket", level=CRITICAL)  # noqa: LOG001 -- in no tree, so nobody's settings reach it
+    logger.addHandler(NullHandler())
+    return logger
+
+
+async def _open(url: str) -> Like:
+    return await _Straight(
+        checked_url(url, scheme="ws"),
         proxy=None,
         compression=None,
         max_size=FRAME_MAX,
@@ -84,15 +111,18 @@ async def open_socket(url: str) -> AsyncIterator[Socket]:
         close_timeout=CLOSE_SECONDS,
         ping_interval=None,  # Kraken has a ping of its own, which also shows that its gateway answers
         user_agent_header="mooring",
+        logger=_silent(),
     )
-    try:
-        connection = await opening
-    except (WebSocketException, OSError, TimeoutError) as error:
-        raise SocketClosed(f"no connection ({type(error).__name__})") from None
-    try:
-        yield _Adapter(connection)
-    finally:
-        await connection.close()
+
+
+def open_socket(url: str) -> AbstractAsyncContextManager[Socket]:
+    """A connection over the network.
+
+    Raises:
+        Invalid: on entering; the address is neither Kraken's nor one of this machine.
+        SocketClosed: on entering; it did not come about.
+    """
+    return connector_of(_open)(url)
 
 
 def wire_json(value: Wire) -> str:

@@ -342,6 +342,12 @@ def test_the_venue_is_believed_when_it_says_that_the_limit_is_met() -> None:
     assert len(server.seen) == 2  # a rate limit is not asked again at once
 
 
+def test_http_429_is_a_rate_limit_also_for_an_order() -> None:
+    server, error = run(lambda _: Reply(status=429), CHANGES["add"])
+    assert (type(error), error.code) == (Retry, "kraken_rate_limited")
+    assert len(server.seen) == 1
+
+
 def test_after_a_lock_out_nothing_is_sent() -> None:
     async def use(client: Client):
         for each in (client.account.balances(), client.account.balances(), client.trading.cancel_all()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from decimal import Decimal
 
 import pytest
@@ -186,6 +187,13 @@ def test_limits_are_shared_with_rest_and_keep_room_for_cancels() -> None:
     assert full.code == "kraken_not_sent"
     assert [each["method"] for each in seen] == ["cancel_order"]
     assert seen[0]["params"]["cl_ord_id"] == [CLIENT_ID]
+
+
+def test_the_library_logs_no_frames_as_requests_hold_tokens(caplog) -> None:
+    for name in ("", "websockets", "websockets.client"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    trade(replying(result={"count": 1}), CHANGES["cancel all"])
+    assert [record for record in caplog.records if record.name.startswith("websockets.client")] == []
 
 
 def test_no_token_is_in_an_error() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 
 import pytest
 
-from tests.support.look_alike_rest import Client
+from tests.support.look_alike_rest import Client, differences, shape
 from tests.support.look_alike_ws import Line
 
 ONE = "6d1b345e-2821-40e2-ad83-4ecb18a06876"
@@ -103,6 +105,56 @@ def test_what_is_staked_is_another_wallet_of_the_same_asset(line: Line, client: 
     row = next(row for row in line.of("balances")[0]["data"] if row["asset"] == "BTC")
     assert (row["balance"], [wallet["type"] for wallet in row["wallets"]]) == (2, ["spot", "earn"])
     assert client.result("Balance") == {"ZUSD": "100000.0000", "XXBT": "1.0000000000", "XBT.F": "1.0000000000"}
+
+
+def recorded_frames(folder) -> list[tuple[str, dict]]:
+    """(file, frame) of every frame that a server sent in the recordings of a folder."""
+    found = []
+    for path in sorted(folder.glob("*.raw.txt")):
+        parts = re.split(r"^([><=])", path.read_text("utf-8-sig"), flags=re.MULTILINE)
+        for mark, said in zip(parts[1::2], parts[2::2], strict=True):
+            if mark != ">":
+                found.append((path.name, json.loads(re.sub(r'"?\|\w+\|"?', "1", said.lstrip("123 ")))))
+    return found
+
+
+def test_replies_have_the_keys_and_types_of_every_recorded_one(line: Line, client: Client, market_data) -> None:
+    price = float(client.price(500))
+    row = {"order_type": "limit", "side": "buy", "order_qty": 0.01, "limit_price": price}
+    replies = {}
+    first = line.buy("0.01", client.price(500), order_userref=5)
+    replies["add_order"] = first
+    order = line.buy("0.01", client.price(500), cl_ord_id=ONE)["result"]["order_id"]
+    replies["amend_order"] = line.one("amend_order", cl_ord_id=ONE, order_qty=0.02)
+    replies["cancel_order"] = line.one("cancel_order", order_id=[order])
+    replies["edit_order"] = line.one(
+        "edit_order", order_id=first["result"]["order_id"], symbol="BTC/USD", order_qty=0.02
+    )
+    replies["batch_add"] = line.one(
+        "batch_add", symbol="BTC/USD", orders=[row | {"order_userref": n} for n in range(2)]
+    )
+    replies["cancel_all_orders_after"] = line.one("cancel_all_orders_after", timeout=60)
+    replies["cancel_all"] = line.one("cancel_all")
+    for channel in ("ticker", "trade", "ohlc", "book"):
+        line.ask("subscribe", channel=channel, symbol=["BTC/USD"])
+    client.simulation.advance(120)
+    line.read()
+    frames = {(f.get("channel"), f.get("type")): f for f in map(json.loads, line.texts) if "channel" in f}
+    acks = [f for f in map(json.loads, line.texts) if f.get("method") == "subscribe"]
+    compared = []
+    for folder in ("Socket/SpotApi", "Subscriptions/Spot"):
+        for file, theirs in recorded_frames(market_data / "kraken-fixtures/Kraken.Net" / folder):
+            if theirs.get("channel", theirs.get("result", {})) == "level3" or "level3" in json.dumps(theirs):
+                continue
+            if "channel" in theirs:
+                ours = frames[theirs["channel"], theirs["type"]]
+            elif theirs["method"] == "subscribe":
+                ours = next(ack for ack in acks if ack["result"]["channel"] == theirs["result"]["channel"])
+            else:
+                ours = json.loads(json.dumps(replies[theirs["method"]], default=float))
+            assert differences(shape(ours), shape(theirs)) == [], file
+            compared.append(file)
+    assert len(compared) >= 15
 
 
 def test_a_new_subscription_gets_open_orders_and_the_last_trades(line: Line, client: Client) -> None:

@@ -34,12 +34,12 @@ class Edge:
 
 
 # Tried in this order; the first that finds a row gives the parent. A row of a table that is not here, or that finds
-# none, has 64 zeros.
+# none, has 64 zeros. Rows of the hour never follow from the row of their run, which says when it was begun: the same
+# inputs must give the same hashes whenever they are run. What the run is, its id says, which is made from all of it.
 PARENTS: Final[dict[str, tuple[Edge, ...]]] = {
     "runs": (Edge(table="accounts", on=(("account_id", "account_id"),)),),
     "run_events": (Edge(table="runs", on=OF_RUN),),
-    "bars": (Edge(table="runs", on=OF_RUN),),
-    "cycles": (Edge(table="manifests", on=OF_ACCOUNT, before=True), Edge(table="runs", on=OF_RUN)),
+    "cycles": (Edge(table="manifests", on=OF_ACCOUNT, before=True),),
     "features": (Edge(table="bars", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),
     "model_outputs": (Edge(table="features", on=OF_SYMBOL),),
     "signals": (Edge(table="features", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),
@@ -53,15 +53,14 @@ PARENTS: Final[dict[str, tuple[Edge, ...]]] = {
     "fills": (Edge(table="order_intents", on=OF_ORDER),),
     "lots": (Edge(table="fills", on=(("lot_id", "fill_id"),)),),
     "trades": (Edge(table="fills", on=(("close_fill_id", "fill_id"),)),),
-    "ledger": (Edge(table="fills", on=(("txn_id", "fill_id"),)), Edge(table="runs", on=OF_RUN)),
+    "ledger": (Edge(table="fills", on=(("txn_id", "fill_id"),)),),
     "campaigns": (Edge(table="fills", on=OF_SYMBOL),),
     "positions": (Edge(table="cycles", on=OF_HOUR),),
     "equity": (Edge(table="positions", on=OF_HOUR), Edge(table="cycles", on=OF_HOUR)),
     "treasury": (Edge(table="equity", on=OF_HOUR),),
-    "alerts": (Edge(table="runs", on=OF_RUN),),
     "alert_acks": (Edge(table="alerts", on=(("alert_id", "alert_id"),)),),
     "snapshots": (Edge(table="cycles", on=OF_HOUR),),
-    "manifests": (Edge(table="equity", on=OF_HOUR), Edge(table="runs", on=OF_RUN)),
+    "manifests": (Edge(table="equity", on=OF_HOUR),),
 }
 
 

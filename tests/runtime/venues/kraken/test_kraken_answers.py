@@ -6,7 +6,7 @@ import copy
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Halt
@@ -193,6 +193,7 @@ def test_an_answer_with_anything_else_in_it_is_read_or_halts(load, read) -> None
                 assert halted.code == "kraken_unreadable_answer"  # noqa: PT017 -- most of them are read
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=4),

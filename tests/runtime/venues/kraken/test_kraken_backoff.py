@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.runtime.venues.kraken.backoff import CAP_SECONDS, ConnectBudget, delay
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.floats(0, 1), st.booleans())
 def test_waits_are_positive_bounded_and_spread_over_half(failures, random, maintenance) -> None:
     wait = delay(failures, random, maintenance=maintenance)
@@ -23,6 +24,7 @@ def test_the_longest_wait_of_each_try(failures, seconds) -> None:
     assert delay(failures, 1.0, maintenance=False) == seconds
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=200))
 def test_no_window_ever_has_more_connections_than_allowed(pauses) -> None:
     budget, now, opened = ConnectBudget(most=5, seconds=60.0), 0.0, []

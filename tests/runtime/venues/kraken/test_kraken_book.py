@@ -7,7 +7,7 @@ import zlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -145,6 +145,7 @@ LEVELS = st.lists(
 ).map(tuple)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(DEPTHS[:2]), st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=8))
 def test_the_book_is_what_the_guide_describes(depth, frames) -> None:
     kept, model = book(depth=depth), Model(depth)

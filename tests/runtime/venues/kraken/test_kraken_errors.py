@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Retry, Unknown
@@ -129,6 +129,7 @@ def test_unlisted_errors_are_taken_on_the_careful_side(text, read, add) -> None:
     assert type(refusal([text], ADD, now=NOW)) is add
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
 def test_whatever_the_venue_says_becomes_an_error_of_the_tree(texts) -> None:
     for call in (READ, ADD, CANCEL):
@@ -167,6 +168,7 @@ def test_no_secret_that_the_venue_echoes_is_in_an_error(text) -> None:
         assert SECRET[:20] not in told
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_texts_of_the_venue_are_short_and_plain(text) -> None:
     told = safe_text(text)

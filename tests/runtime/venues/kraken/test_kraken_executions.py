@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.runtime.venues.kraken.events import Executions
@@ -120,6 +120,7 @@ REPORTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(REPORTS)
 def test_whatever_the_order_of_reports_fills_are_told_once_and_nothing_goes_back(reports) -> None:
     cache, told, filled, ended = OrderCache(), [], Decimal(0), ""

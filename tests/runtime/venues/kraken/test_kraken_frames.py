@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Halt
@@ -199,6 +199,7 @@ def test_a_book_frame_has_a_limit() -> None:
         read_frame(json.dumps({"channel": "book", "type": "update", "data": data}))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=50) | st.binary(max_size=50))
 def test_whatever_comes_is_read_or_halts(text) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.runtime.venues.kraken.lanes import LaneLock
@@ -35,6 +35,7 @@ def test_the_highest_lane_goes_first_and_within_a_lane_who_came_first() -> None:
     assert asyncio.run(run()) == ["first", "x1", "e1", "e2", "h"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(Lane)), st.booleans(), st.integers(0, 3)), max_size=12))
 def test_never_two_at_once_and_always_free_in_the_end(plan) -> None:
     async def run() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.runtime.venues.kraken import limits
@@ -42,6 +42,7 @@ CALLS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(TIERS, CALLS, st.booleans())
 def test_the_venue_never_counts_more_than_its_limit_whatever_the_delays(tier, calls, engine) -> None:
     rates = (limits.ENGINE if engine else limits.REST)[tier]
@@ -61,6 +62,7 @@ def test_the_venue_never_counts_more_than_its_limit_whatever_the_delays(tier, ca
         assert level < rates.limit if engine else level <= rates.limit
 
 
+@settings(deadline=None)
 @given(TIERS, CALLS)
 def test_exits_get_through_at_once_when_all_lower_lanes_are_full(tier, calls) -> None:
     """A REST call of cost 1 and the dearest cancel: the share that only exits may use covers them."""
@@ -73,6 +75,7 @@ def test_exits_get_through_at_once_when_all_lower_lanes_are_full(tier, calls) ->
         assert counter.take(cost, Lane.EXIT, now)
 
 
+@settings(deadline=None)
 @given(TIERS, st.sampled_from(list(Lane)), st.integers(1, 6), st.integers(0, 20))
 def test_after_the_stated_wait_the_call_may_be_sent_and_not_a_moment_before(tier, lane, cost, used) -> None:
     counter = Counter(limits.REST[tier], used=used)
@@ -82,6 +85,7 @@ def test_after_the_stated_wait_the_call_may_be_sent_and_not_a_moment_before(tier
     assert counter.take(cost, lane, wait)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, SECOND), st.integers(1, 4)), max_size=40))
 def test_a_higher_lane_never_waits_longer_than_a_lower_one(calls) -> None:
     counter, now = Counter(limits.REST[Tier.STARTER]), 0

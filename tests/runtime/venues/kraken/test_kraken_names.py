@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Halt, NotFound
@@ -104,6 +104,7 @@ def test_a_zero_of_an_unknown_asset_is_no_break(names) -> None:
     assert names.holdings({"NEWCOIN": Decimal(0)}).unknown == {}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["XXBT", "XBT", "BTC", "DOT", "DOT03", "C98", "NEW"]).flatmap(

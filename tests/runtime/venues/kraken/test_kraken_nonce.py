@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Conflict, Halt
@@ -50,6 +50,7 @@ class Memory:
         self.writes += 1
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(1, 10**6), max_size=20), max_size=6),
     st.integers(1, 50),

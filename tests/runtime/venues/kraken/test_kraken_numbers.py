@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Halt, Invalid
@@ -17,6 +17,7 @@ UNITS = st.integers(0, 2**63 - 1)
 AMOUNTS = st.decimals(min_value=0, max_value=10**8, allow_nan=False, allow_infinity=False, places=18)
 
 
+@settings(deadline=None)
 @given(UNITS, PLACES)
 def test_ticks_and_lots_survive_their_text_exactly(units, places) -> None:
     price, quantity = numbers.price_text(units, places), numbers.quantity_text(units, places)
@@ -26,6 +27,7 @@ def test_ticks_and_lots_survive_their_text_exactly(units, places) -> None:
     assert len(price.partition(".")[2]) == places
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
 def test_decimal_text_never_has_an_exponent_and_keeps_the_value(value) -> None:
     try:
@@ -50,6 +52,7 @@ def test_decimal_text_refuses_what_is_no_plain_number(value) -> None:
         numbers.decimal_text(Decimal(value))
 
 
+@settings(deadline=None)
 @given(AMOUNTS, PLACES)
 def test_lots_rounded_down_are_never_more_than_is_there_and_less_than_one_lot_short(quantity, places) -> None:
     lots = numbers.lots_down(quantity, places)
@@ -57,6 +60,7 @@ def test_lots_rounded_down_are_never_more_than_is_there_and_less_than_one_lot_sh
     assert 0 <= left < Fraction(1, 10**places)
 
 
+@settings(deadline=None)
 @given(AMOUNTS, PLACES)
 def test_exact_ticks_are_exact_or_refused(price, places) -> None:
     scaled = Fraction(price) * 10**places
@@ -99,6 +103,7 @@ def test_what_is_no_number_halts(raw) -> None:
     assert "balance" in halted.value.what
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), lambda x: st.lists(x, max_size=3)))
 def test_no_float_is_ever_read_as_a_number(raw) -> None:
     if isinstance(raw, float):
@@ -119,6 +124,7 @@ def test_what_is_no_json_is_a_value_error(text) -> None:
         numbers.parse_json(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_json_gives_a_value_or_a_value_error(text) -> None:
     try:

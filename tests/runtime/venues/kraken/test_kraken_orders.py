@@ -7,7 +7,7 @@ from dataclasses import fields
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Halt, Invalid, Unknown
@@ -42,6 +42,7 @@ def new_orders(draw) -> NewOrder:
     )
 
 
+@settings(deadline=None)
 @given(new_orders())
 def test_no_order_can_speak_of_borrowed_money_and_all_amounts_are_plain_text(order) -> None:
     said = orders.form_fields(order, deadline=DEADLINE)

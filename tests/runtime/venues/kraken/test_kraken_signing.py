@@ -10,7 +10,7 @@ import traceback
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -52,6 +52,7 @@ def test_a_float_never_gets_into_a_json_body(fields) -> None:
         json_body(NONCE, fields)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=20), max_size=6), st.integers(1, 2**64 - 1))
 def test_form_bodies_come_apart_as_they_were_put_together(fields, nonce) -> None:
     fields.pop("nonce", None)
@@ -59,6 +60,7 @@ def test_form_bodies_come_apart_as_they_were_put_together(fields, nonce) -> None
     assert parsed == {"nonce": str(nonce), **fields}
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=96), st.binary(max_size=60), st.integers(1, 2**64 - 1))
 def test_the_signature_is_the_formula(secret, body, nonce) -> None:
     path = "/0/private/Balance"

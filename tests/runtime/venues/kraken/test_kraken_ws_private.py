@@ -6,7 +6,7 @@ import asyncio
 import json
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Denied
@@ -146,6 +146,7 @@ def test_past_fills_in_a_second_snapshot_do_not_make_open_orders_missing() -> No
     assert told.changes.changes[0].fill.exec_id == "T1"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), max_size=20))
 def test_whatever_frames_are_lost_doubled_or_reordered_no_fill_is_missed_in_silence(sequences) -> None:
     """Frame n tells fill n: either all up to the highest were taken, or a gap was told."""

@@ -214,7 +214,7 @@ def test_a_silent_connection_is_asked_for_a_sign_of_life_and_then_replaced() -> 
     async def silent(peer: Peer) -> None:
         for _ in range(2):
             peer.seen.append(json.loads(await peer.connection.recv()))
-        await asyncio.sleep(LIMIT)
+        await peer.connection.wait_closed()
 
     async def second(peer: Peer) -> None:
         await peer.accept(1)

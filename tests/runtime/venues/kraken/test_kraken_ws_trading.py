@@ -7,7 +7,7 @@ import logging
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Denied, MooringError, NotFound, Retry, Unknown
@@ -203,6 +203,7 @@ def test_no_token_is_in_an_error() -> None:
         assert TOKEN not in told
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=10))
 def test_numbers_keep_their_digits_on_the_wire(value) -> None:
     text = wire_json({"a": [value, True, 'x"y', 5]})

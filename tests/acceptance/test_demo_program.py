@@ -161,14 +161,14 @@ def test_one_flipped_byte_of_a_ledger_row_is_found_and_named(told: Told) -> None
     connection = sqlite3.connect(path)
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        seq, before, own, account = connection.execute(
-            "SELECT seq, prev_hash, row_hash, account FROM ledger ORDER BY seq LIMIT 1 OFFSET 5"
+        seq, hashes, account = connection.execute(
+            "SELECT seq, prev_hash || parent_hash || row_hash, account FROM ledger ORDER BY seq LIMIT 1 OFFSET 5"
         ).fetchone()
     finally:
         connection.close()
     good = mooring("--home", told.home, "db", "check")
     data = bytearray(path.read_bytes())
-    data[data.index(account.encode(), data.index(f"{before}{own}".encode()))] ^= 0x01
+    data[data.index(account.encode(), data.index(hashes.encode()))] ^= 0x01
     path.write_bytes(data)
     bad = mooring("--home", told.home, "db", "check")
     as_json = mooring("--home", told.home, "db", "check", "--json")
@@ -178,4 +178,4 @@ def test_one_flipped_byte_of_a_ledger_row_is_found_and_named(told: Told) -> None
     assert "Traceback" not in bad.stderr
     report = json.loads(as_json.stdout)
     assert report["ok"] is False
-    assert [(b["table"], b["seq"]) for b in report["breaks"]] == [("ledger", seq)]
+    assert [(b["table"], b["seq"], b["column"]) for b in report["breaks"]] == [("ledger", seq, "account")]

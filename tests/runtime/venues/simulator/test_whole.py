@@ -128,7 +128,6 @@ def test_without_faults_the_websocket_and_rest_tell_the_same_story(steps: list[t
     play.client.simulation.advance(1)
     truth = json.loads(as_json(play.end()))
     client = play.client
-    client.simulation.advance(600)
     rest = client.result("ClosedOrders", trades="true")["closed"] | client.result("OpenOrders", trades="true")["open"]
     assert rest == {key: truth["orders"][key] for key in rest}
     assert len(rest) == min(len(truth["orders"]), len(rest))

@@ -34,6 +34,9 @@ def kraken(
         str, typer.Option("--balance", help="What the account has at first.", metavar="A=N,B=N")
     ] = "USD=10000,USDT=10000",
     tier: Annotated[str, typer.Option("--tier", help="starter, intermediate or pro: the rate limits.")] = "starter",
+    rights: Annotated[
+        str | None, typer.Option("--rights", help="What the key may do (default: what trading needs).", metavar="A,B")
+    ] = None,
     home: HomeOption = None,  # noqa: ARG001 -- every command takes it
     json: JsonOption = False,
 ) -> None:
@@ -56,6 +59,7 @@ def kraken(
         start=parse_time(from_, "--from"),
         balances=_parse_balances(balance),
         tier=tier,
+        rights=tuple(filter(None, rights.split(","))) if rights is not None else None,
     )
     simulate_kraken(request, _announce)
 

@@ -16,6 +16,7 @@ from mooring.runtime.domain.instruments import MAX_SYMBOLS, parse_symbol
 from mooring.runtime.market import archive
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.market.universe import KNOWN_BASES
+from mooring.runtime.venues.simulator.auth import RIGHTS, TRADING_RIGHTS
 from mooring.runtime.venues.simulator.counters import TIERS
 from mooring.runtime.venues.simulator.digits import units_of
 from mooring.runtime.venues.simulator.faults import read_scenario
@@ -36,6 +37,7 @@ class SimulateRequest:
         port: 0 for a free one. data: directory of recorded prices, None for made-up ones. faults: a scenario file.
         speed: market seconds a second; 0 stands still until stepped. start: UTC unix seconds, None for the usual one.
         symbols: None for all that are known or recorded. balances: decimal text by asset.
+        rights: of the key, None for those that trading needs.
     """
 
     port: int
@@ -47,6 +49,7 @@ class SimulateRequest:
     start: int | None
     balances: Mapping[str, str]
     tier: str
+    rights: tuple[str, ...] | None = None
 
 
 def simulate_kraken(request: SimulateRequest, announce: Callable[[dict[str, str]], None]) -> None:
@@ -66,7 +69,7 @@ def simulate_kraken(request: SimulateRequest, announce: Callable[[dict[str, str]
         data=request.data,
         start=start,
         begin=begin,
-        config=Config(seed=request.seed, balances=request.balances, tier=request.tier),
+        config=Config(seed=request.seed, balances=request.balances, tier=request.tier, rights=_rights(request)),
         scenario=read_scenario(request.faults) if request.faults is not None else None,
     )
     asyncio.run(_serve(simulation, request, announce))
@@ -92,6 +95,10 @@ async def _serve(simulation: Simulation, request: SimulateRequest, announce: Cal
     await server.stop()
 
 
+def _rights(request: SimulateRequest) -> frozenset[str]:
+    return frozenset(TRADING_RIGHTS if request.rights is None else request.rights)
+
+
 def _symbols(request: SimulateRequest) -> tuple[str, ...]:
     if request.symbols is not None:
         return tuple(parse_symbol(symbol) for symbol in request.symbols)
@@ -111,6 +118,7 @@ def _refuse_bad(request: SimulateRequest) -> None:
         f"--seed is not 0 to {SEED_MAX}": not 0 <= request.seed <= SEED_MAX,
         f"--speed is not 0 to {SPEED_MAX:,}": not (math.isfinite(request.speed) and 0 <= request.speed <= SPEED_MAX),
         f"--tier is none of {', '.join(TIERS)}": request.tier not in TIERS,
+        f"--rights has something else than {', '.join(RIGHTS)}": not _rights(request) <= set(RIGHTS),
         "--balance has an amount that is no plain decimal": not all(map(_is_amount, request.balances.values())),
         "--from is not on a full hour": request.start is not None and request.start % HOUR_SECONDS != 0,
         "--symbols names a symbol twice": len(set(request.symbols or ())) != len(request.symbols or ()),

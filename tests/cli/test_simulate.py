@@ -74,6 +74,7 @@ def test_a_scenario_recorded_prices_and_a_port(tmp_path: Path, market_data: Path
         (["--port", "70000"], "bad_simulation"),
         (["--seed", "-1"], "bad_simulation"),
         (["--tier", "gold"], "bad_simulation"),
+        (["--rights", "query-funds,fly"], "bad_simulation"),
         (["--balance", "USD"], "bad_simulation"),
         (["--balance", "USD=1e5"], "bad_simulation"),
         (["--from", "2024-01-01T00:30"], "bad_simulation"),

@@ -23,6 +23,7 @@ from mooring.runtime.venues.simulator.matching import Print
 from mooring.runtime.venues.simulator.records import Event
 
 TOKEN_SECONDS: Final = 900
+TOKENS_MAX: Final = 10_000  # the oldest are forgotten first
 ACCOUNT: Final = "main"
 
 
@@ -155,6 +156,8 @@ class Venue:
         """A WebSocket token, to be used within 15 minutes."""
         self._count += 1
         token = self.ids.token(f"ws/{self._count}").hex()[:64]
+        if len(self._tokens) >= TOKENS_MAX:
+            del self._tokens[next(iter(self._tokens))]
         self._tokens[token] = (account, self.now + TOKEN_SECONDS * NANO * self.pace)
         return token
 

@@ -16,13 +16,13 @@ from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Run
-from mooring.runtime.engine.status import EngineStatus, State, figures_of, last_book
+from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book
 from mooring.runtime.engine.turns import Turns
 from mooring.runtime.engine.worker import Worker
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch, ControlRow, Head, Row
+from mooring.runtime.store.types import Batch, ControlRow, Row
 
 RUNNING, STOPPED = "running", "stopped"  # what a person wants
 JOIN_TIMEOUT_S: Final = 30.0
@@ -63,13 +63,12 @@ class Engine:
         self._alerts_open = len(store.reader().open_alerts())
         self._cycle: Cycle
         self._book: list[int]
-        self._head: str | None
-        self._ledger: Head
+        self._ends: Ends
         self._from_last_commit()
         if self._control.rebase and not self._halted:  # of another mode: it must not end a halt of this one later
             self._put_control(rebase=False)
         self._heed_kill()
-        self._figures = figures_of(self._cycle, self._book, self._head, self._ledger)
+        self._figures = figures_of(self._cycle, self._book, self._ends)
         self._state_now: State = "stopped"
         self._since = clock.now()
         self._status = self._picture()
@@ -265,9 +264,7 @@ class Engine:
         reader = self._store.reader()
         self._cycle = Cycle(self._run, self._store)
         self._book = last_book(self._cycle, reader)
-        heads = reader.heads()
-        self._head = heads["manifests"].head if heads["manifests"].count else None
-        self._ledger = heads["ledger"]
+        self._ends = ends_of(reader)
         if self._cycle.last_close_ts is not None:
             self._feed.seek(self._cycle.last_close_ts)
 
@@ -286,8 +283,7 @@ class Engine:
         cancelled = self._cycle.cancelled_since_close
         done = self._cycle.advance(bar, inputs_of(self._control, cancelled=cancelled, flatten=self._flatten), used)
         self._control = used or self._control
-        self._head = done.committed.manifest_hash
-        self._ledger = Head(count=done.committed.ledger_rows, head=done.committed.ledger_head)
+        self._ends = Ends.after(done.committed)
         self._book = done.said.book.tolist()
         raised = [row for table, row in done.rows if table == "alerts"]
         self._alerts_open += len(raised)
@@ -380,7 +376,7 @@ class Engine:
         if state != self._state_now:
             self._state_now, self._since = state, self._clock.now()
         if not self._cycle.torn:  # else what is in memory may never have happened
-            self._figures = figures_of(self._cycle, self._book, self._head, self._ledger)
+            self._figures = figures_of(self._cycle, self._book, self._ends)
         next_close_ts = self._feed.next_close_ts
         return EngineStatus(
             **vars(self._figures),

@@ -12,7 +12,7 @@ from mooring.runtime.decision.types import B_CASH, B_DRAWDOWN, B_EQUITY, B_PEAK
 from mooring.runtime.domain.codes import Tier
 from mooring.runtime.engine.cycle import Cycle
 from mooring.runtime.store.reader import Reader
-from mooring.runtime.store.types import Head
+from mooring.runtime.store.types import Committed, Head
 
 State = Literal["stopped", "running", "paused", "halted"]
 
@@ -65,7 +65,27 @@ class EngineStatus(Figures):
     ended: bool
 
 
-def figures_of(cycle: Cycle, book: Sequence[int], head: str | None, ledger: Head) -> Figures:
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Where the chains of manifests and ledger end; head: None before the first hour."""
+
+    head: str | None
+    ledger: Head
+
+    @classmethod
+    def after(cls, hour: Committed) -> Ends:
+        """As of an hour that was just committed."""
+        return cls(head=hour.manifest_hash, ledger=Head(count=hour.ledger_rows, head=hour.ledger_head))
+
+
+def ends_of(reader: Reader) -> Ends:
+    """As stored."""
+    heads = reader.heads()
+    manifests = heads["manifests"]
+    return Ends(head=manifests.head if manifests.count else None, ledger=heads["ledger"])
+
+
+def figures_of(cycle: Cycle, book: Sequence[int], ends: Ends) -> Figures:
     """The figures of a cycle that is not torn; `book` as the last decisions have it."""
     return Figures(
         hours=cycle.hours,
@@ -77,9 +97,9 @@ def figures_of(cycle: Cycle, book: Sequence[int], head: str | None, ledger: Head
         tier=Tier(int(cycle.world.decision.risk.tier[0])).name.lower(),
         positions=int(np.count_nonzero(cycle.world.account.quantity)),
         working_orders=cycle.working_orders,
-        head=head,
-        ledger_head=ledger.head,
-        ledger_rows=ledger.count,
+        head=ends.head,
+        ledger_head=ends.ledger.head,
+        ledger_rows=ends.ledger.count,
         decision_hash=cycle.decision_hash.hex(),
         state_hash=cycle.state_hash,
     )

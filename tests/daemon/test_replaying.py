@@ -18,6 +18,7 @@ from mooring.runtime.engine.hour import HourMaker
 from mooring.runtime.market.clock import ManualClock, SystemClock
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
+from mooring.runtime.store.verify import verify
 from tests.daemon.daemons import START, Running, running
 from tests.support import core, pasts
 
@@ -97,6 +98,7 @@ def test_a_row_that_is_not_what_its_inputs_give_raises_one_critical_alert_that_n
         assert it.client.healthz() == "degraded"
         # The hours after it are sound, and trading went on.
         assert it.client.status().cycles == 45
+        assert verify(home.database).ok  # the alert stands in the chain as any row does
 
 
 def test_an_engine_that_counts_otherwise_is_found_at_the_first_hour_in_which_it_matters(

@@ -65,7 +65,7 @@ class AccountApi:
     def _balance_ex(self, call: Call) -> Any:
         seen, decimals = self._venue.seen, self._venue.catalog.decimals
         held: dict[str, int] = {}
-        for order in call.account.orders(seen):
+        for order in self._live(call.account):
             held[order.hold_asset.id] = held.get(order.hold_asset.id, 0) + order.held
         return {
             asset: {"balance": text(units, decimals(asset)), "hold_trade": text(held.get(asset, 0), decimals(asset))}
@@ -96,7 +96,7 @@ class AccountApi:
         return 0
 
     def _open_orders(self, call: Call) -> Any:
-        found = [order for order in call.account.orders(self._venue.seen) if order.live]
+        found = self._live(call.account)
         return {"open": self._shown(_matching(found, call.fields), call.fields)}
 
     def _closed_orders(self, call: Call) -> Any:
@@ -226,6 +226,12 @@ class AccountApi:
 
     def _withdraw_info(self, _call: Call) -> Any:
         raise Refusal("EFunding:Unknown withdraw key")
+
+    def _live(self, account: Account) -> list[Order]:
+        """Open orders; without a lag there is no need to look through all that ever were."""
+        if not self._venue.lag:
+            return list(account.open.values())
+        return [order for order in account.orders(self._venue.seen) if order.live]
 
     def _shown(self, orders: Iterable[Order], fields: Mapping[str, str]) -> dict[str, Any]:
         trades = fields.get("trades", "false").lower() in ("true", "1")

@@ -7,6 +7,7 @@ which may be a pasted password, is never repeated, nor what is marked as a secre
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import stat
@@ -182,6 +183,8 @@ def _read(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # there can be no such file
         raise _unreadable(file, error.strerror or "it cannot be opened") from None
     try:
         facts = os.fstat(descriptor)

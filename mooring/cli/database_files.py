@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,12 +33,13 @@ def backup(
     """
     as_json = wants_json(ctx, json)
     from mooring.daemon.maintenance import backup_database  # noqa: PLC0415
+    from mooring.daemon.records import require_file  # noqa: PLC0415
     from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
 
+    where = home_of(ctx, home)
+    require_file(where, os.environ)
     with progress_bar("Backup") as report:
-        made = backup_database(
-            home_of(ctx, home), now=SystemClock().now(), out=out, force=force, keep=keep, progress=report
-        )
+        made = backup_database(where, now=SystemClock().now(), out=out, force=force, keep=keep, progress=report)
     if as_json:
         put_json(made)
         return
@@ -64,9 +66,11 @@ def restore(
     """
     as_json = wants_json(ctx, json)
     from mooring.daemon.maintenance import restore_database  # noqa: PLC0415
+    from mooring.daemon.records import require_file  # noqa: PLC0415
     from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
 
     where = home_of(ctx, home)
+    require_file(where, os.environ)
     with progress_bar("Restore") as report:
         done = restore_database(where, file, now=SystemClock().now(), older=older, discard=discard, progress=report)
     if as_json:
@@ -101,9 +105,11 @@ def anchor(
     """
     as_json = wants_json(ctx, json)
     from mooring.daemon.maintenance import anchor_database  # noqa: PLC0415
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
 
-    made = anchor_database(home_of(ctx, home).database, now=SystemClock().now(), out=out, force=force, quick=quick)
+    where = home_of(ctx, home)
+    made = anchor_database(records_of(where, os.environ), now=SystemClock().now(), out=out, force=force, quick=quick)
     if out is None:
         sys.stdout.write(made["text"] + "\n")  # the same for people and machines: what it is must not change
     elif as_json:

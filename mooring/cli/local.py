@@ -1,4 +1,4 @@
-"""Commands that run here: the daemon itself, its service, backtests and checks of the database."""
+"""Commands that run here: the daemon itself, its service, and backtests."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from typing import Annotated, Final
 
 import typer
 
-from mooring.cli import demo
-from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
-from mooring.cli.database_files import add_database_file_commands
-from mooring.errors import Invalid, MooringError, Unverified
+from mooring.cli import database, demo
+from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, say, wants_json
+from mooring.errors import Invalid, MooringError
 
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-USDT,ETH-USDT.", metavar="A,B")]
 FromOption = Annotated[
     str | None, typer.Option("--from", help="First day (UTC), like 2021-05-12, or a time like 2021-05-12T08:00.")
 ]
-MAX_BREAKS_SHOWN: Final = 20
 TIME_END: Final = 4_102_444_800  # 2100-01-01 00:00 UTC
-
-db = typer.Typer(help="Check the database.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def parse_time(text: str | None, option: str) -> int | None:
@@ -154,47 +150,9 @@ def backtest(
         demo.show_backtest(figures)
 
 
-@db.command("check")
-def db_check(
-    ctx: typer.Context,
-    against: Annotated[
-        Path | None,
-        typer.Option("--against", help="An anchor kept elsewhere: nothing before it may have changed.", metavar="FILE"),
-    ] = None,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Prove every row, every chain and the schema; exit 6 where something does not hold.
-
-    Example: mooring db check --json
-    """
-    as_json = wants_json(ctx, json)
-    from mooring.daemon.maintenance import check_database  # noqa: PLC0415
-
-    report = check_database(home_of(ctx, home).database, against=against)
-    if as_json:
-        put_json(report)
-    else:
-        for found in report["breaks"][:MAX_BREAKS_SHOWN]:
-            hint(found["text"])
-    if not report["ok"]:
-        sys.stdout.flush()
-        if as_json:
-            raise typer.Exit(Unverified.exit_code)
-        raise Unverified(
-            "database_broken",
-            f"Places of the database that do not hold: {len(report['breaks'])}.",
-            money="Its records cannot be trusted from there on.",
-            todo="Keep the file as it is, and restore a backup.",
-        )
-    if not as_json:
-        say(f"All {report['rows']} rows hold. Head {report['head']}")
-
-
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
     for command in (run, up, down, backtest):
         app.command()(command)
     app.command("demo")(demo.demo)
-    add_database_file_commands(db)
-    app.add_typer(db, name="db")
+    app.add_typer(database.db, name="db")

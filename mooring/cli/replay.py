@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -47,9 +48,10 @@ def execute_hour(
     Example: mooring replay execute-hour --hour 2024-01-05T07:00
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.daemon.replays import executed_hour  # noqa: PLC0415
 
-    done = executed_hour(home_of(ctx, home).database, _one_hour(hour), run_id=run)
+    done = executed_hour(records_of(home_of(ctx, home), os.environ), _one_hour(hour), run_id=run)
     if as_json:
         put_json(done)
         return
@@ -71,9 +73,10 @@ def one_hour(
     Example: mooring replay hour --hour 2024-01-05T07:00
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.daemon.replays import replayed_hour  # noqa: PLC0415
 
-    found = replayed_hour(home_of(ctx, home).database, _one_hour(hour), run_id=run)
+    found = replayed_hour(records_of(home_of(ctx, home), os.environ), _one_hour(hour), run_id=run)
     if not as_json:
         _say_version(found)
         say(f"Hour {found['hour']}, run {found['run_id']}")
@@ -96,11 +99,14 @@ def window(
     Example: mooring replay window --from 2024-01-05T07:00 --to 2024-01-08T07:00
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.daemon.replays import replayed_window  # noqa: PLC0415
 
     first, last = _one_hour(from_, "--from"), _one_hour(to, "--to")
     with demo.progress_bar("Replay") as tell:
-        found = replayed_window(home_of(ctx, home).database, first, last, run_id=run, compiled=compiled, tell=tell)
+        found = replayed_window(
+            records_of(home_of(ctx, home), os.environ), first, last, run_id=run, compiled=compiled, tell=tell
+        )
     if not as_json:
         _say_version(found)
     hours = f"{found['first']} to {found['last']}"
@@ -123,11 +129,12 @@ def manifest(
     Example: mooring replay manifest --hour 2024-01-05T07:00 --format svg --out hour.svg
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.daemon.replays import draw, hour_manifest, write_picture  # noqa: PLC0415
 
     if format_ not in {"json", "svg"}:
         raise Invalid("unknown_format", "--format is neither json nor svg.", todo="Give one of the two.")
-    graph = hour_manifest(home_of(ctx, home).database, _one_hour(hour), run_id=run)
+    graph = hour_manifest(records_of(home_of(ctx, home), os.environ), _one_hour(hour), run_id=run)
     text = draw(graph) if format_ == "svg" else _dumped(graph)
     if out is None:
         sys.stdout.write(text)
@@ -156,12 +163,13 @@ def verify(
     Example: mooring replay verify
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.records import records_of  # noqa: PLC0415
     from mooring.daemon.replays import verified_history  # noqa: PLC0415
 
     first, last = _hour(from_, "--from"), _hour(to, "--to")
     with demo.progress_bar("Verify") as tell:
         found = verified_history(
-            home_of(ctx, home).database,
+            records_of(home_of(ctx, home), os.environ),
             first=first,
             last=last,
             compiled=compiled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,8 +131,9 @@ def _report(
 ) -> None:
     as_json = wants_json(ctx, json)
     from mooring.daemon.evidence import make_report  # noqa: PLC0415
+    from mooring.daemon.records import records_of  # noqa: PLC0415
 
-    database = home_of(ctx, home).database
+    database = records_of(home_of(ctx, home), os.environ)
     made = make_report(database, kind=kind, when=when, out=out, account_id=account, force=force)
     if as_json:
         put_json(made)
@@ -156,9 +158,10 @@ def _export(
 ) -> None:
     as_json = wants_json(ctx, json)
     from mooring.daemon.evidence import make_export  # noqa: PLC0415
+    from mooring.daemon.records import records_of  # noqa: PLC0415
 
     made: dict[str, Any] = make_export(
-        home_of(ctx, home).database,
+        records_of(home_of(ctx, home), os.environ),
         kind=kind,
         file_format=file_format,
         out=out,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -26,24 +25,27 @@ from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.present import Presenter
+from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.trader import LIVE_LATER, MODES, Parts, Trader
-from mooring.errors import Invalid, MooringError
+from mooring.errors import Invalid, MooringError, NotFound
 from mooring.home import Home
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
-from mooring.secrets.redaction import Redactor
+from mooring.secrets.redaction import MIN_KNOWN, Redactor
 from mooring.secrets.vault import KeyringVault, Vault
 from mooring.settings import Settings, load_settings
 
 TOKEN_BYTES: Final = 32
 VAULT_ITEM: Final = "control-api"
 TOKENS_MAX: Final = 64
+NONE_YET: Final = "none yet; it is made at the first start"
 
 log = structlog.get_logger(__name__)
 
@@ -101,16 +103,18 @@ class Daemon:
         options.home.require_short()
         options.home.prepare()
         closing.enter_context(InstanceLock(options.home))
+        place = place_of(options.home, options.settings)
         token = options.token_source()
+        known = [token, *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN)]
         closing.callback(
             configure_logging(
-                options.home, options.settings, console=options.console, redactor=Redactor(known=[token]).redact
+                options.home, options.settings, console=options.console, redactor=Redactor(known=known).redact
             )
         )
         # A prompt of the keychain may take its time; the loop must not wait for it.
         await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
         closing.callback(self._forget_token)
-        store = await asyncio.to_thread(Store.open, options.home.database)
+        store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
         market = await asyncio.to_thread(options.market_for, store.reader())
         replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
@@ -162,7 +166,9 @@ class Daemon:
 
     def _doctor(self) -> list[CheckResult]:
         options = self._options
-        return run_checks(options.home, options.settings, probes=_probes(options.home, options.vault, options.clock))
+        return run_checks(
+            options.home, options.settings, probes=_probes(options.home, options.settings, options.vault, options.clock)
+        )
 
 
 def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) -> Options:
@@ -263,26 +269,34 @@ def examine(home: Home, environ: Mapping[str, str]) -> list[CheckResult]:
         settings = load_settings(home.root, environ)
     except Invalid as error:
         settings = error
-    return run_checks(home, settings, probes=_probes(home, KeyringVault(), SystemClock()))
+    return run_checks(home, settings, probes=_probes(home, settings, KeyringVault(), SystemClock()))
 
 
-def _probes(home: Home, vault: Vault, clock: Clock) -> Probes:
+def _probes(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock) -> Probes:
     def keychain() -> str:
         probe: Any = getattr(vault, "probe", None)
         return str(probe()) if probe is not None else "kept in memory (demo)"
 
     return Probes(
         keychain=keychain,
-        database=lambda: database_line(home.database),
+        database=lambda: database_line(
+            # Where the settings cannot be read, which is said by itself, the file is looked at.
+            Place(file=home.database) if isinstance(settings, Invalid) else place_of(home, settings)
+        ),
         now=lambda: datetime.fromtimestamp(clock.now(), UTC),
     )
 
 
-def database_line(path: Path) -> str:
+def database_line(place: Place) -> str:
     """What the doctor says of the database; raises what keeps it from being used."""
-    if not path.exists():
-        return "none yet; it is made at the first start"
-    reader = Reader.open(path)
+    if place.file is not None and not place.file.exists():
+        return NONE_YET
+    try:
+        reader = Reader.open(place)
+    except NotFound as error:
+        if error.code == "no_records":
+            return NONE_YET
+        raise
     try:
         heads = reader.heads()
     finally:

@@ -55,7 +55,7 @@ def demo_options(request: DemoRequest, environ: Mapping[str, str]) -> Options:
     """
     if request.hours is not None and not 1 <= request.hours <= HOURS_MAX:
         raise Invalid("bad_range", f"--hours must be 1 to {HOURS_MAX}.", todo="Give a number of hours.")
-    overrides: dict[str, object] = {"trading.mode": "paper"}
+    overrides: dict[str, object] = {"trading.mode": "paper", "store.url": None}  # its records are its home's own
     if request.symbols is not None:
         overrides["market.symbols"] = list(request.symbols)
     if request.seed is not None:
@@ -89,7 +89,7 @@ def summary(daemon: Daemon) -> dict[str, Any]:
     run_id = trader.run.run_id
     reader = trader.store.reader()
     seen = trader.status
-    report = verify(trader.store.path)
+    report = verify(trader.store.place)
     again = trader.recompute()
     worst = max((int(row["drawdown_bps"]) for row in reader.scan("equity", run_id)), default=0)
     counts = {kind: reader.count(kind, run_id=run_id) for kind in ("signals", "decisions", "orders", "fills")}

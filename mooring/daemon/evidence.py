@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 
 
 def make_report(
-    database: Path, *, kind: str, when: str | None, out: Path | None, account_id: str | None, force: bool
+    database: Path | Place, *, kind: str, when: str | None, out: Path | None, account_id: str | None, force: bool
 ) -> dict[str, Any]:
     """Write the report of a day or a week, by default into the current directory; what it says in short.
 
@@ -30,7 +31,7 @@ def make_report(
 
 
 def make_export(
-    database: Path,
+    database: Path | Place,
     *,
     kind: str,
     file_format: str,

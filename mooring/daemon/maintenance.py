@@ -11,14 +11,20 @@ from mooring.errors import NotFound
 from mooring.home import Home
 from mooring.runtime.store.anchor import changed_since, make_anchor, read_anchor, write_anchor
 from mooring.runtime.store.backup import back_up
+from mooring.runtime.store.canonical import canonical_sql
+from mooring.runtime.store.copy import copy_history
+from mooring.runtime.store.migrate import HEAD
+from mooring.runtime.store.place import Place
+from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.relation import Standing
 from mooring.runtime.store.restore import Wish, restore
+from mooring.runtime.store.store import Store
 from mooring.runtime.store.verify import verify
 
 Progress = Callable[[int, int], None]
 
 
-def check_database(path: Path, *, against: Path | None = None) -> dict[str, Any]:
+def check_database(place: Place, *, against: Path | None = None) -> dict[str, Any]:
     """What `mooring db check` found, as plain data.
 
     Args:
@@ -27,18 +33,20 @@ def check_database(path: Path, *, against: Path | None = None) -> dict[str, Any]
     Raises:
         NotFound: there is no database.
         Invalid: the anchor is none.
+        Unreachable, Denied, Retry: as for any server.
     """
     anchor = None if against is None else read_anchor(against)
-    try:
-        path.lstat()
-    except OSError as error:  # also a name that no file system takes
-        raise NotFound(
-            "no_database",
-            f"There is no database at {path} ({error.strerror or 'no such file'}).",
-            todo="Name the home that holds it, with --home.",
-        ) from None
-    report = verify(path)
-    breaks = [*report.breaks, *([] if anchor is None else changed_since(path, anchor))]
+    if place.file is not None:
+        try:
+            place.file.lstat()
+        except OSError as error:  # also a name that no file system takes
+            raise NotFound(
+                "no_database",
+                f"There is no database at {place} ({error.strerror or 'no such file'}).",
+                todo="Name the home that holds it, with --home.",
+            ) from None
+    report = verify(place)
+    breaks = [*report.breaks, *([] if anchor is None else changed_since(place, anchor))]
     found = {
         "ok": not breaks,
         "head": report.head,
@@ -52,6 +60,47 @@ def check_database(path: Path, *, against: Path | None = None) -> dict[str, Any]
     if anchor is not None:
         found["anchor"] = {"made_at": anchor.made_at, "head": anchor.head}
     return found
+
+
+def schema_of(database: str) -> dict[str, Any]:
+    """The canonical schema of a kind of database.
+
+    Raises:
+        Invalid: there is no such kind.
+    """
+    return {"database": database, "revision": HEAD, "sql": canonical_sql(database)}
+
+
+def upgrade_database(home: Home, place: Place) -> dict[str, Any]:
+    """Bring a home's database to the newest schema.
+
+    Raises:
+        NotFound: there is no database.
+        Conflict: a daemon runs for the home, or another writes to the database, or a newer Mooring made it.
+        Halt, Unreachable, Denied, Invalid: as `Store.open`.
+    """
+    reader = Reader.open(place)
+    try:
+        before = reader.revision()
+    finally:
+        reader.close()
+    home.prepare()
+    with InstanceLock(home), Store.open(place, create=False) as store:
+        return {"before": before, "after": store.reader().revision()}
+
+
+def copy_database(source: Place | str, target: str, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Copy a whole history into an empty database; errors as `copy_history`.
+
+    Args:
+        source, target: files, or URLs of PostgreSQL.
+
+    Raises:
+        Invalid: a URL that cannot be used.
+    """
+    origin, place = Place.of(source), Place.of(target)
+    done = copy_history(origin, place, progress=progress)
+    return {"from": str(origin), "to": str(place), "rows": done.rows, "head": done.head}
 
 
 def backup_database(
@@ -110,7 +159,7 @@ def restore_database(
 
 
 def anchor_database(
-    path: Path, *, now: int, out: Path | None = None, force: bool = False, quick: bool = False
+    place: Place, *, now: int, out: Path | None = None, force: bool = False, quick: bool = False
 ) -> dict[str, Any]:
     """Say where every chain of a database stands, and keep it in a file where one is named.
 
@@ -119,7 +168,7 @@ def anchor_database(
         Unverified: it does not hold.
         Conflict, Invalid: the file is there already, or cannot be written.
     """
-    anchor = make_anchor(path, now=now, quick=quick)
+    anchor = make_anchor(place, now=now, quick=quick)
     if out is not None:
         write_anchor(anchor, out, force=force)
     return {"head": anchor.head, "text": anchor.dumped().decode()}

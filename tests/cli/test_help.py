@@ -32,7 +32,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     wanted = (
         "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|doctor|"
-        "db check|db backup|db restore|db anchor|"
+        "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|"
         "mode|scan|cancel-all|health|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"

@@ -17,6 +17,7 @@ from mooring.daemon.app import TOKENS_MAX, VAULT_ITEM, DaemonThread, database_li
 from mooring.daemon.instance import holder
 from mooring.errors import Conflict, Denied, Invalid, Unreachable, Unverified
 from mooring.home import Home
+from mooring.runtime.store.place import Place
 from tests.daemon.daemons import TOKEN, options, running
 
 HEAVY = ("pandas", "pyarrow", "numba", "polars", "lightgbm", "PySide6", "sklearn", "alembic", "duckdb")
@@ -164,7 +165,7 @@ def test_line_about_a_database(home: Home) -> None:
     with running(home) as it:
         it.finish()
         rows = it.client.status().ledger_rows
-    assert database_line(home.database) == f"60 hours, {rows} ledger rows"
+    assert database_line(Place(file=home.database)) == f"60 hours, {rows} ledger rows"
 
 
 def test_an_idle_daemon_has_imported_nothing_heavy(home: Home) -> None:

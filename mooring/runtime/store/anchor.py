@@ -20,6 +20,7 @@ import orjson
 from mooring.errors import Invalid, MooringError, Unverified
 from mooring.runtime.store.disk import file_exists, unwritable, write_into_place
 from mooring.runtime.store.hashing import ZERO, canonical, sha256
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.types import Break, Head
@@ -78,7 +79,7 @@ class Anchor:
             raise _malformed(name, str(error)) from None
 
 
-def make_anchor(place: Path, *, now: int, quick: bool = False) -> Anchor:
+def make_anchor(place: Path | Place, *, now: int, quick: bool = False) -> Anchor:
     """Where every chain of a database stands.
 
     Args:
@@ -150,7 +151,7 @@ def read_anchor(path: Path) -> Anchor:
     return Anchor.loaded(data, str(path))
 
 
-def changed_since(place: Path, anchor: Anchor) -> list[Break]:
+def changed_since(place: Path | Place, anchor: Anchor) -> list[Break]:
     """Where a database is not what it was when the anchor was made; what came after is not looked at.
 
     Only together with a check of the whole chain does it prove that nothing before the anchor was changed.

@@ -67,7 +67,7 @@ def _connected(engine: Engine, place: Place, *, must_be_there: bool) -> Engine:
     if there is None and must_be_there:
         engine.dispose()
         raise NotFound(
-            "no_database",
+            "no_records",
             f"The database {place} holds no records of Mooring.",
             todo="Correct store.url; the records are made at the first start of the daemon.",
         )

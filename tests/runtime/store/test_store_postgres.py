@@ -279,7 +279,7 @@ def test_database_that_is_not_there_is_named_without_the_password(postgres):
 def test_database_without_records_is_not_filled_unasked(pg_place):
     with pytest.raises(NotFound) as caught:
         Store.open(pg_place, create=False)
-    assert caught.value.code == "no_database"
+    assert caught.value.code == "no_records"
     with pytest.raises(NotFound):
         Reader.open(pg_place)
     with pytest.raises(NotFound):

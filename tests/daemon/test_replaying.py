@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mooring.daemon.facade import EventListener
 from mooring.daemon.replaying import CODE, Replaying, ReplaySeen
 from mooring.errors import Retry
 from mooring.home import Home
@@ -119,7 +120,11 @@ def test_an_engine_that_counts_otherwise_is_found_at_the_first_hour_in_which_it_
         assert all(" fills (" in alert["text"] and "), fee: recorded " in alert["text"] for alert in alerts(it))
 
 
-def test_an_alert_that_a_process_before_raised_is_not_raised_again(home: Home, poison) -> None:
+def test_an_alert_that_a_process_before_raised_is_not_raised_again(
+    home: Home, poison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+    monkeypatch.setattr(EventListener, "alert", lambda self, *what: heard.append(what))
     poison("equity", "fees_paid", START + 3600 * 26)
     with running(home, hours=30) as it:
         it.finish()
@@ -128,7 +133,8 @@ def test_an_alert_that_a_process_before_raised_is_not_raised_again(home: Home, p
     with running(home, hours=30) as it:
         # It begins with the state of the 25th hour, and so meets the 26th again.
         until(lambda: health(it)["state"] == "fail")
-        assert len(alerts(it)) == 1
+        caught_up(it)
+        assert len(alerts(it)) == len(heard) == 1
 
 
 def test_a_restart_begins_with_the_latest_state_that_was_kept(home: Home) -> None:

@@ -1,27 +1,41 @@
 #!/usr/bin/env bash
-# The tests of the keychain run against a real gnome-keyring on a private D-Bus session. Installs both on Debian and
-# Ubuntu when run as root; anywhere else says which tests will be skipped. Never fails the build: the tests skip by themselves.
+# Some tests run against real programs: the keychain's against a gnome-keyring on a private D-Bus session, the store's
+# against a PostgreSQL server of their own. Installs these on Debian and Ubuntu when run as root; anywhere else says which
+# tests will be skipped. Never fails the build: the tests skip by themselves.
 set -uo pipefail
 
-packages=(gnome-keyring dbus)
+has_keyring() { command -v gnome-keyring-daemon >/dev/null 2>&1 && command -v dbus-run-session >/dev/null 2>&1; }
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1; }
 
-missing() { ! command -v gnome-keyring-daemon >/dev/null 2>&1 || ! command -v dbus-run-session >/dev/null 2>&1; }
+wanted=()
+has_keyring || wanted+=(gnome-keyring dbus)
+has_postgres || wanted+=(postgresql)
 
 skipped() {
-  echo "system packages: $1; the tests in tests/secrets against a real keyring will be skipped (they need: ${packages[*]})"
+  has_keyring || echo "system packages: $1; the tests in tests/secrets against a real keyring will be skipped"
+  has_postgres || echo "system packages: $1; the tests marked postgres will be skipped"
+  echo "system packages: they need ${wanted[*]}"
   exit 0
 }
 
 [ "$(uname -s)" = Linux ] || exit 0
-missing || exit 0
+[ "${#wanted[@]}" -gt 0 ] || exit 0
 command -v apt-get >/dev/null 2>&1 || skipped "this is no Debian or Ubuntu"
 [ "$(id -u)" = 0 ] || skipped "not root"
 
 export DEBIAN_FRONTEND=noninteractive
-install() {
-  timeout 300 apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=60 "${packages[@]}" >/dev/null 2>&1
+# The tests start servers of their own: a first one of the system would only take memory and a port. What is in this
+# directory is read when the package is set up; a file of somebody else's there is left alone.
+no_first_server() {
+  local folder=/etc/postgresql-common/createcluster.d
+  [ -e /etc/postgresql-common/createcluster.conf ] && return
+  mkdir -p "$folder" && printf 'create_main_cluster = false\n' >"$folder/50-mooring-tests.conf"
 }
+install() {
+  timeout 300 apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=60 "${wanted[@]}" >/dev/null 2>&1
+}
+has_postgres || no_first_server
 # A fresh image has no package lists, and old lists name versions that are gone.
 install || { timeout 120 apt-get update -qq >/dev/null 2>&1 && install; }
-missing && skipped "apt-get could not install them"
-echo "system packages: installed ${packages[*]}"
+has_keyring && has_postgres || skipped "apt-get could not install them"
+echo "system packages: installed ${wanted[*]}"

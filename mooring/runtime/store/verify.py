@@ -1,7 +1,8 @@
 """Prove a database: every row's hash, every chain, parents, the manifests, the books, the file and the schema.
 
-Only reads, in one transaction, so it may run while the daemon writes. One damaged row is reported once: the chain is
-followed on from the hash that is stored with it.
+Only reads, so it may run while the daemon writes: rows in one transaction, and what the database can answer by itself
+in another beside it, see `verify_beside`. One damaged row is reported once: the chain is followed on from the hash that
+is stored with it.
 
 Memory does not grow with the rows: tables pass in batches, findings are bounded, and one state is held at a time. What
 grows is 48 bytes for each table that an hour wrote to, for what its manifest says: about 4 MB for a year.
@@ -24,10 +25,11 @@ from mooring.runtime.store.place import Place
 from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.source import Source
 from mooring.runtime.store.types import Break, Head, Report
-from mooring.runtime.store.verify_books import check_books
-from mooring.runtime.store.verify_edges import check_parents
-from mooring.runtime.store.verify_file import check_file, check_references, check_schema
-from mooring.runtime.store.verify_found import Breaks, noting_damage
+from mooring.runtime.store.verify_beside import Beside
+from mooring.runtime.store.verify_books import ask_books, check_books
+from mooring.runtime.store.verify_edges import ask_parents, check_parents
+from mooring.runtime.store.verify_file import ask_file, check_file, check_schema
+from mooring.runtime.store.verify_found import Breaks, noting_damage, raise_if_away
 from mooring.runtime.store.verify_marks import Marks, read_marks
 from mooring.runtime.store.verify_noted import check_states, read_noted
 from mooring.runtime.store.verify_rows import TableWalk
@@ -58,10 +60,11 @@ def verify(place: Path | Place, *, progress: Progress | None = None) -> Report:
         breaks.add("database", None, None, error.what)
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, Beside(engine) as beside:
             connection.begin()  # rolled back at the end: to commit a reading is refused where a file is damaged
-            return _Check(Source(connection), breaks, progress or (lambda _table, _rows: None)).run()
+            return _Check(Source(connection), beside, breaks, progress or (lambda _table, _rows: None)).run()
     except DAMAGE as error:
+        raise_if_away(error)
         breaks.add("database", None, None, f"It cannot be read as a database ({cause_text(error)}).")
         return Report(ok=False, head=ZERO, rows=0, breaks=breaks.found)
     finally:
@@ -71,8 +74,9 @@ def verify(place: Path | Place, *, progress: Progress | None = None) -> Report:
 class _Check:
     """One whole check."""
 
-    def __init__(self, source: Source, breaks: Breaks, progress: Progress) -> None:
+    def __init__(self, source: Source, beside: Beside, breaks: Breaks, progress: Progress) -> None:
         self._source = source
+        self._beside = beside
         self._breaks = breaks
         self._progress = progress
         self._heads: dict[str, Head] = {}
@@ -83,21 +87,22 @@ class _Check:
         source, breaks = self._source, self._breaks
         check_schema(source, breaks)
         present = source.tables() & metadata.tables.keys()
+        asked_of_file = ask_file(self._beside) if source.is_sqlite else None
+        asked_parents, asked_books = ask_parents(self._beside, present), ask_books(self._beside, present)
         noted: dict[str, Head] = {}
         if "chain_heads" in present:
-            with noting_damage(source, breaks, "chain_heads"):
+            with noting_damage(breaks, "chain_heads", of=source):
                 noted = read_noted(source, breaks)
         self._walk_all(present, noted)
         if {"state_latest", "manifests"} <= present:
-            with noting_damage(source, breaks, "state_latest"):
+            with noting_damage(breaks, "state_latest", of=source):
                 check_states(source, breaks)
-        # The file before what is asked through its indexes: a damaged one would accuse rows that are sound.
-        if source.is_sqlite:
-            check_file(source.sqlite, breaks)
-            check_references(source.sqlite, breaks)
+        # The file before what was asked through its indexes: a damaged one would accuse rows that are sound.
+        if asked_of_file is not None:
+            check_file(source, asked_of_file, breaks)
         if not breaks.any_of("database"):
-            check_parents(source, breaks, present)
-            check_books(source, breaks, present)
+            check_parents(asked_parents, breaks)
+            check_books(asked_books, breaks)
         head = self._heads["manifests"].head if "manifests" in self._heads else ZERO
         found = [self._with_key(one) if at < KEYS_MAX else one for at, one in enumerate(breaks.found)]
         return Report(ok=not found, head=head, rows=self._rows, breaks=found, heads=self._heads)
@@ -115,7 +120,7 @@ class _Check:
             self._rows += walk.rows
             self._progress(name, self._rows)
             if name == "manifests":
-                with noting_damage(self._source, self._breaks, name):
+                with noting_damage(self._breaks, name, of=self._source):
                     marks = read_marks(self._source, self._breaks)
 
     def _with_key(self, found: Break) -> Break:

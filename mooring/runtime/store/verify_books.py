@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from mooring.runtime.store.source import Source
+from mooring.runtime.store.verify_beside import Answer, Beside
 from mooring.runtime.store.verify_found import Breaks, noting_damage
 
 FOLDER: Final = "mooring.runtime.store.validation"
@@ -61,13 +61,18 @@ def validations() -> tuple[Validation, ...]:
     return tuple(found)
 
 
-def check_books(source: Source, breaks: Breaks, present: set[str]) -> None:
-    """Run every validation whose tables are there and whose rows are not known to be broken.
+def ask_books(beside: Beside, present: set[str]) -> list[tuple[Validation, Answer]]:
+    """Begin every validation whose tables are there."""
+    return [(one, beside.ask(f"{one.sql}\nLIMIT {LISTED_MAX}")) for one in validations() if one.reads <= present]
+
+
+def check_books(asked: list[tuple[Validation, Answer]], breaks: Breaks) -> None:
+    """Note what the validations found, but of those whose rows are known to be broken.
 
     Broken rows have been named; sums over them would accuse rows that are sound.
     """
-    for one in validations():
-        if one.reads <= present and not any(breaks.any_of(table) for table in one.reads):
-            with noting_damage(source, breaks, one.about):
-                for table, seq, column, sentence in source.all(f"{one.sql}\nLIMIT {LISTED_MAX}"):
+    for one, answer in asked:
+        if not any(breaks.any_of(table) for table in one.reads):
+            with noting_damage(breaks, one.about):
+                for table, seq, column, sentence in answer():
                     breaks.add(table, int(seq), column, sentence)

@@ -6,27 +6,35 @@ from typing import Final
 
 from mooring.runtime.store.lineage import PARENTS, parent_sql
 from mooring.runtime.store.schema import EVIDENCE
-from mooring.runtime.store.source import Source
+from mooring.runtime.store.verify_beside import Answer, Beside
 from mooring.runtime.store.verify_found import Breaks, noting_damage
 
 LISTED_MAX: Final = 100
 
 
-def check_parents(source: Source, breaks: Breaks, present: set[str]) -> None:
-    """Compare each row's parent_hash with the hash of its parent.
-
-    Left out where rows of the table, or of one it follows from, are known to be broken: those have been named, and
-    rows that name them are sound.
-    """
+def ask_parents(beside: Beside, present: set[str]) -> list[tuple[str, set[str], Answer]]:
+    """Begin to compare each row's parent_hash with the hash of its parent: (table, those read, answer)."""
+    asked = []
     for table in EVIDENCE:
         name = str(table.name)
-        above = {edge.table for edge in PARENTS.get(name, ())}
-        if not {name, *above} <= present or any(breaks.any_of(one) for one in {name, *above}):
-            continue
+        read = {name, *(edge.table for edge in PARENTS.get(name, ()))}
         sql = (
             f"SELECT c.seq FROM {name} c WHERE c.parent_hash <> {parent_sql(name)} "  # noqa: S608 -- our own names
             f"ORDER BY c.seq LIMIT {LISTED_MAX}"
         )
-        with noting_damage(source, breaks, name):
-            for (seq,) in source.all(sql):
-                breaks.add(name, seq, "parent_hash", "It does not name the hash of the row it follows from.")
+        if read <= present:
+            asked.append((name, read, beside.ask(sql)))
+    return asked
+
+
+def check_parents(asked: list[tuple[str, set[str], Answer]], breaks: Breaks) -> None:
+    """Note the rows that name another parent.
+
+    Left out where rows of the table, or of one it follows from, are known to be broken: those have been named, and
+    rows that name them are sound.
+    """
+    for name, read, answer in asked:
+        if not any(breaks.any_of(table) for table in read):
+            with noting_damage(breaks, name):
+                for (seq,) in answer():
+                    breaks.add(name, seq, "parent_hash", "It does not name the hash of the row it follows from.")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
-from mooring.runtime.store.failures import DAMAGE, cause_text
+from mooring.runtime.store.failures import DAMAGE, Case, case_of, cause_text, read_failure
 from mooring.runtime.store.source import Source
 from mooring.runtime.store.types import Break
 
 Key = Mapping[str, str | int | None]
 
+AWAY: Final = frozenset({Case.LOST, Case.SLOW, Case.BUSY, Case.FORBIDDEN})
 COLUMN: Final = re.compile(r"column '(\w+)'")
 
 
@@ -61,11 +62,29 @@ class Breaks:
 
 
 @contextmanager
-def noting_damage(source: Source, breaks: Breaks, table: str, seq: int | None = None) -> Iterator[None]:
-    """A read that fails inside is a break of this table."""
+def noting_damage(breaks: Breaks, table: str, seq: int | None = None, *, of: Source | None = None) -> Iterator[None]:
+    """A read that fails inside is a break of this table.
+
+    Args:
+        of: what is read from inside; its transaction goes on.
+
+    Raises:
+        Retry, Denied: the database cannot be asked at the moment, and nothing is wrong with it.
+    """
     try:
-        with source.apart():
+        with nullcontext() if of is None else of.apart():
             yield
     except DAMAGE as error:
+        raise_if_away(error)
         column = COLUMN.search(str(error))
         breaks.add(table, seq, column[1] if column else None, f"It cannot be read ({cause_text(error)}).")
+
+
+def raise_if_away(error: BaseException) -> None:
+    """Tell a database that cannot be asked from one that is damaged.
+
+    Raises:
+        Retry, Denied: the first.
+    """
+    if case_of(error) in AWAY:
+        raise read_failure(error) from error

@@ -13,7 +13,7 @@ from mooring.runtime.store.hashing import ZERO, RowHasher
 from mooring.runtime.store.locate import PARENT, PREV, STORED, VALUES, Locate, Read
 from mooring.runtime.store.source import BATCH, Source
 from mooring.runtime.store.types import Head
-from mooring.runtime.store.verify_found import Breaks, noting_damage
+from mooring.runtime.store.verify_found import Breaks, noting_damage, raise_if_away
 from mooring.runtime.store.verify_marks import Marks
 
 LEAST: Final = -(2**63)  # no row may have a number below 1, so those that do are read too
@@ -68,7 +68,8 @@ class TableWalk:
             try:
                 self._stream()
                 break
-            except DAMAGE:
+            except DAMAGE as error:
+                raise_if_away(error)
                 if not self._step_over():
                     break
         ends_here = self._noted is not None and self._noted.count == self._expected - 1
@@ -122,7 +123,7 @@ class TableWalk:
             if self._breaks.full(self._name):
                 return False
             row = None
-            with noting_damage(self._source, self._breaks, self._name, seq):
+            with noting_damage(self._breaks, self._name, seq, of=self._source):
                 row = self._source.first(f"{self._select} WHERE seq = :seq", seq=seq)
             if row is not None and bad:
                 return True  # past the damage: stream again

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from mooring.errors import Retry
 from mooring.runtime.store import parents
 from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.hashing import ZERO
@@ -247,3 +248,19 @@ def test_a_row_that_never_named_its_parent_is_found_though_every_hash_holds(pg_p
 def test_a_sum_beyond_64_bits_is_summed_by_the_server_and_still_a_break(past_the_rules):
     place = past_the_rules(f"UPDATE ledger SET amount = {2**63 - 1} WHERE seq <= 2")
     assert {found.table for found in verify(place).breaks} == {"ledger"}
+
+
+@pytest.mark.parametrize("table", ["manifests", "signals", "snapshots"])
+def test_a_server_that_went_away_in_the_middle_is_not_a_broken_database(postgres, pg_copy, table):
+    def cut(name, _rows):
+        if name == table:
+            with postgres.admin(pg_copy) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    with pytest.raises(Retry) as caught:
+        verify(pg_copy, progress=cut)
+    assert caught.value.code == "database_unreachable"
+    assert verify(pg_copy).ok

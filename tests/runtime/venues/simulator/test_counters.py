@@ -74,3 +74,10 @@ def test_open_orders_of_a_pair_have_a_limit() -> None:
         desk.pass_(2)
     with pytest.raises(Refusal, match="EOrder:Orders limit exceeded"):
         desk.add("buy limit 0.0001 20000.0")
+
+
+def test_a_batch_costs_half_a_point_for_each_order() -> None:
+    desk = Desk()
+    fields = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "20000.0", "volume": "0.0001"}
+    desk.exchange.add_batch(desk.account, [fields] * 5, desk.now, deadline_least=0)
+    assert desk.account.counter(desk.pair.id).value(desk.now) == 5 * POINT // 2

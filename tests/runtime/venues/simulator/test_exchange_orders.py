@@ -60,6 +60,12 @@ def test_funds_are_held_with_the_taker_fee_and_released_when_the_order_ends(desk
     assert desk.state(desk.add("buy limit 0.1 29000.0")) == "open"
 
 
+def test_a_hold_is_rounded_up_to_the_ledgers_last_place() -> None:
+    order = Desk().add("buy limit 0.00012345 29000.1")
+    # 3.580062345 and a fee of 0.02864049876
+    assert order.held == 35_801 + 287
+
+
 def test_a_sell_holds_the_coins_and_cannot_sell_what_is_not_there(desk: Desk) -> None:
     desk.add("sell limit 0.6 31000.0")
     assert desk.account.holds["XXBT"] == 6 * 10**9
@@ -232,6 +238,7 @@ def test_lowering_the_quantity_keeps_the_place_in_the_queue_and_a_new_price_lose
     first = desk.add("buy limit 0.02 29000.0")
     desk.pass_(1)
     second = desk.add("buy limit 0.02 29000.0")
+    desk.pass_(1)
     desk.exchange.amend(desk.account, first, {"order_qty": "0.015"}, desk.now)
     desk.trade(289_999, lots=4 * 10**6)
     assert desk.account.order(first.id).filled == 10**6

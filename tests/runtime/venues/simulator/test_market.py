@@ -107,10 +107,13 @@ def test_what_is_taken_from_a_level_is_gone_until_the_pair_trades_again() -> Non
     assert next(there.levels(PAIR, "sell")) == (ticks, 1)
     there.consume(PAIR, "sell", ticks, 1)
     assert next(there.levels(PAIR, "sell")) == second
+    for ticks, lots in list(there.levels(PAIR, "sell")):
+        there.consume(PAIR, "sell", ticks, lots)
+    assert list(there.levels(PAIR, "sell")) == []
     for trade in there.run(there.now + HOUR):
         if trade.pair.id == PAIR.id:
             break
-    assert next(there.levels(PAIR, "sell"))[1] > 1
+    assert len(list(there.levels(PAIR, "sell"))) == 1000
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60, 240, 1440])

@@ -84,6 +84,14 @@ def test_the_fill_that_completes_an_order_says_partially_filled_and_filled_follo
     assert "last_qty" not in line.reports()[-1]
 
 
+def test_without_order_status_only_the_large_steps_are_told(line: Line, client: Client) -> None:
+    line.subscribe("executions", order_status=False)
+    line.buy("0.01", client.price(500), cl_ord_id=ONE)
+    line.one("amend_order", cl_ord_id=ONE, order_qty=0.02)
+    line.one("cancel_order", cl_ord_id=[ONE])
+    assert [report["exec_type"] for report in line.reports()] == ["new", "canceled"]
+
+
 def test_balances_come_as_one_message_for_each_ledger_line(line: Line, client: Client) -> None:
     line.subscribe("balances")
     line.buy("0.01")

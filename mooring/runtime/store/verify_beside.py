@@ -8,10 +8,10 @@ answer is as good.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine
 
@@ -20,6 +20,8 @@ from mooring.runtime.store.source import Source
 
 Rows = Sequence[Sequence[Any]]
 Answer = Callable[[], Rows]
+
+INTERRUPT_EVERY_S: Final = 0.05
 
 
 class Beside:
@@ -43,10 +45,9 @@ class Beside:
     ) -> None:
         for question in self._asked:
             question.cancel()
-        with suppress(Exception):  # whatever nobody waits for may end as it will
-            if self._connection is not None and not all(question.done() for question in self._asked):
-                raw: Any = self._connection.connection.driver_connection
-                (raw.interrupt if self._connection.dialect.name == "sqlite" else raw.cancel)()
+        # More than once: the one at hand may have been about to begin.
+        while wait(self._asked, timeout=INTERRUPT_EVERY_S).not_done:
+            self._interrupt()
         self._thread.shutdown()
         if self._connection is not None:
             with suppress(*DAMAGE):
@@ -59,6 +60,13 @@ class Beside:
         """
         self._asked.append(self._thread.submit(self._answer, sql))
         return self._asked[-1].result
+
+    def _interrupt(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            with suppress(Exception):  # nobody waits for the answer, however it ends
+                raw: Any = connection.connection.driver_connection
+                (raw.interrupt if connection.dialect.name == "sqlite" else raw.cancel)()
 
     def _answer(self, sql: str) -> Rows:
         if self._connection is None:

@@ -181,8 +181,6 @@ def verify(
             hint(broken["text"])
         for run in found["runs"]:
             _say_version(run | {"version": found["version"]})
-        if found["not_replayed"]:
-            hint(found["not_replayed"])
     said = f"All {found['rows']} rows hold, and all {found['hours']} hours came out again. Head {found['head']}"
     _end(found, as_json=as_json, said=said)
 
@@ -203,6 +201,13 @@ def _end(found: dict[str, Any], *, as_json: bool, said: str) -> None:
         if number == 0 and one["inputs"]:
             hint(f"  from {json_text.dumps(one['inputs'], ensure_ascii=False)}")
     sys.stdout.flush()
+    if not found["differences"]:  # every hour came out again, but hashes do not hold
+        raise Unverified(
+            "database_broken",
+            found["not_replayed"] or f"Places of the database that do not hold: {len(found['breaks'])}.",
+            money="Its records cannot be trusted from there on.",
+            todo="Keep the file as it is, and restore a backup.",
+        )
     raise Unverified(
         "replay_differs",
         "The records are not what their inputs give.",

@@ -168,8 +168,7 @@ def verified_history(
     Raises:
         NotFound: there is no database.
     """
-    with _past(database) as past:
-        rows = sum(head.count for head in past.reader.heads().values())
+    rows = _rows(database)
     report = verify(database, progress=lambda _table, done: tell(done, 2 * rows))
     runs: list[RunFound] = []
     failed = ""
@@ -190,6 +189,24 @@ def verified_history(
         "differences": _told(differences),
         "not_replayed": failed,
     }
+
+
+def _rows(database: Path | Place) -> int:
+    """How many rows of evidence there are; 0 where the file is too damaged to say.
+
+    Raises:
+        NotFound: there is no database.
+    """
+    try:
+        reader = Reader.open(database)
+        try:
+            return sum(head.count for head in reader.heads().values())
+        finally:
+            reader.close()
+    except NotFound:
+        raise
+    except MooringError:
+        return 0
 
 
 def _replayed(past: Past, first: int | None, last: int | None, tell: Tell) -> Iterator[RunFound]:

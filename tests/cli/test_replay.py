@@ -131,6 +131,30 @@ def test_verify_names_field_and_values_of_a_row_whose_hash_does_not_hold(mooring
     assert f"fees_paid: recorded {row['fees_paid'] + 7}, recomputed {row['fees_paid']}." in told.err
 
 
+def test_verify_of_records_whose_hashes_alone_do_not_hold_says_that(mooring, database):
+    runs.spoil(database, f"UPDATE bars SET row_hash = 'x' || substr(row_hash, 2) WHERE hour_ts_utc = {HOUR}")
+    said = mooring("replay", "verify")
+    assert said.status == 6
+    assert "(database_broken)" in said.err
+    assert mooring("replay", "verify", "--json").answer["differences"] == []
+
+
+@pytest.mark.parametrize("table", ["cycles", "runs", "chain_heads"])
+def test_verify_of_a_damaged_file_says_what_cannot_be_read(mooring, database, table):
+    with closing(sqlite3.connect(database)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    data = bytearray(database.read_bytes())
+    data[(page - 1) * size : page * size] = b"\xff" * size
+    database.write_bytes(data)
+    said = mooring("replay", "verify", "--json")
+    assert said.status == 6
+    assert not said.answer["ok"]
+    assert said.answer["breaks"]
+    assert said.answer["not_replayed"] or table == "chain_heads"
+    assert mooring("replay", "verify").status == 6
+
+
 def test_verify_of_some_hours_compares_those_alone(mooring, database):
     forge.forge(database, f"UPDATE decisions SET score = score + 1 WHERE hour_ts_utc = {HOUR}")
     assert mooring("replay", "verify", "--to", "2021-05-13T05:00").status == 0

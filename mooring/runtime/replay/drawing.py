@@ -1,8 +1,7 @@
 """A picture of the graph of one hour: tables as cards from left to right as data flows, rows as lines in them.
 
 In lanes: above, from bars over signals and decisions to orders, fills and books; below, from the cycle over positions
-and equity to the manifest; then what stands beside, and the run. Tables with many rows show the first, and one line for
-all others.
+and equity to the manifest; then what stands beside. Tables with many rows show the first, and one line for all others.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from xml.sax.saxutils import escape
 from mooring.runtime.replay.found import hour_text
 
 # (lane, column) of each table, so that every edge leads to the right; the second of the two places rows of other hours.
-ABOVE, BELOW, BESIDE, RUN = range(4)
-LANES: Final = 4
+ABOVE, BELOW, BESIDE = range(3)
+LANES: Final = 3
 PLACES: Final = {
     "bars": (ABOVE, 1),
     "features": (ABOVE, 2),
@@ -39,7 +38,6 @@ PLACES: Final = {
     "snapshots": (BESIDE, 2),
     "alerts": (BESIDE, 2),
     "treasury": (BESIDE, 6),
-    "runs": (RUN, 0),
 }
 PLACES_OUTSIDE: Final = {"manifests": (BELOW, 0), "order_intents": (ABOVE, 4), "fills": (ABOVE, 5)}
 COLUMNS: Final = 8

@@ -15,8 +15,7 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.rehash import parent_of
 from mooring.runtime.store.types import Row
 
-# Rows of no hour, or of another, that rows of the hour follow from: what tells them apart.
-OUTSIDE_KEYS: Final = {"runs": ("run_id",), "accounts": ("account_id",), "manifests": ("hour_ts_utc",)}
+OUTSIDE_KEYS: Final = {"manifests": ("hour_ts_utc",)}  # what tells rows of other hours apart, beside their own key
 SAID: Final = ("decision_hash", "state_hash", "blob_hash", "previous_root", "root")
 
 

@@ -47,6 +47,7 @@ class Exchange:
         self.events: list[Event] = []
         self.mode = "online"
         self.pair_modes: dict[str, str] = {}
+        self.late_by = 0  # ns between the gateway, which checks a deadline's bounds, and the engine, which keeps to it
         self._ids = ids
         self._quotes = quotes
         self._rules = rules or Rules()
@@ -92,7 +93,8 @@ class Exchange:
         if pair is None:
             raise Refusal("EQuery:Unknown asset pair")
         account.counter(pair.id).add(2, now)
-        ticket = read_ticket(pair, fields, now=now, last=self._quotes.last(pair), deadline_least=deadline_least)
+        arrived, last = now - self.late_by, self._quotes.last(pair)
+        ticket = read_ticket(pair, fields, now=now, arrived=arrived, last=last, deadline_least=deadline_least)
         self._refuse_by_mode(ticket)
         return ticket
 

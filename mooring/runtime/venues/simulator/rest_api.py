@@ -73,7 +73,7 @@ class RestApi:
         if first is None:
             answer = self._told(request, name)
         elif first.kind == "late":
-            self._venue.later(self._venue.now + first.wait, lambda: self._land(request, name))
+            self._venue.later(self._venue.now + first.wait, lambda: self._land(request, name, first.wait))
             answer = Answer(dropped=True)
         else:
             answer = _fault(first)
@@ -90,9 +90,11 @@ class RestApi:
             return replace(answer, dropped=True)
         return replace(_fault(rule), due=answer.due)
 
-    def _land(self, request: Request, name: str) -> None:
+    def _land(self, request: Request, name: str, late_by: int) -> None:
         """A request that arrives late; nobody waits for its answer any more."""
+        self._venue.exchange.late_by = late_by
         self._told(request, name)
+        self._venue.exchange.late_by = 0
 
     def _told(self, request: Request, name: str) -> Answer:
         try:

@@ -35,11 +35,14 @@ def bad(field: str) -> Refusal:
     return Refusal(f"EGeneral:Invalid arguments:{field}")
 
 
-def read_ticket(pair: Pair, fields: Mapping[str, str], *, now: int, last: int, deadline_least: int) -> Ticket:
+def read_ticket(
+    pair: Pair, fields: Mapping[str, str], *, now: int, arrived: int, last: int, deadline_least: int
+) -> Ticket:
     """A ticket from AddOrder's parameters.
 
-    fields: parameters as text. now: ns. last: the pair's last price in ticks, from which relative prices count.
-    deadline_least: ns that a deadline must lie ahead at least.
+    fields: parameters as text. now: ns; arrived: when the venue's gateway had it, no later.
+    last: the pair's last price in ticks, from which relative prices count.
+    deadline_least: ns that a deadline must lie ahead of `arrived` at least.
 
     Raises:
         Refusal: with the venue's text for the first thing that is wrong.
@@ -77,7 +80,7 @@ def read_ticket(pair: Pair, fields: Mapping[str, str], *, now: int, last: int, d
         post="post" in flags,
         fee_in_base="fcib" in flags,
         expires=expires,
-        deadline=_deadline(fields.get("deadline", ""), now, deadline_least),
+        deadline=_deadline(fields.get("deadline", ""), arrived, deadline_least),
         cl_ord_id=cl_ord_id,
         userref=userref,
     )

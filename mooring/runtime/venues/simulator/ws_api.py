@@ -133,7 +133,7 @@ class Session:
         kinds: dict[str, Rule] = {rule.kind: rule for rule in rules}
         late = kinds.get("late")
         if late is not None:
-            self._venue.later(self._venue.now + late.wait, lambda: self._land(message))
+            self._venue.later(self._venue.now + late.wait, lambda: self._land(message, late.wait))
             return
         if "drop_request" in kinds:
             return
@@ -169,9 +169,11 @@ class Session:
         if replies_first:
             self._outbox += caused
 
-    def _land(self, message: Mapping[str, Any]) -> None:
+    def _land(self, message: Mapping[str, Any], late_by: int) -> None:
         """A request that arrives late, when nobody waits for its answer; the connection may be gone by then."""
+        self._venue.exchange.late_by = late_by
         self._replies(message)
+        self._venue.exchange.late_by = 0
 
     def _replies(self, message: Mapping[str, Any]) -> tuple[list[Frame], list[Callable[[], None]]]:
         """Replies, and what sends the snapshots after them."""

@@ -234,6 +234,37 @@ def test_amending_keeps_id_and_fills_and_what_it_holds_follows(desk: Desk) -> No
     assert_books(desk.account)
 
 
+def test_an_amendment_that_the_funds_do_not_cover_changes_nothing(desk: Desk) -> None:
+    order = desk.add("buy limit 0.3 29000.0")
+    for fields in ({"order_qty": "0.4"}, {"limit_price": "34000.0"}):
+        with pytest.raises(Refusal, match="EOrder:Insufficient funds"):
+            desk.exchange.amend(desk.account, order, fields, desk.now)
+    assert desk.account.order(order.id) == order
+    assert_books(desk.account)
+
+
+def test_a_stop_purchase_that_the_market_ran_away_from_ends_for_want_of_funds(desk: Desk) -> None:
+    order = desk.add("buy stop-loss 0.33 30050.0")
+    desk.book.around(450_000, 10**6)
+    desk.trade(450_000)
+    found = desk.account.order(order.id)
+    assert (found.status.value, found.reason) == ("canceled", "Insufficient funds")
+    assert 0 < found.filled < found.ticket.lots
+    assert_books(desk.account)
+
+
+def test_a_fee_larger_than_a_tiny_sale_brings_waits_for_the_next_one() -> None:
+    desk = Desk(usd="0", price=1000)
+    order = desk.add("sell limit 0.06 110.0")
+    desk.trade(1_101, lots=4)
+    assert (desk.account.order(order.id).filled, desk.account.balances["ZUSD"]) == (1, 0)
+    assert_books(desk.account)
+    desk.trade(1_101, lots=10**9)
+    done = desk.account.order(order.id)
+    assert (done.status.value, done.fee) == ("closed", 264), "0.40 % of 6.6 in all"
+    assert desk.account.balances["ZUSD"] == 66_000 - 264
+
+
 def test_lowering_the_quantity_keeps_the_place_in_the_queue_and_a_new_price_loses_it(desk: Desk) -> None:
     first = desk.add("buy limit 0.02 29000.0")
     desk.pass_(1)

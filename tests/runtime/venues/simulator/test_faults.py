@@ -57,10 +57,11 @@ def test_a_late_request_may_find_its_nonce_overtaken_or_its_deadline_past() -> N
     one.result("Balance")
     one.simulation.advance(30)
     assert orders(one) == [], "a later nonce was used meanwhile"
-    two = client(late)
-    two.send("AddOrder", deadline="2024-01-31T00:00:05Z", **ORDER)
-    two.simulation.advance(30)
-    assert orders(two) == []
+    for seconds, placed in ((4, ["closed"]), (6, [])):
+        two = client(late | {"seconds": seconds})
+        two.send("AddOrder", deadline="2024-01-31T00:00:05Z", **ORDER)
+        two.simulation.advance(30)
+        assert orders(two) == placed
 
 
 def test_an_answer_is_delayed_while_the_order_is_already_there() -> None:
@@ -119,6 +120,15 @@ def test_rest_lags_behind_what_the_websocket_tells() -> None:
     assert one.error("QueryOrders", txid=txid) == "EOrder:Unknown order"
     one.simulation.advance(30)
     assert txid in one.result("QueryOrders", txid=txid), "the lag is over"
+
+
+def test_the_ledger_lags_like_all_else() -> None:
+    one = client({"kind": "rest_lag", "seconds": 60})
+    one.simulation.advance(100)
+    one.result("AddOrder", **ORDER)
+    assert one.result("Ledgers", type="trade")["count"] == 0
+    one.simulation.happenings.clear()
+    assert one.result("Ledgers", type="trade")["count"] == 2, "without faults there is no lag"
 
 
 @pytest.mark.parametrize("way", ["rest", "ws"])

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mooring.runtime.market.clock import ManualClock
+from mooring.runtime.venues.simulator import server as server_module
 from mooring.runtime.venues.simulator.faults import parse_scenario
 from mooring.runtime.venues.simulator.rest_api import Request
 from mooring.runtime.venues.simulator.server import Server
@@ -188,6 +189,21 @@ def test_rubbish_on_the_line_harms_nobody_else(sent: bytes) -> None:
                 await asyncio.wait_for(reader.read(1000), 5)
             writer.close()
             assert (await client.get("/0/public/Time")).status_code == 200
+
+    run(play())
+
+
+def test_more_lines_than_it_takes_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CONNECTIONS_MAX", 2)
+
+    async def play() -> None:
+        async with serving() as (server, _, _clock):
+            lines = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+            with contextlib.suppress(OSError):
+                assert await asyncio.wait_for(lines[2][0].read(1), 10) == b""
+            assert len(server.connections) == 2
+            for _, writer in lines:
+                writer.close()
 
     run(play())
 

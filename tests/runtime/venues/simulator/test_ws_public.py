@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from mooring.runtime.venues.simulator import ws_api
 from tests.support.look_alike_rest import Client, differences, shape
 from tests.support.look_alike_ws import Line
 
@@ -43,6 +44,16 @@ def test_heartbeats_come_every_second_and_a_silent_connection_without_subscripti
     other.subscribe("ticker", symbol=["BTC/USD"])
     advance(client, 120, other, step=1)
     assert not other.session.closed
+
+
+def test_a_connection_that_nobody_reads_is_cut(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws_api, "OUTBOX_MAX", 100)
+    line = Line(client)
+    line.subscribe("book", symbol=["BTC/USD", "SOL/USD"][:1])
+    for _ in range(200):
+        client.simulation.advance(30)
+    assert line.session.closed == "too slow"
+    assert client.venue.listeners == []
 
 
 def test_ping_is_answered_without_success(client: Client) -> None:

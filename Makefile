@@ -16,7 +16,8 @@ export UV_NO_PROGRESS := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 DEMO_ARGS ?=
-TEST_ARGS ?=
+# As many processes as there are cores, four at the most; TEST_ARGS replaces them.
+TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadgroup
 BENCH_ARGS ?=
 
 .PHONY: help setup demo test lint format bench lock clean system-packages

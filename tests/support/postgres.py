@@ -189,7 +189,8 @@ def postgres_server() -> Iterator[Server]:
     with (root / "data" / "postgresql.conf").open("a") as config:
         config.write(CONFIG.format(port=port, root=root))
     keep = ["/bin/sh", "-c", KEEPER, "keeper", folder / "postgres", root / "data", root]
-    keeper = subprocess.Popen(keep, stdin=subprocess.PIPE, env=environ, cwd=root, **as_user)
+    # In a session of its own: a signal that ends all of the tests must not end it before it has tidied up.
+    keeper = subprocess.Popen(keep, stdin=subprocess.PIPE, env=environ, cwd=root, start_new_session=True, **as_user)
     server = Server(root=root, port=port)
     try:
         _wait_for(server, keeper)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mooring.runtime.store.place import Place
 from tests.faults import statements
 from tests.support import history
@@ -14,9 +16,10 @@ from tests.support import history
 ROOT = Path(__file__).parents[2]
 
 
-def victims(part, step, places):
+def victims(part, step, places, *, first=1, checked=1):
     """What each of them said of itself."""
-    command = [sys.executable, "-m", "tests.faults.statements", part, str(step), *map(str, places)]
+    numbers = [str(number) for number in (first, step, checked)]
+    command = [sys.executable, "-m", "tests.faults.statements", part, *numbers, *map(str, places)]
     done = subprocess.run(command, cwd=ROOT, timeout=280, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -62,3 +65,37 @@ def test_kill_9_while_a_new_database_is_made(tmp_path):
     """Tables and triggers are made in one transaction, so that not each of its statements need be tried."""
     said, wanted = on_sqlite(tmp_path, "a new database", 9, 40)
     expect_the_undisturbed_run(said, wanted, at_least=20)
+
+
+def on_postgres(server, part, step, most, *, first=1):
+    """As on SQLite, each victim on a copy of the database that holds the beginning; a whole check takes longer there."""
+    begun = server.database()
+    statements.begin(server.place(begun), part)
+    names = [server.database(template=begun) for _ in range(most)]
+    found = statements.drive(server.place(begun), part)
+    places = [server.url(name) for name in names]
+    try:
+        return victims(part, step, places, first=first, checked=8), {
+            name: list(vars(head).values()) for name, head in found.items()
+        }
+    finally:
+        for name in [begun, *names]:
+            server.drop(name)
+
+
+@pytest.mark.parametrize("first", [1, 2], ids=["odd ones", "even ones"])
+def test_kill_9_before_each_statement_of_busy_hours_on_postgresql(postgres, first):
+    said, wanted = on_postgres(postgres, "an hour or two", 2, 70, first=first)
+    assert wanted["alert_acks"][0] == 1
+    assert wanted["fills"][0] >= 2
+    expect_the_undisturbed_run(said, wanted, at_least=40)
+
+
+def test_kill_9_before_each_statement_of_opening_a_run_on_postgresql(postgres):
+    said, wanted = on_postgres(postgres, "opening a run", 1, 70)
+    expect_the_undisturbed_run(said, wanted, at_least=35)
+
+
+def test_kill_9_while_a_new_schema_is_made_on_postgresql(postgres):
+    said, wanted = on_postgres(postgres, "a new database", 37, 30)
+    expect_the_undisturbed_run(said, wanted, at_least=8)

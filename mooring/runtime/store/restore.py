@@ -104,7 +104,8 @@ def restore(
             aside = _free_name(database, wish.now)
             _record(made, _rows(found, backup, aside, wish), found, wish)
             passed("recorded")
-            _settle(made)
+            if not _settle(made):
+                raise unwritable(made, "its log cannot be moved into it")
             sync_file(made)
             passed("settled")
             if found.relation not in {Relation.NEW, Relation.UNKNOWN}:  # what is damaged is kept as it is
@@ -243,10 +244,11 @@ def _beside(path: Path, ends: tuple[str, ...]) -> list[Path]:
     return [path.with_name(path.name + end) for end in ends]
 
 
-def _settle(path: Path) -> None:
-    """Have everything in the one file, and nothing beside it that belongs to it.
+def _settle(path: Path) -> bool:
+    """Move the log into the file; whether nobody else has it open, as then no log is left beside it.
 
-    Leaving the write-ahead mode moves the log into the file, and is refused while anybody else has it open.
+    The mode stays as it is: to leave the write-ahead mode, SQLite would write a journal, and who dies just then leaves
+    a database that nobody can read before somebody may write it.
 
     Raises:
         sqlite3.Error: it cannot be done.
@@ -254,24 +256,29 @@ def _settle(path: Path) -> None:
     with closing(
         sqlite3.connect(file_uri(path, "rw"), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
     ) as connection:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA journal_mode = DELETE")
+        for pragma in ("synchronous = FULL", "fullfsync = ON", "checkpoint_fullfsync = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _close_for_good(database: Path) -> None:
     try:
-        _settle(database)
+        alone = _settle(database)
     except sqlite3.Error as error:
-        name = sqlite_name(error)
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise Conflict(
-                "database_open_elsewhere",
-                "Another program has the database in place open.",
-                money=NOT_REPLACED,
-                todo="Close it, then restore again.",
-            ) from None
-        if not name.startswith("SQLITE_CORRUPT"):  # else it goes aside with its log
+        if sqlite_name(error).startswith("SQLITE_CORRUPT"):
+            return  # it goes aside with its log
+        alone = not sqlite_name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        if alone:
             raise
+    if not alone:
+        raise Conflict(
+            "database_open_elsewhere",
+            "Another program has the database in place open.",
+            money=NOT_REPLACED,
+            todo="Close it, then restore again.",
+        )
 
 
 def _set_aside(database: Path, aside: Path, passed: Fault) -> Path | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from mooring.runtime.store.failures import driver_failures
 
-BATCH: Final = 4096
+BATCH: Final = 1024  # more at a time is slower: they no longer fit the caches of the processor
 
 
 class Source:

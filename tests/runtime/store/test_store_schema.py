@@ -137,13 +137,19 @@ def test_crash_while_a_database_is_made_leaves_nothing_and_the_next_start_goes_o
     assert schema_of(path) == expected_sqlite()
 
 
-def test_database_of_a_newer_version_is_refused_unchanged(run_copy):
+@pytest.mark.parametrize(
+    ("revision", "code"), [("9999", "newer_schema"), ("0001", "unreleased_schema"), ("copying", "copy_unfinished")]
+)
+def test_database_of_another_version_is_refused_unchanged(run_copy, revision, code):
     with closing(sqlite3.connect(run_copy)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
         connection.commit()
-    with pytest.raises(Conflict, match="9999") as caught:
+    before = run_copy.read_bytes()
+    with pytest.raises(Conflict) as caught:
         Store.open(run_copy)
-    assert caught.value.code == "newer_schema"
+    assert caught.value.code == code
+    assert caught.value.todo
+    assert run_copy.read_bytes() == before
 
 
 def test_file_that_is_no_database_is_refused_and_kept(tmp_path):

@@ -81,7 +81,10 @@ class Forger:
     """Redoes everything that is computed from the rows."""
 
     def __init__(
-        self, connection: sqlite3.Connection, hours: dict[str, dict[int, int]], wrong_parents: dict[tuple[str, int], str]
+        self,
+        connection: sqlite3.Connection,
+        hours: dict[str, dict[int, int]],
+        wrong_parents: dict[tuple[str, int], str],
     ) -> None:
         self._db = connection
         self._hours = hours

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from mooring.errors import Invalid, NotFound, Unverified
 from mooring.runtime.store.anchor import BYTES_MAX, Anchor, changed_since, make_anchor, read_anchor
+from mooring.runtime.store.copy import copy_history
 from mooring.runtime.store.hashing import ZERO, canonical, sha256
 from mooring.runtime.store.migrate import HEAD
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Head
 from mooring.runtime.store.verify import verify
@@ -204,3 +206,25 @@ def test_an_anchor_file_that_is_not_there_is_refused(tmp_path):
         read_anchor(tmp_path / "none.json")
     with pytest.raises(Invalid):
         read_anchor(tmp_path)
+
+
+@pytest.fixture
+def on_a_server(twenty_hours, pg_place):
+    copy_history(Place.of(twenty_hours), pg_place)
+    return pg_place
+
+
+def test_a_history_on_a_server_has_the_anchor_that_it_had_in_its_file(on_a_server, anchor):
+    assert make_anchor(on_a_server, now=NOW).dumped() == anchor.dumped()
+    assert make_anchor(on_a_server, now=NOW, quick=True).dumped() == anchor.dumped()
+    assert changed_since(on_a_server, anchor) == []
+
+
+def test_a_history_forged_as_a_whole_on_a_server_is_found(tmp_path, pg_place, anchor):
+    forged = tmp_path / "forged.db"
+    history.go_on(forged, 10, lambda engine: engine.pause("never happened"))
+    history.go_on(forged, 9)
+    copy_history(Place.of(forged), pg_place)
+    assert verify(pg_place).ok
+    found = {one.table: one.seq for one in changed_since(pg_place, anchor)}
+    assert found["manifests"] == found["cycles"] == 20

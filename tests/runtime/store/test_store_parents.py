@@ -18,13 +18,13 @@ from mooring.runtime.store.verify import verify
 from tests.support.forge import forge
 
 EDGES = [(table, n) for table, edges in PARENTS.items() for n in range(len(edges))]
-# What people state by themselves follows from no other row.
+# What people state by themselves, what the market was, and what was raised follows from no other row.
 FIRST = {
     "accounts", "assets", "instruments", "settings_versions", "risk_profiles", "bundle_events", "control_actions",
-    "controls",
+    "controls", "bars", "alerts",
 }  # fmt: skip
 # Fallbacks that no hour of an engine needs: without this row, the next edge leads to the parent.
-TAKEN_AWAY = {("features", 1): "bars", ("manifests", 1): "equity"}
+TAKEN_AWAY = {("features", 1): "bars"}
 
 
 @pytest.fixture
@@ -67,6 +67,11 @@ def test_each_edge_joins_columns_that_are_there_to_a_table_that_is_written_befor
     # that was written just before it.
     written = order.index(edge.table) < order.index(table)
     assert written != (edge.before or edge.table == table)
+
+
+def test_rows_of_the_hour_follow_from_rows_of_the_hour_alone_so_that_the_clock_on_the_wall_changes_no_hash():
+    hourly = {str(table.name) for table in EVIDENCE if "hour_ts_utc" in table.c}
+    assert {edge.table for table in hourly for edge in PARENTS.get(table, ())} <= hourly
 
 
 def test_rows_name_the_parents_that_the_rule_says(lived_through):

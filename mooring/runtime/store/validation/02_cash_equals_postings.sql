@@ -1,21 +1,28 @@
--- The cash stated at each hour is what the postings of the account up to then come to.
+-- The cash stated at each hour is what the postings of the account up to then come to, and no posting is after the last.
 -- reads: equity ledger accounts
-WITH posted AS (
-    SELECT l.account_id, l.hour_ts_utc, sum(l.amount) AS amount
+WITH told AS (
+    SELECT l.account_id, l.hour_ts_utc, l.amount, l.seq AS posting, NULL AS seq, NULL AS cash
     FROM ledger l
     JOIN accounts a ON a.account_id = l.account_id AND a.quote = l.asset
     WHERE l.account = 'cash'
-    GROUP BY l.account_id, l.hour_ts_utc
-),
-stated AS (
-    SELECT
-        e.seq,
-        e.cash,
-        sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.hour_ts_utc) AS posted
+    UNION ALL
+    SELECT e.account_id, e.hour_ts_utc, 0, NULL, e.seq, e.cash
     FROM equity e
-    LEFT JOIN posted p ON p.account_id = e.account_id AND p.hour_ts_utc = e.hour_ts_utc
+),
+summed AS (
+    SELECT
+        seq,
+        cash,
+        sum(amount) OVER (PARTITION BY account_id ORDER BY hour_ts_utc) AS posted,
+        max(posting) OVER (PARTITION BY account_id, hour_ts_utc) AS posting,
+        max(seq) OVER (PARTITION BY account_id, hour_ts_utc) AS stated
+    FROM told
 )
 SELECT 'equity', seq, 'cash', 'The cash stated is not what the postings come to.'
-FROM stated
+FROM summed
 WHERE cash <> posted
+UNION
+SELECT 'ledger', posting, 'hour_ts_utc', 'It is of an hour for which no cash is stated.'
+FROM summed
+WHERE stated IS NULL
 ORDER BY 2

@@ -1,24 +1,37 @@
 -- The realised result and the fees stated at each hour are those of the trades and fills of the account up to then.
 -- reads: equity trades fills
-WITH gained AS (
-    SELECT account_id, hour_ts_utc, sum(pnl) AS amount FROM trades GROUP BY account_id, hour_ts_utc
+WITH told AS (
+    SELECT account_id, hour_ts_utc, seq, realised_pnl, fees_paid, 0 AS pnl, 0 AS fee, 0 AS trade, 0 AS fill
+    FROM equity
+    UNION ALL
+    SELECT account_id, hour_ts_utc, NULL, NULL, NULL, pnl, 0, seq, 0
+    FROM trades
+    UNION ALL
+    SELECT account_id, hour_ts_utc, NULL, NULL, NULL, 0, fee, 0, seq
+    FROM fills
 ),
-paid AS (
-    SELECT account_id, hour_ts_utc, sum(fee) AS amount FROM fills GROUP BY account_id, hour_ts_utc
-),
-stated AS (
+summed AS (
     SELECT
-        e.seq,
-        e.realised_pnl,
-        e.fees_paid,
-        sum(coalesce(g.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.hour_ts_utc) AS gained,
-        sum(coalesce(p.amount, 0)) OVER (PARTITION BY e.account_id ORDER BY e.hour_ts_utc) AS paid
-    FROM equity e
-    LEFT JOIN gained g ON g.account_id = e.account_id AND g.hour_ts_utc = e.hour_ts_utc
-    LEFT JOIN paid p ON p.account_id = e.account_id AND p.hour_ts_utc = e.hour_ts_utc
+        seq,
+        realised_pnl,
+        fees_paid,
+        sum(pnl) OVER (PARTITION BY account_id ORDER BY hour_ts_utc) AS gained,
+        sum(fee) OVER (PARTITION BY account_id ORDER BY hour_ts_utc) AS paid,
+        max(trade) OVER (PARTITION BY account_id, hour_ts_utc) AS trade,
+        max(fill) OVER (PARTITION BY account_id, hour_ts_utc) AS fill,
+        max(seq) OVER (PARTITION BY account_id, hour_ts_utc) AS stated
+    FROM told
 )
 SELECT 'equity', seq, CASE WHEN realised_pnl <> gained THEN 'realised_pnl' ELSE 'fees_paid' END,
     'It is not what the trades and fills of the account come to.'
-FROM stated
+FROM summed
 WHERE realised_pnl <> gained OR fees_paid <> paid
+UNION
+SELECT 'fills', fill, 'hour_ts_utc', 'It is of an hour for which no result is stated.'
+FROM summed
+WHERE stated IS NULL AND fill > 0
+UNION
+SELECT 'trades', trade, 'hour_ts_utc', 'It is of an hour for which no result is stated.'
+FROM summed
+WHERE stated IS NULL AND trade > 0
 ORDER BY 2

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from mooring.errors import Denied, Halt, MooringError, Retry, Unverified
+from mooring.errors import Denied, Halt, MooringError, Retry, Unknown, Unverified
 
 NOTHING_WRITTEN: Final = "Nothing of this step was stored, and nothing was sent that is not stored."
 # What reading a damaged file raises: SQLite's errors, and names in it that are no text any more.
@@ -33,6 +33,7 @@ class Case(Enum):
     RULE = auto()
     SLOW = auto()
     LOST = auto()
+    UNSYNCED = auto()
     OTHER = auto()
 
 
@@ -68,6 +69,7 @@ CLASSES: Final[tuple[tuple[Case, tuple[str, ...]], ...]] = (
     (Case.RULE, ("SQLITE_CONSTRAINT", "23", "P0001")),
     (Case.SLOW, ("57014", "53200", "53300")),
     (Case.LOST, ("08", "57P", "25P03")),
+    (Case.UNSYNCED, ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")),
 )
 
 
@@ -102,7 +104,7 @@ def _read_only(text: str) -> Halt:
     )
 
 
-_WRITING: Final[dict[Case, Callable[[str], Halt]]] = {
+_WRITING: Final[dict[Case, Callable[[str], MooringError]]] = {
     Case.CORRUPT: corrupt,
     Case.FULL: lambda _text: Halt(
         "disk_full",
@@ -130,11 +132,18 @@ _WRITING: Final[dict[Case, Callable[[str], Halt]]] = {
         money=NOTHING_WRITTEN,
         todo="See that the server runs and can be reached, then start again.",
     ),
+    # SQLite takes the step back, but all of it is in the log: after a crash it may be found there, and be stored.
+    Case.UNSYNCED: lambda text: Unknown(
+        "commit_unanswered",
+        f"The disk did not confirm that a step is stored ({text}).",
+        money="This step may or may not be stored; nothing is sent because of it.",
+        todo="Look at the disk's health, then start again; the daemon goes on from what is stored.",
+    ),
 }
 
 
-def write_failure(error: BaseException) -> Halt:
-    """What a failed transaction means; the transaction has been rolled back."""
+def write_failure(error: BaseException) -> MooringError:
+    """What a failed transaction means; the transaction has been rolled back, as far as anybody can tell."""
     text = cause_text(error)
     if isinstance(error, UnicodeDecodeError):
         return corrupt(text)

@@ -21,7 +21,8 @@ from mooring.runtime.store.verify_rows import TableWalk
 NAME: Final = "verify"
 HOURS: Final = 800
 RUNS: Final = 5
-ROWS_A_SECOND_MIN: Final = 200_000
+HASHED_MIN: Final = 200_000
+CHECKED_MIN: Final = 100_000  # on one processor; with a second one free, a check keeps up with the hashing alone
 
 
 def run() -> Iterator[Result]:
@@ -33,9 +34,10 @@ def run() -> Iterator[Result]:
         report = verify(path)
         assert report.ok, report.breaks
         note = f"{report.rows:,} rows, {len(market.instruments)} symbols, {HOURS} hours, {market.note}"
-        for name, work in (("every hash and chain", _walk), ("everything", verify)):
-            taken = seconds(lambda work=work: work(path), runs=RUNS)  # type: ignore[misc]
-            yield Result(name=name, value=report.rows / taken, unit="rows/s", target=ROWS_A_SECOND_MIN, note=note)
+        hashed = report.rows / seconds(lambda: _walk(path), runs=RUNS)
+        yield Result(name="every hash and chain", value=hashed, unit="rows/s", target=HASHED_MIN, note=note)
+        checked = report.rows / seconds(lambda: verify(path), runs=RUNS)
+        yield Result(name="everything", value=checked, unit="rows/s", target=CHECKED_MIN, note=note)
 
 
 def _walk(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from mooring.errors import MooringError
+from mooring.errors import MooringError, Unverified
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.engine.cycle import HourDone
 from mooring.runtime.engine.listener import Listener
@@ -32,6 +32,8 @@ BEHIND_WARN: Final = 24  # hours behind from which it is worth a word
 REST: Final = 3.0  # rests so many times as long as an hour took: a quarter of a processor at the most
 REST_MAX_S: Final = 0.5
 JOIN_S: Final = 10.0
+RETRY_S: Final = 30.0  # until what could not be read is tried again, where no hour wakes it before
+UNTOLD_MAX: Final = 100  # alerts that the database would not take yet
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +69,12 @@ class Replaying:
         self._raise_alert: Raise = lambda _row: None
         self._woken, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mooring-replay", daemon=True)
-        self._done = 0  # seq of the last manifest looked at
+        self._done: int | None = None  # seq of the last manifest looked at; None before it is known where to begin
         self._newest = 0  # seq of the last one there was
+        self._first: int | None = None
         self._last: int | None = None
-        self._first_difference: Difference | None = None
+        self._differs = ""
+        self._untold: list[Row] = []
         self._trouble = ""
         self._past: Past | None = None
         self._replay: tuple[str, Replay] | None = None
@@ -99,55 +103,78 @@ class Replaying:
     @property
     def seen(self) -> ReplaySeen:
         """How it stands; never waits."""
-        behind = max(0, self._newest - self._done)
-        if self._first_difference is not None:
-            return ReplaySeen(state="fail", detail=f"differs: {self._first_difference.place}", behind=behind)
+        behind = max(0, self._newest - (self._newest if self._done is None else self._done))
+        if self._differs:
+            return ReplaySeen(state="fail", detail=self._differs, behind=behind)
         if self._trouble:
             return ReplaySeen(state="warn", detail=self._trouble, behind=behind)
         if behind:
             late = "warn" if behind > BEHIND_WARN else "ok"
             return ReplaySeen(state=late, detail=f"behind by {behind} hour{'s' if behind > 1 else ''}", behind=behind)
-        what = "no hour yet" if self._last is None else f"every hour came out again, up to {hour_text(self._last)}"
-        return ReplaySeen(state="ok", detail=what, behind=0)
+        if self._first is None or self._last is None:
+            return ReplaySeen(state="ok", detail="no hour yet", behind=0)
+        hours = f"{hour_text(self._first)} to {hour_text(self._last)}"
+        return ReplaySeen(state="ok", detail=f"every hour from {hours} came out again", behind=0)
 
     def _run(self) -> None:
+        reader: Reader | None = None
         try:
-            reader = self._open_reader()
-        except MooringError as error:
-            self._trouble = f"the database cannot be read: {error.what}"
-            return
-        try:
-            self._done = self._newest = max(0, last_kept(reader) - 1)
             self._woken.set()
             while not self._ended.is_set():
-                self._woken.wait()
+                self._woken.wait(RETRY_S if self._trouble or self._untold else None)
                 self._woken.clear()
-                self._catch_up(reader)
+                try:
+                    reader = reader or self._open_reader()
+                    self._tell_untold()
+                    self._begin(reader)
+                    self._catch_up(reader)
+                except MooringError as error:
+                    log.warning("replay_waits", code=error.code, why=str(error))
+                    self._trouble = f"hours wait: {error.what}"
+                    self._replay = self._past = None
         except Exception as error:  # a bug here must neither stop trading nor go unseen
-            self._trouble = f"replaying ended by an error ({type(error).__name__})"
+            self._trouble = f"replaying ended by an error ({type(error).__name__}); start the daemon again"
             log.exception("replay_failed")
         finally:
-            reader.close()
+            if reader is not None:
+                reader.close()
+
+    def _begin(self, reader: Reader) -> None:
+        """Where to begin: at the latest state that was kept. What differed before this process is still so."""
+        if self._done is not None:
+            return
+        known = next((row["text"] for row in reader.open_alerts() if row["code"] == CODE), "")
+        done = max(0, last_kept(reader) - 1)
+        self._differs = self._differs or known
+        self._newest = max(self._newest, done)
+        self._done = done
 
     def _catch_up(self, reader: Reader) -> None:
-        """Do again what was done since; an hour that cannot be judged now is tried again after the next one."""
-        try:
-            while not self._ended.is_set():
-                self._newest = max(self._newest, reader.heads()["manifests"].count)
-                hours = closed_hours(reader, after=self._done, most=BATCH)
-                if not hours:
+        """Do again what was done since; an hour that cannot be read now is tried again later."""
+        while not self._ended.is_set():
+            self._newest = max(self._newest, reader.heads()["manifests"].count)
+            hours = closed_hours(reader, after=self._done or 0, most=BATCH)
+            if not hours:
+                return
+            for seq, run_id, hour in hours:
+                if self._ended.is_set():
                     return
-                for seq, run_id, hour in hours:
-                    if self._ended.is_set():
-                        return
-                    begun = self._clock.monotonic()
-                    self._one(reader, run_id, hour)
-                    self._done, self._last, self._trouble = seq, hour, ""
-                    self._ended.wait(min(REST_MAX_S, REST * (self._clock.monotonic() - begun)))
-        except MooringError as error:
-            log.warning("replay_waits", code=error.code, why=str(error))
-            self._trouble = f"hours wait: {error.what}"
+                begun = self._clock.monotonic()
+                self._judge(reader, run_id, hour)
+                self._first = hour if self._first is None else self._first
+                self._done, self._last, self._trouble = seq, hour, ""
+                self._ended.wait(min(REST_MAX_S, REST * (self._clock.monotonic() - begun)))
+
+    def _judge(self, reader: Reader, run_id: str, hour: int) -> None:
+        """Do one hour again; evidence that does not hold is as bad as an hour that differs."""
+        try:
+            self._one(reader, run_id, hour)
+        except Unverified as error:
             self._replay = self._past = None
+            if not self._differs:  # the hours after it rest on the same evidence
+                log.exception("replay_differs", run_id=run_id, code=error.code)
+                self._alert(reader, run_id, hour, f"An hour could not be done again: {error.what}")
+            self._differs = self._differs or f"cannot be done again: {error.what}"
 
     def _one(self, reader: Reader, run_id: str, hour: int) -> None:
         """Do one hour again, going on from the one before it or from the nearest state that was kept."""
@@ -177,9 +204,12 @@ class Replaying:
 
     def _tell(self, reader: Reader, run_id: str, hour: int, found: Sequence[Difference]) -> None:
         first = found[0]
-        hour = first.hour_ts_utc or hour
-        self._first_difference = self._first_difference or first
+        self._differs = self._differs or f"differs: {first.place}"
         log.error("replay_differs", run_id=run_id, place=first.place, more=len(found) - 1)
+        text = f"An hour done again came to something else: {first}."
+        self._alert(reader, run_id, first.hour_ts_utc or hour, text)
+
+    def _alert(self, reader: Reader, run_id: str, hour: int, text: str) -> None:
         alert_id = derived_id("alert", run_id, hour, CODE)
         if reader.find("alerts", alert_id=alert_id) is not None:
             return  # of this hour it is known
@@ -189,12 +219,19 @@ class Replaying:
             "alert_id": alert_id,
             "severity": "critical",
             "code": CODE,
-            "text": f"An hour done again came to something else: {first}.",
+            "text": text,
         }
         try:
             self._raise_alert(row)
         except MooringError as error:
             log.warning("alert_not_stored", code=CODE, why=str(error))
+            self._untold = [*self._untold, row][:UNTOLD_MAX]
+
+    def _tell_untold(self) -> None:
+        """Alerts that the database would not take before."""
+        while self._untold:
+            self._raise_alert(self._untold[0])
+            self._untold.pop(0)
 
 
 class Waking:

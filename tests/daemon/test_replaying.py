@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -13,12 +14,13 @@ import pytest
 
 from mooring.daemon.facade import EventListener
 from mooring.daemon.replaying import CODE, Replaying, ReplaySeen
-from mooring.errors import Retry
+from mooring.errors import Halt, Retry
 from mooring.home import Home
 from mooring.runtime.engine.hour import HourMaker
 from mooring.runtime.market.clock import ManualClock, SystemClock
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
+from mooring.runtime.store.types import Batch
 from mooring.runtime.store.verify import verify
 from tests.daemon.daemons import START, Running, running
 from tests.support import core, pasts
@@ -72,7 +74,7 @@ def test_each_hour_comes_out_again_and_health_and_status_say_up_to_when(home: Ho
     with running(home, hours=40) as it:
         assert caught_up(it) == {"state": "ok", "detail": "no hour yet"}
         it.finish()
-        said = {"state": "ok", "detail": "every hour came out again, up to 2024-01-02T16:00:00Z"}
+        said = {"state": "ok", "detail": "every hour from 2024-01-01T01:00:00Z to 2024-01-02T16:00:00Z came out again"}
         assert caught_up(it) == said
         assert it.client.status().replay == said["detail"]
         assert alerts(it) == []
@@ -164,7 +166,9 @@ def test_hours_of_both_modes_and_of_settings_that_carry_the_account_on_are_done_
         assert caught_up(it)["state"] == "ok"
     with running(home, hours=50, risk__max_open_positions=1) as it:
         it.finish()
-        assert caught_up(it) == {"state": "ok", "detail": "every hour came out again, up to 2024-01-03T02:00:00Z"}
+        said = caught_up(it)
+        assert said["state"] == "ok"
+        assert said["detail"].endswith("to 2024-01-03T02:00:00Z came out again")
 
 
 def test_the_engine_never_waits_for_a_replay_that_hangs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +215,75 @@ def test_a_database_that_cannot_be_opened_is_said_and_harms_nothing(tmp_path) ->
     replaying = Replaying(lambda: Reader.open(tmp_path / "none.db"), ManualClock(0))
     replaying.start(lambda row: pytest.fail(str(row)))
     until(lambda: replaying.seen.state == "warn")
-    assert "cannot be read" in replaying.seen.detail
+    assert replaying.seen.detail.startswith("hours wait: There is no database")
     replaying.wake(1)
     replaying.stop()
+    replaying.stop()
+
+
+def test_a_kept_state_that_was_changed_is_told_once_and_later_hours_are_gone_on_to(tmp_path) -> None:
+    path = tmp_path / "m.db"
+    make(path, 60)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER tg_snapshots_update")
+        (state,) = connection.execute("SELECT state FROM snapshots WHERE seq = 2").fetchone()
+        connection.execute("UPDATE snapshots SET state = ? WHERE seq = 2", (bytes([*state[:-1], state[-1] ^ 1]),))
+        connection.commit()
+    told: list[Any] = []
+    replaying = Replaying(lambda: Reader.open(path), ManualClock(0))
+    replaying.start(told.append)
+    until(lambda: replaying.seen.state == "fail")
+    until(lambda: replaying.seen.behind == 0)
+    replaying.stop()
+    assert [(row["severity"], row["code"]) for row in told] == [("critical", "replay_differs")]
+    assert "could not be done again" in told[0]["text"]
+    assert replaying.seen.detail.startswith("cannot be done again: ")
+
+
+def test_an_alert_that_could_not_be_stored_is_told_again_and_a_start_that_failed_is_tried_again(
+    tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "m.db"
+    make(path, 30)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER tg_snapshots_update")
+        connection.execute("UPDATE snapshots SET state = x'00'")
+        connection.commit()
+    away = [True, True]
+    told: list[Any] = []
+
+    def open_reader() -> Reader:
+        if away[0]:
+            away[0] = False
+            raise Retry("database_busy", "The database is busy for a moment.")
+        return Reader.open(path)
+
+    def take(row: Any) -> None:
+        if away[1]:
+            away[1] = False
+            raise Halt("disk_full", "The disk is full.")
+        told.append(row)
+
+    replaying = Replaying(open_reader, ManualClock(0))
+    replaying.start(take)
+    until(lambda: replaying.seen.state == "warn")
+    replaying.wake(30)
+    until(lambda: replaying.seen.state == "fail" and not away[1])
+    assert told == []
+    replaying.wake(30)
+    until(lambda: len(told) == 1)
+    replaying.stop()
+
+
+def test_what_differed_before_a_restart_still_does(tmp_path) -> None:
+    path = tmp_path / "m.db"
+    make(path, 3)
+    with Store.open(path) as store:
+        run_id = store.reader().latest_run()["run_id"]  # type: ignore[index]
+        row = {"run_id": run_id, "hour_ts_utc": 7200, "alert_id": "a", "severity": "critical"}
+        store.commit(Batch(rows=[("alerts", row | {"code": "replay_differs", "text": "An hour differs."})]))
+    replaying = Replaying(lambda: Reader.open(path), ManualClock(0))
+    replaying.start(lambda row: pytest.fail(str(row)))
+    until(lambda: replaying.seen.state == "fail")
+    assert replaying.seen.detail == "An hour differs."
     replaying.stop()

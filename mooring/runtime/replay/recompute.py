@@ -106,6 +106,8 @@ class Replay:
             *ending_differences(self._past_run, self._spans, self.again, self.last),
             *state_differences(self._past_run.run.run_id, self._spans, self.again, self.last),
         ]
+        if next(recorded_hours(self._spans, after=self.at, upto=FOR_EVER), None) is not None:
+            return  # an hour was done while this was read; its rows are no leftovers
         self.differences += found[: max(0, MOST - len(self.differences))]
 
     def end(self, row: Row) -> End | None:

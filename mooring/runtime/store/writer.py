@@ -75,7 +75,8 @@ class Writer:
         self._fault: Fault = fault or (lambda _point: None)
         self._timeout_s = commit_timeout_s
         self._shapes = {str(table.name): RowShape(table, engine.dialect) for table in EVIDENCE}
-        self._heads: dict[str, Head] | None = None
+        # The ends of the chains that may be found: as the last commit left them. Empty before the first.
+        self._ends: tuple[dict[str, Head], ...] = ()
         self._accounts: dict[str, str] = {}  # of each run seen; neither is ever renamed
         self._queue: queue.Queue[tuple[Batch, Future[Committed]] | None] = queue.Queue(maxsize=QUEUE_MAX)
         self._lock = threading.Lock()
@@ -138,17 +139,19 @@ class Writer:
         self._engine.dispose()
 
     def _write(self, batch: Batch) -> Committed:
-        tables = self._prepare(batch)
-        self._fault("before-begin")
-        before, self._heads = self._heads, None  # forgotten if anything fails, and read again
+        heads: dict[str, Head] = {}
         try:
+            tables = self._prepare(batch)
+            self._fault("before-begin")
             with self._engine.begin() as connection:
-                heads = self._start(connection, before)
+                self._start(connection, heads)
                 manifest = self._insert_all(connection, batch, tables, heads)
                 self._fault("before-commit")
         except DAMAGE as error:
+            if self._ends and heads:  # whether a commit that failed is there after all, only the next one sees
+                self._ends = (self._ends[0], heads)
             raise write_failure(error) from error
-        self._heads = heads
+        self._ends = (heads,)
         self._fault("after-commit")
         return Committed(
             manifest_hash=manifest,
@@ -167,16 +170,16 @@ class Writer:
             self._accounts[run_id] = found
         return self._accounts[run_id]
 
-    def _start(self, connection: Connection, before: dict[str, Head] | None) -> dict[str, Head]:
-        heads = read_heads(connection)
-        if before is not None and heads != before:
+    def _start(self, connection: Connection, heads: dict[str, Head]) -> None:
+        """Read the chains' ends into `heads`; they are those that this writer left."""
+        heads.update(read_heads(connection))
+        if self._ends and heads not in self._ends:
             raise Halt(
                 "second_writer",
                 "Another program wrote to the database while this one had it.",
                 money=f"Two daemons may be trading the same account. {NOTHING_WRITTEN}",
                 todo="Stop every Mooring of this home, run `mooring db check`, then start one.",
             )
-        return heads
 
     def _insert_all(
         self, connection: Connection, batch: Batch, tables: Mapping[str, list[Row]], heads: dict[str, Head]

@@ -6,6 +6,7 @@ by hand. The note is written after each commit and not synced: it may lag behind
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -55,7 +56,8 @@ class Mark:
                 self._hours, self._head = done.counts["manifests"], done.manifest_hash
             said = {"format": FORMAT, "rows": rows, "hours": self._hours, "head": self._head}
             with suppress(OSError):
-                self._part.write_bytes(canonical(said))
+                with open(self._part, "wb", opener=_private) as file:  # Path.open takes no opener
+                    file.write(canonical(said))
                 self._part.replace(self._path)
 
     def require_a_database(self) -> None:
@@ -93,6 +95,10 @@ class Mark:
         except (OSError, ValueError, KeyError, TypeError):
             pass  # after a power cut it may be empty; a note that is gone accuses nobody
         return 0, 0, ""
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _missing(what: str) -> Unverified:

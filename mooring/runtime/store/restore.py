@@ -17,11 +17,11 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
-from mooring.errors import Conflict, Invalid
+from mooring.errors import Conflict, Invalid, NotFound
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.store.backup import Progress, copy_moment, proved
-from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, file_uri, no_database
+from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, file_uri
 from mooring.runtime.store.disk import SIDE_FILES, sync_file, sync_folder, unwritable
 from mooring.runtime.store.failures import cause_text, sqlite_name
 from mooring.runtime.store.hashing import canonical
@@ -90,7 +90,7 @@ def restore(
     passed = fault or (lambda _point: None)
     database = database.resolve()
     if not backup.is_file():
-        raise no_database(backup)
+        raise NotFound("no_backup", f"There is no file {backup}.", money=NOT_REPLACED, todo="Name a backup.")
     if database.exists() and backup.samefile(database):
         raise Invalid("backup_in_place", f"{backup} is the database itself.", todo="Name a backup.")
     try:

@@ -190,7 +190,7 @@ def test_a_backup_that_does_not_hold_replaces_nothing(twenty, database, tmp_path
 
 
 def test_what_is_no_backup_is_refused(database, tmp_path):
-    refused("no_database", NotFound, tmp_path / "none.db", database)
+    refused("no_backup", NotFound, tmp_path / "none.db", database)
     refused("backup_in_place", Invalid, database, database)
     link = tmp_path / "link.db"
     link.symlink_to(database)

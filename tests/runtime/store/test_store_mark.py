@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 
 import orjson
@@ -26,6 +27,7 @@ def test_each_commit_is_noted_with_the_last_hour(tmp_path):
         assert (said(path)["hours"], said(path)["head"]) == (0, "")
         done = store.commit(book.hour(0))
         assert said(path)["rows"] == sum(done.counts.values())
+        assert stat.S_IMODE(mark_of(path).stat().st_mode) == 0o600
         assert (said(path)["hours"], said(path)["head"]) == (1, done.manifest_hash)
         row = {"at": 1, "actor": "cli", "action": "pause", "reason": "", "result": "ok"}
         after = store.commit(Batch(rows=[("control_actions", row)]))

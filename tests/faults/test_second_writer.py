@@ -48,7 +48,7 @@ def begin(code, path):
     return child, child.stdout.readline()
 
 
-def test_two_processes_that_trade_one_account_both_stop_before_anything_is_mixed(tmp_path, wanted):
+def test_of_two_processes_that_trade_one_account_the_one_that_finds_out_stops_and_nothing_is_mixed(tmp_path, wanted):
     path = tmp_path / "mooring.db"
     history.go_on(path, 10)
     told = runs.Told()
@@ -62,17 +62,18 @@ def test_two_processes_that_trade_one_account_both_stop_before_anything_is_mixed
             assert child.stdout.readline() == "15\n"
             broken.run_into_a_halt(made, told, "second_writer")
             assert made.status.hours == 12
-            # Nor does the other one go on: the alert that the first one stored is news to it.
+            # Nothing of the one that lost its place is in the database, not even its alert: the other one goes on alone.
             child.stdin.write("1\n")
-            assert "code=second_writer" in child.stdout.readline()
+            assert child.stdout.readline() == "16\n"
             child.stdin.close()
-            assert child.wait(60) != 0
+            assert child.wait(60) == 0
         finally:
             child.kill()
             child.wait()
+            child.stdin.close()
             child.stdout.close()
         made.stop()
-    assert broken.hours_of(path) == 15
+    assert broken.hours_of(path) == 16
     assert broken.end_of(path) == wanted
 
 
@@ -92,6 +93,7 @@ def test_another_program_that_holds_the_database_halts_and_without_it_the_run_co
         finally:
             child.kill()
             child.wait()
+            child.stdin.close()
             child.stdout.close()
         runs.run_out(made)
         assert made.status.ended

@@ -192,7 +192,7 @@ def test_writer_that_lost_its_place_to_another_does_not_write(store, admin, pg_c
 def pretend_it_knows(store):
     """As it is where the connection was lost between two hours, and what was written before is remembered."""
     heads = store.reader().heads()
-    store._writer._heads = heads | {"alerts": replace(heads["alerts"], count=0)}
+    store._writer._ends = (heads | {"alerts": replace(heads["alerts"], count=0)},)
 
 
 def test_connection_lost_in_the_midst_of_an_hour_halts_with_nothing_stored(pg_copy, admin):

@@ -11,11 +11,11 @@ from mooring.runtime.decision.types import FeatureParams, RiskParams
 from mooring.runtime.domain.instruments import Instrument, scales
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.engine.world import Machine, make_machine
-from mooring.runtime.portfolio.account import LOTS_LIMIT
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.settings import Settings
 
+ENTRY_LOTS_LIMIT: Final = 8  # open lots of a symbol at which nothing more of it is bought
 # How much of the usual size is bought in a drawdown tier, in percent.
 CAUTION_PERCENT: Final = 50
 DEFENSIVE_PERCENT: Final = 25
@@ -53,7 +53,7 @@ def decider_for(settings: Settings, instruments: Sequence[Instrument]) -> Decide
             entry_collar_bps=risk.entry_collar_bps,
             # An entry may pay either fee; what is set aside must cover the dearer.
             fee_ppm=max(settings.costs.taker_fee_ppm, settings.costs.maker_fee_ppm),
-            lots_limit=LOTS_LIMIT,
+            lots_limit=ENTRY_LOTS_LIMIT,
         ),
         producers=[extensions.find(extensions.PRODUCERS, name) for name in signals.producers],
         strategy=extensions.find(extensions.STRATEGIES, signals.strategy),

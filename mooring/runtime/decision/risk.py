@@ -21,6 +21,8 @@ from mooring.runtime.decision.types import (
     B_TIER,
     B_TS,
     B_VALUE,
+    C_BLOCKED,
+    C_CATCH_UP,
     C_KILL,
     C_PAUSED,
     C_REBASE,
@@ -60,6 +62,8 @@ HALT: Final = int(Tier.HALT)
 SCORE_HIGH: Final = int(Reason.SCORE_HIGH)
 KILL_SWITCH: Final = int(Reason.KILL_SWITCH)
 PAUSED: Final = int(Reason.PAUSED)
+BLOCKED: Final = int(Reason.BLOCKED)
+CATCHING_UP: Final = int(Reason.CATCHING_UP)
 DRAWDOWN_HALT: Final = int(Reason.DRAWDOWN_HALT)
 DAILY_LOSS: Final = int(Reason.DAILY_LOSS)
 MAX_POSITIONS: Final = int(Reason.MAX_POSITIONS)
@@ -168,6 +172,10 @@ def gate(state: RiskState, params: RiskParams, inputs: Inputs, book: Int64s, ope
         refuse(row, KILL_SWITCH, 0, 1)
     elif inputs.controls[C_PAUSED] != 0:
         refuse(row, PAUSED, 0, 1)
+    elif inputs.controls[C_CATCH_UP] != 0:
+        refuse(row, CATCHING_UP, 0, 1)
+    elif inputs.controls[C_BLOCKED] != 0:
+        refuse(row, BLOCKED, 0, 1)
     elif state.halted[0] != 0:
         refuse(row, DRAWDOWN_HALT, params.drawdown_halt_bps, book[B_DRAWDOWN])
     elif book[B_DAY_LOSS] >= params.daily_loss_bps:

@@ -61,9 +61,10 @@ WANT_ENTRY: Final = 1
 WANT_EXIT: Final = 2
 
 # `Inputs.controls`, int64 (CONTROLS,), 0 or 1 each.
-CONTROL_NAMES: Final = ("kill", "paused", "cancel_all", "rebase", "flatten")
-C_KILL, C_PAUSED, C_CANCEL_ALL, C_REBASE, C_FLATTEN = range(5)
-CONTROLS: Final = 5
+# catch_up: the hour is past, so nothing is ordered; blocked: books and venue differ, or prices are stale: no entries.
+CONTROL_NAMES: Final = ("kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked")
+C_KILL, C_PAUSED, C_CANCEL_ALL, C_REBASE, C_FLATTEN, C_CATCH_UP, C_BLOCKED = range(7)
+CONTROLS: Final = 7
 
 
 class FeatureParams(NamedTuple):

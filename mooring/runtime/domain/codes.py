@@ -44,6 +44,8 @@ class Reason(IntEnum):
     LOTS_FULL = 23
     ENTRY_WORKING = 24
     BELOW_COST_MINIMUM = 25
+    BLOCKED = 26  # books and venue differ, or prices are stale
+    CATCHING_UP = 27  # the hour is past; nothing is ordered on old prices
     OVERSOLD = 30
     OVERBOUGHT = 31
     NEUTRAL = 32

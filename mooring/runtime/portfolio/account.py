@@ -10,7 +10,8 @@ from mooring.runtime.domain.bars import Int64s
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.money import mul_div
 
-LOTS_LIMIT: Final = 8
+# Open lots of one symbol. Entries stop well below it: at a venue one entry may be filled in many parts, each a lot.
+LOTS_LIMIT: Final = 64
 
 # Columns of a closure, int64: one part of one lot sold.
 CLOSURE_NAMES: Final = ("symbol", "quantity", "cost", "proceeds", "opened_ts", "closed_ts", "open_fill", "close_fill")

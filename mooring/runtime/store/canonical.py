@@ -1,7 +1,7 @@
 """The canonical schema, one SQL file for each kind of database: new ones are made from it, others compared with it.
 
     python -m mooring.runtime.store.canonical                 writes sql/sqlite.sql and sql/postgresql.sql anew
-    python -m mooring.runtime.store.canonical --freeze 0002   and copies of them beside a migration
+    python -m mooring.runtime.store.canonical --freeze 0003   and copies of them beside a migration
 
 A migration that was released is never frozen again.
 """

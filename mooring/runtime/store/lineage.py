@@ -51,6 +51,7 @@ PARENTS: Final[dict[str, tuple[Edge, ...]]] = {
     ),
     "order_events": (Edge(table="order_intents", on=OF_ORDER),),
     "fills": (Edge(table="order_intents", on=OF_ORDER),),
+    "venue_fills": (Edge(table="fills", on=(("fill_id", "fill_id"),)),),
     "lots": (Edge(table="fills", on=(("lot_id", "fill_id"),)),),
     "trades": (Edge(table="fills", on=(("close_fill_id", "fill_id"),)),),
     "ledger": (Edge(table="fills", on=(("txn_id", "fill_id"),)),),

@@ -45,6 +45,8 @@ cycles: Final = hourly(
     *flag("cancel_all"),
     *flag("rebase"),
     *flag("flatten"),
+    *flag("catch_up"),
+    *flag("blocked"),
     whole("bars_present"),
     whole("warmed_up"),
     check("counts", "bars_present >= 0 AND warmed_up >= 0"),
@@ -158,6 +160,16 @@ fills: Final = hourly(
     check("amounts", "quantity > 0 AND price > 0 AND notional >= 0"),
     Index(None, "client_order_id"),
 )
+# Of fills at a venue: its own names of them, by which they are known again.
+venue_fills: Final = hourly(
+    "venue_fills",
+    text("fill_id", to="fills.fill_id"),
+    text("trade_id"),
+    text("order_id"),
+    whole("traded_ms"),
+    UniqueConstraint("fill_id"),
+    UniqueConstraint("account_id", "trade_id"),
+)
 # A buy opens a lot; cost includes its fee.
 lots: Final = hourly(
     "lots",
@@ -260,6 +272,29 @@ treasury: Final = hourly(
     check("amounts", "principal >= 0 AND protected >= 0 AND recommended >= 0"),
     check("settings", "monthly_costs >= 0 AND minimum_transfer >= 0"),
     key=(),
+)
+# Money at the venue that is not ours: what was there at first, deposits, withdrawals, orders of others. Amounts are
+# decimal text in whole units of the asset.
+movements: Final = hourly(
+    "movements",
+    text("movement_id"),
+    text("kind"),
+    text("asset"),
+    text("amount"),
+    text("entry_id"),
+    whole("moved_ms"),
+    text("text"),
+    UniqueConstraint("movement_id"),
+    Index(None, "account_id", "asset"),
+)
+# The books compared with the venue's own. breaks: canonical JSON list of sentences; detail: totals by asset.
+reconciles: Final = hourly(
+    "reconciles",
+    whole("at_ms"),
+    text("cause"),
+    *flag("equal"),
+    text("breaks"),
+    text("detail"),
 )
 alerts: Final = hourly(
     "alerts",

@@ -28,7 +28,7 @@ INPUTS = {
     "settings_versions": {"at", "actor", "note"},
     "risk_profiles": {"at"},
 }
-FLAGS = {"kill", "paused", "cancel_all", "rebase", "flatten", "halted", "estimated"}
+FLAGS = {"kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked", "halted", "estimated"}
 BEFORE = ("runs", "accounts", "assets", "instruments", "settings_versions", "risk_profiles")
 FIELDS = [
     (table, column)

@@ -214,7 +214,7 @@ def book_rows(n: int) -> list[tuple[str, dict]]:
 
 
 def hour(n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snapshot: bool = False) -> Batch:
-    cycle = dict.fromkeys(("kill", "paused", "cancel_all", "rebase", "flatten"), 0)
+    cycle = dict.fromkeys(("kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked"), 0)
     alert = {"alert_id": f"alert-{n}", "severity": "info", "code": "test", "text": f"hour {n}, ok é"}
     opening = [("ledger", p) for p in opening_postings(ACCOUNT, "USDT", CASH)] if n == 0 else []
     return Batch(

@@ -25,7 +25,7 @@ from tests.support import history
 NOW = 1_704_438_000
 ANCHOR = Anchor(
     made_at=NOW,
-    revision="0002",
+    revision="0003",
     head="a" * 64,
     root="b" * 64,
     heads={

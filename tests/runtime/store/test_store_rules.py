@@ -36,7 +36,10 @@ BROKEN = [
     ("bars", "prices", {"open": 1}),
     ("bars", "prices", {"close": 1_000_000}),
     ("bars", "volume", {"volume": -1}),
-    *(("cycles", flag, {flag: 2}) for flag in ("kill", "paused", "cancel_all", "rebase", "flatten")),
+    *(
+        ("cycles", flag, {flag: 2})
+        for flag in ("kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked")
+    ),
     ("cycles", "counts", {"bars_present": -1}),
     ("cycles", "counts", {"warmed_up": -1}),
     ("signals", "conviction", {"conviction": 11}),

@@ -215,6 +215,8 @@ CREATE TABLE cycles (
     cancel_all BIGINT NOT NULL,
     rebase BIGINT NOT NULL,
     flatten BIGINT NOT NULL,
+    catch_up BIGINT NOT NULL,
+    blocked BIGINT NOT NULL,
     bars_present BIGINT NOT NULL,
     warmed_up BIGINT NOT NULL,
     CONSTRAINT pk_cycles PRIMARY KEY (seq),
@@ -223,6 +225,8 @@ CREATE TABLE cycles (
     CONSTRAINT ck_cycles_cancel_all CHECK (cancel_all IN (0, 1)),
     CONSTRAINT ck_cycles_rebase CHECK (rebase IN (0, 1)),
     CONSTRAINT ck_cycles_flatten CHECK (flatten IN (0, 1)),
+    CONSTRAINT ck_cycles_catch_up CHECK (catch_up IN (0, 1)),
+    CONSTRAINT ck_cycles_blocked CHECK (blocked IN (0, 1)),
     CONSTRAINT ck_cycles_counts CHECK (bars_present >= 0 AND warmed_up >= 0),
     CONSTRAINT fk_cycles_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id),
     CONSTRAINT uq_cycles_run_id_account_id_hour_ts_utc UNIQUE (run_id, account_id, hour_ts_utc)
@@ -426,6 +430,27 @@ CREATE INDEX ix_fills_client_order_id ON fills (client_order_id);
 
 CREATE INDEX ix_fills_run_id_account_id_hour_ts_utc ON fills (run_id, account_id, hour_ts_utc);
 
+CREATE TABLE venue_fills (
+    seq BIGINT NOT NULL,
+    prev_hash TEXT COLLATE "C" NOT NULL,
+    parent_hash TEXT COLLATE "C" NOT NULL,
+    row_hash TEXT COLLATE "C" NOT NULL,
+    run_id TEXT COLLATE "C" NOT NULL,
+    account_id TEXT COLLATE "C" NOT NULL,
+    hour_ts_utc BIGINT NOT NULL,
+    fill_id TEXT COLLATE "C" NOT NULL,
+    trade_id TEXT COLLATE "C" NOT NULL,
+    order_id TEXT COLLATE "C" NOT NULL,
+    traded_ms BIGINT NOT NULL,
+    CONSTRAINT pk_venue_fills PRIMARY KEY (seq),
+    CONSTRAINT uq_venue_fills_fill_id UNIQUE (fill_id),
+    CONSTRAINT uq_venue_fills_account_id_trade_id UNIQUE (account_id, trade_id),
+    CONSTRAINT fk_venue_fills_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id),
+    CONSTRAINT fk_venue_fills_fill_id FOREIGN KEY(fill_id) REFERENCES fills (fill_id)
+);
+
+CREATE INDEX ix_venue_fills_run_id_account_id_hour_ts_utc ON venue_fills (run_id, account_id, hour_ts_utc);
+
 CREATE TABLE lots (
     seq BIGINT NOT NULL,
     prev_hash TEXT COLLATE "C" NOT NULL,
@@ -498,6 +523,50 @@ CREATE TABLE ledger (
 );
 
 CREATE INDEX ix_ledger_run_id_account_id_hour_ts_utc ON ledger (run_id, account_id, hour_ts_utc);
+
+CREATE TABLE movements (
+    seq BIGINT NOT NULL,
+    prev_hash TEXT COLLATE "C" NOT NULL,
+    parent_hash TEXT COLLATE "C" NOT NULL,
+    row_hash TEXT COLLATE "C" NOT NULL,
+    run_id TEXT COLLATE "C" NOT NULL,
+    account_id TEXT COLLATE "C" NOT NULL,
+    hour_ts_utc BIGINT NOT NULL,
+    movement_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    asset TEXT COLLATE "C" NOT NULL,
+    amount TEXT COLLATE "C" NOT NULL,
+    entry_id TEXT COLLATE "C" NOT NULL,
+    moved_ms BIGINT NOT NULL,
+    text TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT pk_movements PRIMARY KEY (seq),
+    CONSTRAINT uq_movements_movement_id UNIQUE (movement_id),
+    CONSTRAINT fk_movements_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
+);
+
+CREATE INDEX ix_movements_account_id_asset ON movements (account_id, asset);
+
+CREATE INDEX ix_movements_run_id_account_id_hour_ts_utc ON movements (run_id, account_id, hour_ts_utc);
+
+CREATE TABLE reconciles (
+    seq BIGINT NOT NULL,
+    prev_hash TEXT COLLATE "C" NOT NULL,
+    parent_hash TEXT COLLATE "C" NOT NULL,
+    row_hash TEXT COLLATE "C" NOT NULL,
+    run_id TEXT COLLATE "C" NOT NULL,
+    account_id TEXT COLLATE "C" NOT NULL,
+    hour_ts_utc BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    cause TEXT COLLATE "C" NOT NULL,
+    equal BIGINT NOT NULL,
+    breaks TEXT COLLATE "C" NOT NULL,
+    detail TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT pk_reconciles PRIMARY KEY (seq),
+    CONSTRAINT ck_reconciles_equal CHECK (equal IN (0, 1)),
+    CONSTRAINT fk_reconciles_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
+);
+
+CREATE INDEX ix_reconciles_run_id_account_id_hour_ts_utc ON reconciles (run_id, account_id, hour_ts_utc);
 
 CREATE TABLE campaigns (
     seq BIGINT NOT NULL,
@@ -1293,6 +1362,36 @@ CREATE TRIGGER tg_fills_truncate BEFORE TRUNCATE ON fills FOR EACH STATEMENT EXE
 
 ALTER TABLE fills ENABLE ALWAYS TRIGGER tg_fills_truncate;
 
+CREATE FUNCTION fn_venue_fills_append() RETURNS trigger LANGUAGE plpgsql SET search_path = mooring, pg_temp AS $$
+BEGIN
+    IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM venue_fills) THEN
+        RAISE EXCEPTION 'venue_fills is append-only, seq is not the next';
+    END IF;
+    IF NEW.prev_hash IS DISTINCT FROM
+        coalesce((SELECT row_hash FROM venue_fills WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000')
+    THEN
+        RAISE EXCEPTION 'venue_fills does not follow the last row';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER tg_venue_fills_append BEFORE INSERT ON venue_fills FOR EACH ROW EXECUTE FUNCTION fn_venue_fills_append();
+
+ALTER TABLE venue_fills ENABLE ALWAYS TRIGGER tg_venue_fills_append;
+
+CREATE TRIGGER tg_venue_fills_update BEFORE UPDATE ON venue_fills FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE venue_fills ENABLE ALWAYS TRIGGER tg_venue_fills_update;
+
+CREATE TRIGGER tg_venue_fills_delete BEFORE DELETE ON venue_fills FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE venue_fills ENABLE ALWAYS TRIGGER tg_venue_fills_delete;
+
+CREATE TRIGGER tg_venue_fills_truncate BEFORE TRUNCATE ON venue_fills FOR EACH STATEMENT EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE venue_fills ENABLE ALWAYS TRIGGER tg_venue_fills_truncate;
+
 CREATE FUNCTION fn_lots_append() RETURNS trigger LANGUAGE plpgsql SET search_path = mooring, pg_temp AS $$
 BEGIN
     IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM lots) THEN
@@ -1382,6 +1481,66 @@ ALTER TABLE ledger ENABLE ALWAYS TRIGGER tg_ledger_delete;
 CREATE TRIGGER tg_ledger_truncate BEFORE TRUNCATE ON ledger FOR EACH STATEMENT EXECUTE FUNCTION fn_append_only();
 
 ALTER TABLE ledger ENABLE ALWAYS TRIGGER tg_ledger_truncate;
+
+CREATE FUNCTION fn_movements_append() RETURNS trigger LANGUAGE plpgsql SET search_path = mooring, pg_temp AS $$
+BEGIN
+    IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM movements) THEN
+        RAISE EXCEPTION 'movements is append-only, seq is not the next';
+    END IF;
+    IF NEW.prev_hash IS DISTINCT FROM
+        coalesce((SELECT row_hash FROM movements WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000')
+    THEN
+        RAISE EXCEPTION 'movements does not follow the last row';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER tg_movements_append BEFORE INSERT ON movements FOR EACH ROW EXECUTE FUNCTION fn_movements_append();
+
+ALTER TABLE movements ENABLE ALWAYS TRIGGER tg_movements_append;
+
+CREATE TRIGGER tg_movements_update BEFORE UPDATE ON movements FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE movements ENABLE ALWAYS TRIGGER tg_movements_update;
+
+CREATE TRIGGER tg_movements_delete BEFORE DELETE ON movements FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE movements ENABLE ALWAYS TRIGGER tg_movements_delete;
+
+CREATE TRIGGER tg_movements_truncate BEFORE TRUNCATE ON movements FOR EACH STATEMENT EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE movements ENABLE ALWAYS TRIGGER tg_movements_truncate;
+
+CREATE FUNCTION fn_reconciles_append() RETURNS trigger LANGUAGE plpgsql SET search_path = mooring, pg_temp AS $$
+BEGIN
+    IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM reconciles) THEN
+        RAISE EXCEPTION 'reconciles is append-only, seq is not the next';
+    END IF;
+    IF NEW.prev_hash IS DISTINCT FROM
+        coalesce((SELECT row_hash FROM reconciles WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000')
+    THEN
+        RAISE EXCEPTION 'reconciles does not follow the last row';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER tg_reconciles_append BEFORE INSERT ON reconciles FOR EACH ROW EXECUTE FUNCTION fn_reconciles_append();
+
+ALTER TABLE reconciles ENABLE ALWAYS TRIGGER tg_reconciles_append;
+
+CREATE TRIGGER tg_reconciles_update BEFORE UPDATE ON reconciles FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE reconciles ENABLE ALWAYS TRIGGER tg_reconciles_update;
+
+CREATE TRIGGER tg_reconciles_delete BEFORE DELETE ON reconciles FOR EACH ROW EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE reconciles ENABLE ALWAYS TRIGGER tg_reconciles_delete;
+
+CREATE TRIGGER tg_reconciles_truncate BEFORE TRUNCATE ON reconciles FOR EACH STATEMENT EXECUTE FUNCTION fn_append_only();
+
+ALTER TABLE reconciles ENABLE ALWAYS TRIGGER tg_reconciles_truncate;
 
 CREATE FUNCTION fn_campaigns_append() RETURNS trigger LANGUAGE plpgsql SET search_path = mooring, pg_temp AS $$
 BEGIN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mooring.runtime.decision.types import (
+    C_CATCH_UP,
     C_KILL,
     D_ACTION,
     D_PRICE,
@@ -68,6 +69,7 @@ def show_book(
 def want_orders(rows: Int64s, paper: PaperState, account: AccountState, controls: Int64s, wanted: Int64s) -> None:
     """Write into `wanted` the orders that decisions ask for, one row a symbol; columns WANTED_NAMES.
 
+    In an hour that is caught up with nothing is wanted: its prices are old, and the next close decides again.
     A held symbol that lost its resting stop (after a kill switch cancelled it) gets it back once the switch is off.
     """
     wanted[:, :] = 0
@@ -75,6 +77,8 @@ def want_orders(rows: Int64s, paper: PaperState, account: AccountState, controls
         row = rows[symbol]
         order = wanted[symbol]
         order[O_ROLE] = NO_ORDER
+        if controls[C_CATCH_UP] != 0:
+            continue
         if row[D_ACTION] == ENTER_ACTION:
             order[O_ROLE] = ENTRY
             order[O_QUANTITY] = row[D_QUANTITY]

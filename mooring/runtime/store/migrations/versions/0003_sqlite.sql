@@ -222,6 +222,8 @@ CREATE TABLE cycles (
     cancel_all INTEGER NOT NULL,
     rebase INTEGER NOT NULL,
     flatten INTEGER NOT NULL,
+    catch_up INTEGER NOT NULL,
+    blocked INTEGER NOT NULL,
     bars_present INTEGER NOT NULL,
     warmed_up INTEGER NOT NULL,
     CONSTRAINT pk_cycles PRIMARY KEY (seq),
@@ -230,6 +232,8 @@ CREATE TABLE cycles (
     CONSTRAINT ck_cycles_cancel_all CHECK (cancel_all IN (0, 1)),
     CONSTRAINT ck_cycles_rebase CHECK (rebase IN (0, 1)),
     CONSTRAINT ck_cycles_flatten CHECK (flatten IN (0, 1)),
+    CONSTRAINT ck_cycles_catch_up CHECK (catch_up IN (0, 1)),
+    CONSTRAINT ck_cycles_blocked CHECK (blocked IN (0, 1)),
     CONSTRAINT ck_cycles_counts CHECK (bars_present >= 0 AND warmed_up >= 0),
     CONSTRAINT fk_cycles_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id),
     CONSTRAINT uq_cycles_run_id_account_id_hour_ts_utc UNIQUE (run_id, account_id, hour_ts_utc)
@@ -442,6 +446,28 @@ CREATE INDEX ix_fills_client_order_id ON fills (client_order_id);
 
 CREATE INDEX ix_fills_run_id_account_id_hour_ts_utc ON fills (run_id, account_id, hour_ts_utc);
 
+CREATE TABLE venue_fills (
+    seq INTEGER NOT NULL,
+    prev_hash TEXT NOT NULL,
+    parent_hash TEXT NOT NULL,
+    row_hash TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    hour_ts_utc INTEGER NOT NULL,
+    fill_id TEXT NOT NULL,
+    trade_id TEXT NOT NULL,
+    order_id TEXT NOT NULL,
+    traded_ms INTEGER NOT NULL,
+    CONSTRAINT pk_venue_fills PRIMARY KEY (seq),
+    CONSTRAINT uq_venue_fills_fill_id UNIQUE (fill_id),
+    CONSTRAINT uq_venue_fills_account_id_trade_id UNIQUE (account_id, trade_id),
+    CONSTRAINT fk_venue_fills_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id),
+    CONSTRAINT fk_venue_fills_fill_id FOREIGN KEY(fill_id) REFERENCES fills (fill_id)
+)
+ STRICT;
+
+CREATE INDEX ix_venue_fills_run_id_account_id_hour_ts_utc ON venue_fills (run_id, account_id, hour_ts_utc);
+
 CREATE TABLE lots (
     seq INTEGER NOT NULL,
     prev_hash TEXT NOT NULL,
@@ -517,6 +543,52 @@ CREATE TABLE ledger (
  STRICT;
 
 CREATE INDEX ix_ledger_run_id_account_id_hour_ts_utc ON ledger (run_id, account_id, hour_ts_utc);
+
+CREATE TABLE movements (
+    seq INTEGER NOT NULL,
+    prev_hash TEXT NOT NULL,
+    parent_hash TEXT NOT NULL,
+    row_hash TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    hour_ts_utc INTEGER NOT NULL,
+    movement_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    asset TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    entry_id TEXT NOT NULL,
+    moved_ms INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    CONSTRAINT pk_movements PRIMARY KEY (seq),
+    CONSTRAINT uq_movements_movement_id UNIQUE (movement_id),
+    CONSTRAINT fk_movements_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
+)
+ STRICT;
+
+CREATE INDEX ix_movements_account_id_asset ON movements (account_id, asset);
+
+CREATE INDEX ix_movements_run_id_account_id_hour_ts_utc ON movements (run_id, account_id, hour_ts_utc);
+
+CREATE TABLE reconciles (
+    seq INTEGER NOT NULL,
+    prev_hash TEXT NOT NULL,
+    parent_hash TEXT NOT NULL,
+    row_hash TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    hour_ts_utc INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    equal INTEGER NOT NULL,
+    breaks TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    CONSTRAINT pk_reconciles PRIMARY KEY (seq),
+    CONSTRAINT ck_reconciles_equal CHECK (equal IN (0, 1)),
+    CONSTRAINT fk_reconciles_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
+)
+ STRICT;
+
+CREATE INDEX ix_reconciles_run_id_account_id_hour_ts_utc ON reconciles (run_id, account_id, hour_ts_utc);
 
 CREATE TABLE campaigns (
     seq INTEGER NOT NULL,
@@ -1091,6 +1163,26 @@ BEGIN
     SELECT RAISE(ABORT, 'fills is append-only, delete refused');
 END;
 
+CREATE TRIGGER tg_venue_fills_append BEFORE INSERT ON venue_fills
+BEGIN
+    SELECT RAISE(ABORT, 'venue_fills is append-only, seq is not the next')
+    WHERE NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM venue_fills);
+    SELECT RAISE(ABORT, 'venue_fills does not follow the last row')
+    WHERE NEW.prev_hash IS NOT coalesce((SELECT row_hash FROM venue_fills WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000');
+    SELECT RAISE(ABORT, 'venue_fills has this account_id + trade_id already') WHERE EXISTS (SELECT 1 FROM venue_fills WHERE account_id = NEW.account_id AND trade_id = NEW.trade_id);
+    SELECT RAISE(ABORT, 'venue_fills has this fill_id already') WHERE EXISTS (SELECT 1 FROM venue_fills WHERE fill_id = NEW.fill_id);
+END;
+
+CREATE TRIGGER tg_venue_fills_update BEFORE UPDATE ON venue_fills
+BEGIN
+    SELECT RAISE(ABORT, 'venue_fills is append-only, update refused');
+END;
+
+CREATE TRIGGER tg_venue_fills_delete BEFORE DELETE ON venue_fills
+BEGIN
+    SELECT RAISE(ABORT, 'venue_fills is append-only, delete refused');
+END;
+
 CREATE TRIGGER tg_lots_append BEFORE INSERT ON lots
 BEGIN
     SELECT RAISE(ABORT, 'lots is append-only, seq is not the next')
@@ -1146,6 +1238,43 @@ END;
 CREATE TRIGGER tg_ledger_delete BEFORE DELETE ON ledger
 BEGIN
     SELECT RAISE(ABORT, 'ledger is append-only, delete refused');
+END;
+
+CREATE TRIGGER tg_movements_append BEFORE INSERT ON movements
+BEGIN
+    SELECT RAISE(ABORT, 'movements is append-only, seq is not the next')
+    WHERE NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM movements);
+    SELECT RAISE(ABORT, 'movements does not follow the last row')
+    WHERE NEW.prev_hash IS NOT coalesce((SELECT row_hash FROM movements WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000');
+    SELECT RAISE(ABORT, 'movements has this movement_id already') WHERE EXISTS (SELECT 1 FROM movements WHERE movement_id = NEW.movement_id);
+END;
+
+CREATE TRIGGER tg_movements_update BEFORE UPDATE ON movements
+BEGIN
+    SELECT RAISE(ABORT, 'movements is append-only, update refused');
+END;
+
+CREATE TRIGGER tg_movements_delete BEFORE DELETE ON movements
+BEGIN
+    SELECT RAISE(ABORT, 'movements is append-only, delete refused');
+END;
+
+CREATE TRIGGER tg_reconciles_append BEFORE INSERT ON reconciles
+BEGIN
+    SELECT RAISE(ABORT, 'reconciles is append-only, seq is not the next')
+    WHERE NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM reconciles);
+    SELECT RAISE(ABORT, 'reconciles does not follow the last row')
+    WHERE NEW.prev_hash IS NOT coalesce((SELECT row_hash FROM reconciles WHERE seq = NEW.seq - 1), '0000000000000000000000000000000000000000000000000000000000000000');
+END;
+
+CREATE TRIGGER tg_reconciles_update BEFORE UPDATE ON reconciles
+BEGIN
+    SELECT RAISE(ABORT, 'reconciles is append-only, update refused');
+END;
+
+CREATE TRIGGER tg_reconciles_delete BEFORE DELETE ON reconciles
+BEGIN
+    SELECT RAISE(ABORT, 'reconciles is append-only, delete refused');
 END;
 
 CREATE TRIGGER tg_campaigns_append BEFORE INSERT ON campaigns

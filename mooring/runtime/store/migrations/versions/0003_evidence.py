@@ -12,7 +12,7 @@ from alembic import op
 
 from mooring.runtime.store.migrate import run_statements
 
-revision = "0002"
+revision = "0003"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -21,8 +21,9 @@ ZERO = "0" * 64
 EVIDENCE = (
     *("accounts", "assets", "instruments", "settings_versions", "risk_profiles", "bundle_events", "runs", "run_events"),
     *("control_actions", "controls", "bars", "cycles", "features", "model_outputs", "signals", "decisions"),
-    *("risk_states", "order_intents", "order_events", "fills", "lots", "trades", "ledger", "campaigns", "positions"),
-    *("equity", "treasury", "alerts", "alert_acks", "snapshots", "manifests"),
+    *("risk_states", "order_intents", "order_events", "fills", "venue_fills", "lots", "trades", "ledger"),
+    *("movements", "reconciles", "campaigns", "positions", "equity", "treasury", "alerts", "alert_acks", "snapshots"),
+    "manifests",
 )
 EMPTY = sa.text("INSERT INTO chain_heads (table_name, count, head) VALUES (:table, 0, :zero)")
 

@@ -16,7 +16,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mooring import settings_sources as sources
 from mooring.errors import Invalid
-from mooring.settings_sections import Api, Costs, Logs, Market, Risk, Signals, Store, Strategy, Trading, Treasury
+from mooring.settings_sections import (
+    Api,
+    Costs,
+    Execution,
+    Logs,
+    Market,
+    Risk,
+    Signals,
+    Store,
+    Strategy,
+    Trading,
+    Treasury,
+    Venue,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +73,8 @@ class Settings(BaseSettings):
 
     market: Market = Market()
     trading: Trading = Trading()
+    venue: Venue = Venue()
+    execution: Execution = Execution()
     costs: Costs = Costs()
     signals: Signals = Signals()
     strategy: Strategy = Strategy()
@@ -93,7 +108,8 @@ class Settings(BaseSettings):
     def fingerprint(self) -> str:
         """Sha256 (hex) over canonical JSON of what can change a decision: not autostart, treasury, store, API or logs.
 
-        Nor the market: a run records the bars themselves and the universe, not the folder they were read from.
+        Nor the market and the venue: a run records bars, universe and venue themselves, not where they were reached.
+        Of execution only the ages that withhold entries: how an order travels is no decision.
         """
         return hashlib.sha256(self.kept_text().encode()).hexdigest()
 
@@ -101,8 +117,15 @@ class Settings(BaseSettings):
         """Canonical JSON of all that can change a decision; `from_kept` makes settings of it again."""
         kept = self.model_dump(
             mode="json",
-            include={"trading", "costs", "signals", "strategy", "risk"},
-            exclude={"trading": {"autostart"}},
+            include={
+                "trading": True,
+                "execution": {"stale_seconds", "late_seconds"},
+                "costs": True,
+                "signals": True,
+                "strategy": True,
+                "risk": True,
+            },
+            exclude={"trading": {"autostart", "shadow_validate"}},
         )
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 

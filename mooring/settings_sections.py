@@ -10,7 +10,10 @@ import re
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from mooring import hosts
+from mooring.errors import Invalid
 
 _STRICT: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -33,8 +36,9 @@ class Market(BaseModel):
 
     model_config = _STRICT
 
-    source: Literal["synthetic", "replay"] = Field(
-        default="synthetic", description="Made-up market from a seed, or recorded bars replayed from a directory."
+    source: Literal["synthetic", "replay", "kraken"] = Field(
+        default="synthetic",
+        description="Made-up market from a seed, or recorded bars replayed from a directory, or Kraken's prices.",
     )
     bars_dir: str | None = _text(
         None, "a directory, or unset", "Directory of recorded bars, laid out as <SYMBOL>/1h.parquet.", max_length=1024
@@ -87,10 +91,79 @@ class Trading(BaseModel):
         default="paper", description="Simulated fills; or decisions recorded and nothing sent; or real orders."
     )
     autostart: bool = Field(default=True, description="Start the decision cycle when the daemon starts.")
-    starting_cash: int = _int(10_000, 10, 10_000_000, "Cash of a new paper account, in whole units of the quote asset.")
+    dry_run: bool = Field(default=True, description="Send no real order in live mode; whatever else is set.")
+    shadow_validate: bool = Field(
+        default=False, description="In shadow mode have the venue check each order without placing it."
+    )
+    starting_cash: int = _int(
+        10_000,
+        10,
+        10_000_000,
+        "Cash of a new paper account, or the most of a live one that may be used, in whole quote units.",
+    )
     kill_positions: Literal["hold", "flatten"] = Field(
         default="hold", description="What the kill switch does with open positions, after it cancelled all orders."
     )
+
+
+class Venue(BaseModel):
+    """Where orders go, and the addresses of Kraken."""
+
+    model_config = _STRICT
+
+    name: Literal["paper", "kraken"] = Field(
+        default="paper", description="Fills simulated on this machine, or an account at Kraken."
+    )
+    rest_url: str = _text(
+        hosts.REST_URL,
+        f"{hosts.REST_URL}, or one like http://127.0.0.1:8080",
+        "Address of Kraken's REST interface, or of a look-alike on this machine.",
+    )
+    ws_url: str = _text(
+        hosts.WS_URL,
+        f"{hosts.WS_URL}, or one like ws://127.0.0.1:8080/v2",
+        "Address of Kraken's public WebSocket, or of a look-alike on this machine.",
+    )
+    ws_auth_url: str = _text(
+        hosts.WS_AUTH_URL,
+        f"{hosts.WS_AUTH_URL}, or one like ws://127.0.0.1:8080/v2",
+        "Address of Kraken's private WebSocket, or of a look-alike on this machine.",
+    )
+    tier: Literal["starter", "intermediate", "pro"] = Field(
+        default="starter", description="How far Kraken has verified the account, which sets its rate limits."
+    )
+
+    @field_validator("rest_url", "ws_url", "ws_auth_url")
+    @classmethod
+    def _allowed(cls, url: str, info: ValidationInfo) -> str:
+        try:
+            return hosts.checked_url(url, scheme="http" if info.field_name == "rest_url" else "ws")
+        except Invalid:
+            raise ValueError("is neither Kraken's own over TLS nor one of this machine by number") from None
+
+    @model_validator(mode="after")
+    def _one_venue(self) -> Self:
+        # Prices of a look-alike must never decide orders that go to Kraken, nor a key of Kraken's meet a look-alike.
+        if len({hosts.is_local(url) for url in (self.rest_url, self.ws_url, self.ws_auth_url)}) != 1:
+            raise ValueError(
+                "venue.rest_url, venue.ws_url and venue.ws_auth_url must all be Kraken's, or all of this machine"
+            )
+        return self
+
+
+class Execution(BaseModel):
+    """How orders are sent to a venue and looked after there. Seconds are the venue's."""
+
+    model_config = _STRICT
+
+    deadline_seconds: int = _int(5, 2, 60, "Age after which the venue must not take an order any more.")
+    settle_seconds: int = _int(30, 1, 600, "Time that a partly filled entry is given before its rest is cancelled.")
+    reconcile_minutes: int = _int(10, 1, 60, "Minutes between two comparisons of the books with the venue.")
+    dead_man: Literal["entries", "always", "off"] = Field(
+        default="entries", description="When the venue shall cancel all orders if it no longer hears from Mooring."
+    )
+    stale_seconds: int = _int(120, 10, 3600, "Age of the newest price at which nothing more is bought.")
+    late_seconds: int = _int(300, 10, 3600, "Age of an hour's close at which that hour is caught up without trading.")
 
 
 class Costs(BaseModel):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -112,6 +113,18 @@ def test_a_number_outside_its_bounds_is_refused_with_key_place_value_and_bounds(
         ("[risk]\nmax_total_exposure_bps = 10001\n", "risk.max_total_exposure_bps is 10001"),
         ("[risk]\nmax_total_exposure_bps = 1000\n", "must not be above"),
         ("[api]\nport = 1023\n", "api.port is 1023"),
+        (
+            '[venue]\nrest_url = "https://api.kraken.com.evil.example"\n',
+            "neither Kraken's own over TLS nor one of this",
+        ),
+        ('[venue]\nrest_url = "http://localhost:8080"\n', "neither Kraken's own over TLS nor one of this"),
+        ('[venue]\nrest_url = "ws://127.0.0.1:8080"\n', "neither Kraken's own over TLS nor one of this"),
+        ('[venue]\nws_url = "https://api.kraken.com"\n', "neither Kraken's own over TLS nor one of this"),
+        ('[venue]\nrest_url = "http://127.0.0.1:8080"\n', "must all be Kraken's, or all of this machine"),
+        ('[venue]\nws_url = "ws://127.0.0.1:8080/v2"\n', "must all be Kraken's, or all of this machine"),
+        ('[venue]\ntier = "gold"\n', "venue.tier is 'gold'"),
+        ("[execution]\ndeadline_seconds = 1\n", "execution.deadline_seconds is 1"),
+        ('[execution]\ndead_man = "maybe"\n', "execution.dead_man is 'maybe'"),
     ],
 )
 def test_a_wrong_value_in_the_file_is_refused_by_name(text: str, expected: str, tmp_path: Path) -> None:
@@ -204,11 +217,21 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
         "api.port": 50000,
         "logs.level": "debug",
         "logs.backups": 2,
+        "trading.shadow_validate": True,
+        "venue.name": "kraken",
+        "venue.tier": "pro",
+        "venue.rest_url": "http://127.0.0.1:1",
+        "venue.ws_url": "ws://127.0.0.1:1/v2",
+        "venue.ws_auth_url": "ws://127.0.0.1:1/v2",
+        "execution.deadline_seconds": 6,
+        "execution.settle_seconds": 31,
+        "execution.reconcile_minutes": 11,
+        "execution.dead_man": "off",
     }
     assert load_settings(tmp_path, {}, overrides=same).fingerprint() == base.fingerprint()
     seen = {base.fingerprint()}
     for info in WHOLE_NUMBERS:
-        if info.key.split(".")[0] in ("api", "logs", "market", "treasury"):
+        if info.key.split(".")[0] in ("api", "logs", "market", "treasury") or info.key in same:
             continue
         low, step = int(info.bounds.split(" ")[0]), -1 if info.key == "risk.drawdown_caution_bps" else 1
         value = info.default + step if low < info.default else info.default + 1
@@ -216,11 +239,13 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
         seen.add(changed.fingerprint())
     others = {
         "trading.mode": "shadow",
+        "trading.dry_run": False,
         "signals.producers": ["momentum", "rsi", "ma_cross"],
     }
     for key, value in others.items():
         seen.add(load_settings(tmp_path, {}, overrides={key: value}).fingerprint())
-    counted = [i for i in WHOLE_NUMBERS if i.key.split(".")[0] not in ("api", "logs", "market", "treasury")]
+    aside = ("api", "logs", "market", "treasury")
+    counted = [i for i in WHOLE_NUMBERS if i.key.split(".")[0] not in aside and i.key not in same]
     assert len(seen) == 1 + len(counted) + len(others)
 
 
@@ -274,6 +299,24 @@ def shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(entry) for entry in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_a_dry_run_is_the_default_and_a_look_alike_may_be_named_as_a_whole(tmp_path: Path) -> None:
+    assert Settings().trading.dry_run is True
+    assert Settings().trading.shadow_validate is False
+    urls = {
+        "rest_url": "http://127.0.0.1:8080/",
+        "ws_url": "ws://127.0.0.1:8080/v2",
+        "ws_auth_url": "ws://[::1]:8080/v2",
+    }
+    venue = load_settings(tmp_path, {}, overrides={f"venue.{name}": url for name, url in urls.items()}).venue
+    assert (venue.rest_url, venue.ws_auth_url) == ("http://127.0.0.1:8080", "ws://[::1]:8080/v2")
+
+
+def test_what_was_kept_of_a_run_before_there_were_these_settings_is_read_as_a_dry_run() -> None:
+    kept = json.loads(Settings().kept_text())
+    del kept["execution"], kept["trading"]["dry_run"]
+    assert Settings.from_kept(json.dumps(kept)) == Settings()
 
 
 SECRET = "hunter2-hunter2"

@@ -1,56 +1,7 @@
-"""Where requests may go: Kraken's own hosts over TLS, or this machine. A key is never sent anywhere else."""
+"""Kraken's addresses; where requests may go is said in `mooring.hosts`."""
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Final
-from urllib.parse import urlsplit
+from mooring.hosts import REST_URL, WS_AUTH_URL, WS_URL, checked_url, is_local, is_loopback
 
-from mooring.errors import Invalid
-
-REST_URL: Final = "https://api.kraken.com"
-WS_URL: Final = "wss://ws.kraken.com/v2"
-WS_AUTH_URL: Final = "wss://ws-auth.kraken.com/v2"
-_HOSTS: Final = frozenset({"api.kraken.com", "ws.kraken.com", "ws-auth.kraken.com"})
-
-
-def checked_url(url: str, *, scheme: str) -> str:
-    """The address without a slash at its end.
-
-    Args:
-        url: `https://api.kraken.com`, or one of this machine, with or without TLS.
-        scheme: `http` or `ws`.
-
-    Raises:
-        Invalid: another host, another scheme, no TLS to Kraken, or user, query or fragment in it.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise _refused() from None
-    plain = not (parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc)
-    kraken = parts.scheme == f"{scheme}s" and host in _HOSTS and port in {None, 443}
-    local = parts.scheme in {scheme, f"{scheme}s"} and is_loopback(host)
-    if not plain or not (kraken or local):
-        raise _refused()
-    return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by name or number."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _refused() -> Invalid:
-    return Invalid(
-        "kraken_bad_address",
-        "The address is neither Kraken's own over TLS nor one of this machine.",
-        money="Nothing was sent, and no key left this machine.",
-        todo="Use https://api.kraken.com and wss://ws.kraken.com/v2, or a simulator on 127.0.0.1.",
-    )
+__all__ = ["REST_URL", "WS_AUTH_URL", "WS_URL", "checked_url", "is_local", "is_loopback"]

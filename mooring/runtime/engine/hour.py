@@ -118,38 +118,36 @@ class HourMaker:
         decider = run.machine.decider
         close_ts = int(bar.close_ts)
         said = empty_decisions(len(run.instruments), len(decider.producers))
-        before = _Before(world)
-        run.machine.hour(world, decider.params, run.machine.paper_params, bar, controls, said, room)
+        halted = int(world.decision.risk.halted[0])
+        happened = self._move(bar, controls, said)
         self.decision_hash = decision_hash(self.decision_hash, said.rows, said.book)
         _check_book(world, said)
-        happened = room.events[: int(room.counts[0])], room.closures[: int(room.counts[1])]
+        before = happened.before
         campaigns = self._campaigns.rows(
-            *happened,
+            happened.events,
+            happened.closures,
             fills_before=before.fills,
             held=(before.quantity, before.cost),
             stops=(before.stops, world.paper.stop_price),
             decisions=said.rows,
         )
         surplus = treasury_row(self.kept, treasury or run.treasury, said)
-        # The state of the hour is that before placing: what was wanted is placed again when a run goes on from it.
-        state, state_hash = dump(self.kept), digest(world)
+        state, state_hash = self._kept_after()
         rows = [*self._opening(), *records.bar_rows(run.instruments, bar)]
         warmed_up = int(np.count_nonzero(world.decision.features.bars >= decider.warmup_bars))
         rows.append(records.cycle_row(bar, controls, warmed_up))
         rows += records.feature_rows(run.instruments, self._schema, bar, world)
-        rows += self.desk.happened_rows(close_ts, *happened, before.stops, before.fills)
+        rows += happened.rows
         rows += records.signal_rows(run.instruments, decider.producers, said)
         rows += records.decision_rows(run.instruments, said)
         rows.append(records.risk_row(decider.params.risk, run.risk_profile, world, said, room.book))
         rows += campaigns
         rows += records.position_rows(run.instruments, decider.params.scales, world)
         rows += [records.equity_row(world, said), surplus]
-        if before.halted == 0 and int(world.decision.risk.halted[0]) != 0:
+        if halted == 0 and int(world.decision.risk.halted[0]) != 0:
             # Part of the hour, so that a crash cannot swallow it.
             rows.append(alert_row(run, close_ts, "critical", "drawdown_halt", _drawdown_text(said)))
-        # A paper order lives in this database alone, so its acceptance commits together with its intent.
-        self.place()
-        rows += self.desk.wanted_rows(close_ts, world.wanted, room.outcomes, said.rows[:, D_REASON])
+        rows += self._ordered(close_ts, said)
         self._balances = balances_after(self._balances, rows)
         check_balances(self._balances, run.instruments, world.account)
         self.hours += 1
@@ -162,6 +160,27 @@ class HourMaker:
             state_hash=state_hash,
         )
 
+    def _move(self, bar: Bar, controls: Int64s, said: Decisions) -> Happened:
+        """Move the world by one bar; what happened in it, with the rows that tell so."""
+        run, room, world = self.run, self._room, self.world
+        before = Before(world)
+        run.machine.hour(world, run.machine.decider.params, run.machine.paper_params, bar, controls, said, room)
+        events, closures = room.events[: int(room.counts[0])], room.closures[: int(room.counts[1])]
+        rows = self.desk.happened_rows(int(bar.close_ts), events, closures, before.stops, before.fills)
+        return Happened(before=before, events=events, closures=closures, rows=list(rows))
+
+    def _kept_after(self) -> tuple[bytes, str]:
+        """(the state that a run goes on from after this hour, hash of its world)."""
+        # Before placing: what was wanted is placed again when a run goes on from it.
+        return dump(self.kept), digest(self.world)
+
+    def _ordered(self, close_ts: int, said: Decisions) -> list[TableRow]:
+        """Place the orders that this close asked for; their rows."""
+        self.place()
+        # A paper order lives in this database alone, so its acceptance commits together with its intent.
+        reasons = said.rows[:, D_REASON]
+        return list(self.desk.wanted_rows(close_ts, self.world.wanted, self._room.outcomes, reasons))
+
     def _opening(self) -> list[TableRow]:
         if self.hours or not self.run.is_new_account:
             return []
@@ -169,14 +188,23 @@ class HourMaker:
         return [("ledger", p) for p in opening_postings(run.account_id, run.quote, run.machine.starting_cash)]
 
 
-class _Before:
-    """What an hour changes and its rows tell of: fills and halt so far, what was held, stops of working entries."""
+class Before:
+    """What an hour changes and its rows tell of: fills so far, what was held, stops of working entries."""
 
     def __init__(self, world: World) -> None:
         self.fills = int(world.account.fills[0])
-        self.halted = int(world.decision.risk.halted[0])
         self.quantity, self.cost = world.account.quantity.copy(), world.account.cost.copy()
         self.stops = world.paper.entry_stop.copy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """What filled in an hour: `match`'s events and closures, what was before them, and rows not stored yet."""
+
+    before: Before
+    events: Int64s
+    closures: Int64s
+    rows: list[TableRow]
 
 
 def treasury_row(kept: Kept, params: TreasuryParams, said: Decisions) -> TableRow:

@@ -19,8 +19,8 @@ WANTED = {"risk": {"drawdown_caution_bps": 1, "drawdown_defensive_bps": 2, "draw
 # What a person does, by hour; doing it again after a restart must change nothing.
 SCRIPT = {18: "kill", 22: "release", 30: "cancel_all", 36: "pause", 40: "resume"}
 BETWEEN = ("hour_done", "status_changed")
-# No run writes these by itself: what people do, and what there are no models and bundles for yet.
-NEVER = {"control_actions", "alert_acks", "model_outputs", "bundle_events"}
+# No run on paper writes these: what people do, what only a venue tells, and what there are no models and bundles for yet.
+NEVER = {"control_actions", "alert_acks", "model_outputs", "bundle_events", "venue_fills", "movements", "reconciles"}
 # Tables that every hour writes die in their nth write; the others whenever there is one.
 POINTS = [
     *((point, n) for point in ("before-begin", "before-commit", "after-commit") for n in (1, 2, 12, 21, 25, 34, 43)),

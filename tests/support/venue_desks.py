@@ -1,0 +1,116 @@
+"""Every venue behind the protocol, each with a market that a test can use: what the contract suite runs over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from mooring.runtime.domain.codes import Role
+from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.domain.orders import Kind, Order, Side
+from mooring.runtime.venues.paper.matching import PaperParams
+from mooring.runtime.venues.paper.venue import PaperVenue
+from mooring.runtime.venues.protocol import Venue
+
+START_MS = 1_706_659_200_000
+SYMBOL = "BTC-USD"
+COSTS = PaperParams(taker_fee_ppm=4000, maker_fee_ppm=2500, cost_ppm=500)
+
+
+@dataclass(kw_only=True)
+class VenueDesk:
+    """A venue with an account of 10,000 in money and one coin, and its market.
+
+    Attributes:
+        last: the price, in ticks.
+        settle: let what can fill now fill, and the venue's answers become current.
+        pass_: let seconds pass.
+        move: let somebody trade at a price in ticks; None where the market is not the test's.
+    """
+
+    venue: Venue
+    symbol: str
+    last: int
+    settle: Callable[[], Awaitable[None]]
+    pass_: Callable[[int], Awaitable[None]]
+    move: Callable[[int], Awaitable[None]] | None = None
+    count: int = 0
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.venue.instruments([self.symbol])[0]
+
+    @property
+    def base(self) -> str:
+        return self.instrument.base
+
+    @property
+    def quote(self) -> str:
+        return self.instrument.quote
+
+    def lots(self, quantity: str) -> int:
+        return int(Decimal(quantity).scaleb(self.instrument.lot_decimals))
+
+    def expires(self, seconds: int) -> int:
+        return self.venue.now_ms() // 1000 + seconds
+
+    def buy(self, quantity: str, limit_percent: int, *, expires_at: int | None = None) -> Order:
+        """A limit buy, its limit in percent of the last price."""
+        return self._order(
+            side=Side.BUY, role=Role.ENTRY, kind=Kind.LIMIT, quantity=self.lots(quantity), expires_at=expires_at,
+            limit=self.last * limit_percent // 100,
+        )  # fmt: skip
+
+    def sell(self, quantity: str) -> Order:
+        return self._order(side=Side.SELL, role=Role.EXIT, kind=Kind.MARKET, quantity=self.lots(quantity))
+
+    def stop(self, quantity: str, trigger_percent: int) -> Order:
+        return self._order(
+            side=Side.SELL, role=Role.STOP, kind=Kind.STOP_LOSS, quantity=self.lots(quantity),
+            trigger=self.last * trigger_percent // 100,
+        )  # fmt: skip
+
+    def _order(self, **fields: object) -> Order:
+        self.count += 1
+        return Order(client_id=self.unused_id(), symbol=self.symbol, **fields)
+
+    def unused_id(self) -> str:
+        self.count += 1
+        return str(UUID(int=self.count, version=5))
+
+
+Making = Callable[[], AbstractAsyncContextManager[VenueDesk]]
+
+
+@asynccontextmanager
+async def paper() -> AsyncIterator[VenueDesk]:
+    instrument = Instrument.of(SYMBOL, pair_decimals=1, lot_decimals=8, order_min="0.0001", cost_min="0.5")
+    venue = PaperVenue(
+        [instrument], COSTS, cash=Decimal(10_000), positions={"BTC": Decimal(1)}, time_ms=START_MS
+    )  # fmt: skip
+    desk: VenueDesk
+
+    async def move(ticks: int) -> None:
+        desk.last = ticks
+        venue.on_trade(SYMBOL, ticks, 10**12, venue.now_ms() + 1)
+        await asyncio.sleep(0)
+
+    async def pass_(seconds: int) -> None:
+        venue.advance(venue.now_ms() + seconds * 1000)
+        await asyncio.sleep(0)
+
+    async def settle() -> None:
+        await move(desk.last)
+
+    desk = VenueDesk(venue=venue, symbol=SYMBOL, last=300_000, settle=settle, pass_=pass_, move=move)
+    await venue.open()
+    await settle()
+    yield desk
+    await venue.close()
+
+
+DESKS: dict[str, Making] = {"paper": paper}

@@ -42,8 +42,9 @@ $(STAMPS)/base: $(STAMPS)/venv requirements/base.txt requirements/build.txt pypr
 	@$(BIN)/python -m compileall -q mooring
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt requirements/postgres.txt
+$(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt requirements/postgres.txt requirements/venues.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/venues.txt
 	@touch $@
 
 setup: $(STAMPS)/dev #-- make .venv with everything for work on the project

@@ -19,6 +19,8 @@ compile build.txt requirements/build.in --constraint requirements/dev.txt
 for extra in research menubar postgres; do
   compile "$extra.txt" pyproject.toml --extra "$extra" --constraint requirements/dev.txt
 done
+# ccxt names exact versions of libraries that the daemon needs as well; its wishes do not make the daemon's older.
+compile venues.txt pyproject.toml --extra venues --constraint requirements/dev.txt --override requirements/venues.in
 # Runs record which locked requirements they were made with.
 sum="$(sha256sum requirements/base.txt 2>/dev/null || shasum -a 256 requirements/base.txt)"
 sed -i.old -E "s/\"[0-9a-f]{64}\"/\"${sum%% *}\"/" mooring/locked.py && rm -f mooring/locked.py.old

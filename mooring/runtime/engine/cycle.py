@@ -14,6 +14,7 @@ from mooring.runtime.engine.hour import NO_HASH, HourMade, HourMaker, alert_row
 from mooring.runtime.engine.kept import restored
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.world import World
+from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Committed, ControlRow, HourClose, Row, StateRow, StoredState
 
@@ -88,26 +89,33 @@ class Cycle:
         balances = reader.balances_of_account(run.account_id)
         stored = reader.latest_state(run.run_id)
         if stored is None:
-            if reader.find("manifests", run_id=run.run_id) is not None:
-                raise Unverified(
-                    "state_missing",
-                    "Hours of this run are recorded, but the state after the last one is not there.",
-                    money="Beginning anew would forget what is held, so nothing is traded.",
-                    todo="Run `mooring db check`, and restore a backup.",
-                )
+            self._require_none(reader)
             return HourMaker(run, restored(run.opening, None), balances=balances)
         kept = restored(run.opening, stored.state)
-        manifest = self._manifest_of(stored, kept.world)
-        self.last_close_ts = stored.hour_ts_utc
-        self.hours = stored.cycles
-        self.decision_hash = bytes.fromhex(manifest["decision_hash"])
-        self.state_hash = manifest["state_hash"]
+        self._stand_at(stored, self._manifest_of(stored, kept.world))
         maker = HourMaker(run, kept, balances=balances, hours=stored.cycles, chain=self.decision_hash)
         maker.place()
         maker.desk.restore(reader.unresolved_intents(run.run_id), kept.world.paper)
         late = reader.page("order_events", limit=1, filters={"run_id": run.run_id, "status": "CANCELLED"}).items
         self.cancelled_since_close = bool(late) and late[0]["hour_ts_utc"] > stored.hour_ts_utc
         return maker
+
+    def _require_none(self, reader: Reader) -> None:
+        """See that a run without a state did no hour."""
+        if reader.find("manifests", run_id=self.run.run_id) is not None:
+            raise Unverified(
+                "state_missing",
+                "Hours of this run are recorded, but the state after the last one is not there.",
+                money="Beginning anew would forget what is held, so nothing is traded.",
+                todo="Run `mooring db check`, and restore a backup.",
+            )
+
+    def _stand_at(self, stored: StoredState, manifest: Row) -> None:
+        """Stand after the hour of a stored state, which its manifest names."""
+        self.last_close_ts = stored.hour_ts_utc
+        self.hours = stored.cycles
+        self.decision_hash = bytes.fromhex(manifest["decision_hash"])
+        self.state_hash = manifest["state_hash"]
 
     def _manifest_of(self, stored: StoredState, world: World) -> Row:
         manifest = self._store.reader().find("manifests", run_id=stored.run_id, hour_ts_utc=stored.hour_ts_utc)

@@ -11,12 +11,12 @@ from typing import Any, Final
 import structlog
 
 from mooring.errors import Conflict, Denied, Halt, MooringError
-from mooring.runtime.domain.bars import HOUR_SECONDS, Bar
+from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.run import Run
-from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book
+from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book, picture_of
 from mooring.runtime.engine.turns import Turns
 from mooring.runtime.engine.worker import Worker
 from mooring.runtime.market.clock import Clock
@@ -262,11 +262,23 @@ class Engine:
     def _from_last_commit(self) -> None:
         """Take up what is stored: the run, its books, and the feed's place."""
         reader = self._store.reader()
-        self._cycle = Cycle(self._run, self._store)
+        self._cycle = self._begin_cycle()
         self._book = last_book(self._cycle, reader)
         self._ends = ends_of(reader)
         if self._cycle.last_close_ts is not None:
             self._feed.seek(self._cycle.last_close_ts)
+
+    def _begin_cycle(self) -> Cycle:
+        return Cycle(self._run, self._store)
+
+    def _inputs(self, bar: Bar) -> Int64s:
+        """The controls of the hour of this bar."""
+        return inputs_of(
+            self._control,
+            cancelled=self._cycle.cancelled_since_close,
+            flatten=self._flatten,
+            catch_up=self._feed.catching_up(int(bar.close_ts)),
+        )
 
     def _renew(self) -> None:
         """Go on from the last commit, with the controls as this process knows them."""
@@ -280,8 +292,7 @@ class Engine:
 
     def _advance(self, bar: Bar) -> HourDone:
         used = self._with(rebase=False) if self._control.rebase else None
-        cancelled = self._cycle.cancelled_since_close
-        done = self._cycle.advance(bar, inputs_of(self._control, cancelled=cancelled, flatten=self._flatten), used)
+        done = self._cycle.advance(bar, self._inputs(bar), used)
         self._control = used or self._control
         self._ends = Ends.after(done.committed)
         self._book = done.said.book.tolist()
@@ -294,10 +305,7 @@ class Engine:
         return done
 
     def _next_hour(self) -> int:
-        close_ts = self._feed.next_close_ts
-        if close_ts is not None:
-            return close_ts
-        return (self._cycle.last_close_ts or 0) + HOUR_SECONDS
+        return self._feed.next_close_ts or (self._cycle.last_close_ts or 0) + HOUR_SECONDS
 
     def _cancel(self, control: ControlRow | None) -> int:
         if self._cycle.torn:
@@ -377,21 +385,14 @@ class Engine:
             self._state_now, self._since = state, self._clock.now()
         if not self._cycle.torn:  # else what is in memory may never have happened
             self._figures = figures_of(self._cycle, self._book, self._ends)
-        next_close_ts = self._feed.next_close_ts
-        return EngineStatus(
-            **vars(self._figures),
+        return picture_of(
+            self._figures,
+            self._control,
+            self._feed,
             state=state,
             state_reason=reason,
-            # A pause is as old as the person's word for it, also after a restart.
-            state_since=self._control.pause_since or self._since if state == "paused" else self._since,
+            since=self._since,
             mode=self._run.mode,
-            kill_active=self._control.kill_active,
-            kill_reason=self._control.kill_reason,
-            kill_since=self._control.kill_since,
             run_id=self._run.run_id,
-            next_cycle=next_close_ts,
             alerts_open=self._alerts_open,
-            made_up_prices=self._feed.made_up,
-            market=self._feed.description,
-            ended=next_close_ts is None,
         )

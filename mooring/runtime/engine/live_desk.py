@@ -198,22 +198,20 @@ class LiveDesk(Desk):
         self._resize(now, world.paper, ended=status in ENDED)
         if status in ENDED:
             del self._live[update.client_id]
-            self._protect(hour_ts_utc, now, remaining, taken, world, order_min)
+            never_left = live.status is Status.INTENT and status is Status.CANCELLED  # a crash came between
+            if never_left or now.order.role is not Role.STOP or remaining != int(world.account.quantity[now.symbol]):
+                self._protect(hour_ts_utc, now, taken, world, order_min)
         elif now.order.role is Role.ENTRY and int(world.account.lot_count[now.symbol]) > LOTS_LIMIT - LOTS_KEPT_FREE:
             taken.cancels.append(now.order)  # filled in so many parts that the lots run out
         return taken
 
-    def _protect(
-        self, hour_ts_utc: int, ended: Live, remaining: int, taken: Taken, world: World, order_min: Int64s
-    ) -> None:
+    def _protect(self, hour_ts_utc: int, ended: Live, taken: Taken, world: World, order_min: Int64s) -> None:
         """Where an order ended: see that what is held has one stop over all of it.
 
-        A stop that ended covering all there was is not placed again before the next close: who cancelled it meant it.
+        Not asked for a stop that ended covering all there was: who cancelled it meant it, and the next close decides.
         """
         symbol, paper = ended.symbol, world.paper
         held = int(world.account.quantity[symbol])
-        if ended.order.role is Role.STOP and remaining == held:
-            return
         if not self._at_rest(paper, symbol) or int(paper.stop_price[symbol]) <= 0:
             return
         if int(paper.stop_quantity[symbol]) > 0:

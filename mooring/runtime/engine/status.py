@@ -11,8 +11,9 @@ import numpy as np
 from mooring.runtime.decision.types import B_CASH, B_DRAWDOWN, B_EQUITY, B_PEAK
 from mooring.runtime.domain.codes import Tier
 from mooring.runtime.engine.cycle import Cycle
+from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.reader import Reader
-from mooring.runtime.store.types import Committed, Head
+from mooring.runtime.store.types import Committed, ControlRow, Head
 
 State = Literal["stopped", "running", "paused", "halted"]
 
@@ -48,6 +49,8 @@ class EngineStatus(Figures):
         state_since: wall clock of the last change of state.
         last_cycle, next_cycle: close of the last hour done and of the next one, in market time.
         ended: the market has no more bars.
+        armed: whether real orders may be sent, as far as the person's word of this start goes.
+        blocked: why entries are blocked for now; empty where they are not.
     """
 
     state: State
@@ -63,6 +66,8 @@ class EngineStatus(Figures):
     made_up_prices: bool
     market: str
     ended: bool
+    armed: bool = False
+    blocked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,39 @@ def figures_of(cycle: Cycle, book: Sequence[int], ends: Ends) -> Figures:
         ledger_rows=ends.ledger.count,
         decision_hash=cycle.decision_hash.hex(),
         state_hash=cycle.state_hash,
+    )
+
+
+def picture_of(
+    figures: Figures,
+    control: ControlRow,
+    feed: Feed,
+    *,
+    state: State,
+    state_reason: str,
+    since: int,
+    mode: str,
+    run_id: str,
+    alerts_open: int,
+) -> EngineStatus:
+    """The picture of an engine in that state since then."""
+    next_close_ts = feed.next_close_ts
+    return EngineStatus(
+        **vars(figures),
+        state=state,
+        state_reason=state_reason,
+        # A pause is as old as the person's word for it, also after a restart.
+        state_since=control.pause_since or since if state == "paused" else since,
+        mode=mode,
+        kill_active=control.kill_active,
+        kill_reason=control.kill_reason,
+        kill_since=control.kill_since,
+        run_id=run_id,
+        next_cycle=next_close_ts,
+        alerts_open=alerts_open,
+        made_up_prices=feed.made_up,
+        market=feed.description,
+        ended=next_close_ts is None,
     )
 
 

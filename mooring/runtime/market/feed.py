@@ -41,6 +41,10 @@ class Feed(Protocol):
         """Go, forwards or back, to the first bar that closes after that time."""
         ...
 
+    def catching_up(self, close_ts: int) -> bool:
+        """Whether the bar that closed then was yielded so late that nothing may be ordered on its prices."""
+        ...
+
     def wait_closed(self, stop: threading.Event) -> bool:
         """True once the next bar has closed; False if `stop` is set first, or after the last one."""
         ...
@@ -79,6 +83,9 @@ class _HourFeed(ABC):
     def seek(self, after_close_ts: int) -> None:
         passed = (after_close_ts - self._first_close_ts) // HOUR_SECONDS + 1
         self._hour = min(max(0, passed), self._hours)
+
+    def catching_up(self, close_ts: int) -> bool:  # noqa: ARG002 -- the market's time stands still while it waits
+        return False
 
     def wait_closed(self, stop: threading.Event) -> bool:
         close_ts = self.next_close_ts

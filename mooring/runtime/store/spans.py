@@ -94,6 +94,14 @@ class Spans:
         query = self._span(select(*(i.c[name] for name in names)), i, BEFORE_ALL, upto).where(~done).order_by(i.c.seq)
         return [dict(zip(names, values, strict=True)) for values in self._reader.tuples(query)]
 
+    def of_orders(self, name: str, column: str, names: Sequence[str], upto: int) -> list[Row]:
+        """Rows of a table, of hours up to that one, whose column has one of these names; in the order written."""
+        table = metadata.tables[name]
+        columns = ["hour_ts_utc", *PAYLOAD[name]]
+        query = self._span(select(*(table.c[one] for one in columns)), table, BEFORE_ALL, upto)
+        found = self._reader.tuples(query.where(table.c[column].in_(sorted(names))).order_by(table.c.seq))
+        return [dict(zip(columns, values, strict=True)) for values in found]
+
     def foreign(self, name: str, *, most: int) -> list[tuple[str, Values]]:
         """(account, row) of rows that name the run, and an account that is not its own."""
         table = metadata.tables[name]

@@ -1,0 +1,91 @@
+"""The cycle of live trading: hours as ever, and between them what the venue tells, each durable by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mooring.runtime.domain.bars import HOUR_SECONDS
+from mooring.runtime.domain.orders import Order, Update
+from mooring.runtime.engine.cycle import Cycle
+from mooring.runtime.engine.desk import TableRow
+from mooring.runtime.engine.kept import restored
+from mooring.runtime.engine.live_desk import LiveDesk, Taken
+from mooring.runtime.engine.live_hour import LiveHourMaker
+from mooring.runtime.engine.told import told_between, updates_of, working_at
+from mooring.runtime.store.spans import Spans
+from mooring.runtime.store.types import Batch
+
+
+class LiveCycle(Cycle):
+    """As `Cycle`; `take` and `note` come between the hours.
+
+    A restart goes on from the last close, and takes again what was told since, as it is recorded.
+    """
+
+    _maker: LiveHourMaker
+
+    @property
+    def desk(self) -> LiveDesk:
+        """The working orders."""
+        return self._maker.live
+
+    @property
+    def asked(self) -> Taken:
+        """What the last close asked for."""
+        return self._maker.asked
+
+    @property
+    def next_close_ts(self) -> int:
+        """Close of the hour that is open now; 0 before the first."""
+        return 0 if self.last_close_ts is None else self.last_close_ts + HOUR_SECONDS
+
+    def take(self, updates: Sequence[Update]) -> Taken:
+        """Book what became known of orders; durable when it returns. An error tears the cycle.
+
+        Raises:
+            Halt: the books cannot hold it, or the store could not write.
+            Unknown: the store did not answer.
+        """
+        self._begin()
+        taken = Taken()
+        for update in updates:
+            one = self._maker.take(self.next_close_ts, update)
+            taken.rows += one.rows
+            taken.orders += one.orders
+            taken.cancels += one.cancels
+        if taken.rows:
+            self._store.commit(Batch(rows=taken.rows))
+        self.torn = False
+        return taken
+
+    def note(self, rows: Sequence[TableRow]) -> None:
+        """Store rows that change nothing of the books; durable when it returns."""
+        self._store.commit(Batch(rows=list(rows)))
+
+    def cover(self) -> list[Order]:
+        """Stops that cover another quantity than is held, and must be cancelled first."""
+        return self._maker.live.cover(self.world)
+
+    def _restore(self) -> LiveHourMaker:
+        run, reader = self.run, self._store.reader()
+        stored = reader.latest_state(run.run_id)
+        spans = Spans(reader, run_id=run.run_id, account_id=run.account_id)
+        if stored is None:
+            self._require_none(reader)
+            return LiveHourMaker(run, restored(run.opening, None), balances=reader.balances_of_account(run.account_id))
+        kept = restored(run.opening, stored.state)
+        manifest = self._manifest_of(stored, kept.world)
+        self._stand_at(stored, manifest)
+        maker = LiveHourMaker(
+            run,
+            kept,
+            balances=spans.balances(stored.hour_ts_utc),
+            hours=stored.cycles,
+            chain=self.decision_hash,
+        )
+        working = working_at(spans, stored.hour_ts_utc)
+        maker.resume(working)
+        filled = {row["client_order_id"]: row["filled_quantity"] for row in working}
+        for update in updates_of(told_between(spans, stored.hour_ts_utc), filled):
+            maker.take(self.next_close_ts, update)
+        return maker

@@ -1,0 +1,98 @@
+"""What a venue told, read back from the evidence: for a restart, and for a recomputation."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from mooring.runtime.domain.orders import Fill, Status, Update
+from mooring.runtime.store.spans import PAYLOAD, Spans, Values
+from mooring.runtime.store.types import Row
+
+HEAD: Final = 2  # hour and seq, before the payload of a row as read
+TOLD: Final = ("order_events", "fills", "venue_fills")
+FOR_EVER: Final = 2**62
+
+
+def updates_of(rows: Mapping[str, Sequence[Values]], filled: Mapping[str, int]) -> list[Update]:
+    """The updates that these rows were made from, in the order told.
+
+    Rows of INTENT are left out: they follow from a close, or from an update before. An order that the books themselves
+    refused is told here too; nobody knows it then, so it changes nothing.
+
+    Args:
+        rows: (hour, seq, payload) of TOLD, in the order written.
+        filled: lots of each order that were filled before these rows; 0 where it is not named.
+    """
+    names = {row["fill_id"]: row for row in _dicts("venue_fills", rows)}
+    waiting: dict[str, deque[tuple[Fill, str]]] = defaultdict(deque)
+    for row in _dicts("fills", rows):
+        name = names.get(row["fill_id"])
+        if name is not None:
+            waiting[row["client_order_id"]].append((_fill(row, name), name["order_id"]))
+    updates, booked = [], dict(filled)
+    for row in _dicts("order_events", rows):
+        if row["status"] == Status.INTENT:
+            continue
+        client_id, total = row["client_order_id"], row["filled_quantity"]
+        fills, order_id = [], ""
+        while waiting[client_id] and booked.get(client_id, 0) < total:
+            fill, order_id = waiting[client_id].popleft()
+            booked[client_id] = booked.get(client_id, 0) + fill.quantity
+            fills.append(fill)
+        opened = row["status"] == Status.OPEN
+        updates.append(
+            Update(
+                client_id=client_id,
+                status=Status(row["status"]),
+                filled=total,
+                fills=tuple(fills),
+                reason="" if opened else row["reason"],
+                order_id=row["reason"] if opened else order_id,
+            )
+        )
+    return updates
+
+
+def told_between(spans: Spans, after: int, upto: int = FOR_EVER) -> dict[str, Sequence[Values]]:
+    """The rows of TOLD of the hours in (after, upto], in the order written."""
+    return {name: spans.rows(name, after, upto) for name in TOLD}
+
+
+def working_at(spans: Spans, hour_ts_utc: int) -> list[Row]:
+    """Intents without a final event by then, oldest first, as they stood: see `LiveDesk.restore`."""
+    names = [row["client_order_id"] for row in spans.working(hour_ts_utc)]
+    events = {r["client_order_id"]: r for r in spans.of_orders("order_events", "client_order_id", names, hour_ts_utc)}
+    order_of = {
+        r["fill_id"]: r["client_order_id"] for r in spans.of_orders("fills", "client_order_id", names, hour_ts_utc)
+    }
+    trades: dict[str, set[str]] = defaultdict(set)
+    for row in spans.of_orders("venue_fills", "fill_id", list(order_of), hour_ts_utc):
+        trades[order_of[row["fill_id"]]].add(row["trade_id"])
+    return [
+        row
+        | {
+            "status": events[row["client_order_id"]]["status"],
+            "filled_quantity": events[row["client_order_id"]]["filled_quantity"],
+            "trade_ids": frozenset(trades[row["client_order_id"]]),
+        }
+        for row in spans.of_orders("order_intents", "client_order_id", names, hour_ts_utc)
+    ]
+
+
+def _fill(row: Row, name: Row) -> Fill:
+    return Fill(
+        trade_id=name["trade_id"],
+        quantity=row["quantity"],
+        price=row["price"],
+        notional=row["notional"],
+        fee=row["fee"],
+        maker=row["liquidity"] == "maker",
+        time_ms=name["traded_ms"],
+    )
+
+
+def _dicts(name: str, rows: Mapping[str, Sequence[Values]]) -> Iterable[dict[str, Any]]:
+    columns = PAYLOAD[name]
+    return [dict(zip(columns, values[HEAD:], strict=True)) for values in rows.get(name, ())]

@@ -105,8 +105,15 @@ CASES: Final = (
             "EOrder:Domain rate limit exceeded",
             "EAuth:Rate limit exceeded",
             "EAuth:Too many requests",
-            "EService:Throttled",
         ),
+        wait_seconds=15.0,
+    ),
+    Case(
+        code="kraken_throttled",
+        kind=Kind.RETRY,
+        what="Kraken takes no more calls of this account for a while, and says until when.",
+        todo="Wait; nothing is sent before that time.",
+        texts=("EService:Throttled",),
         wait_seconds=15.0,
     ),
     Case(

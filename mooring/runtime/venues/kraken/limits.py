@@ -175,6 +175,7 @@ class Limits:
         self.public = Counter(PUBLIC)
         self._engine: dict[str, Counter] = {}
         self._locked_until_us = 0
+        self._paused_until_us = 0
 
     def engine(self, pair: str) -> Counter:
         """The engine's counter of a pair; pairs are named as the caller always names them."""
@@ -188,6 +189,14 @@ class Limits:
         """The venue has locked the key out: nothing is sent until it is over, exits neither."""
         self._locked_until_us = max(self._locked_until_us, now_us + wait_us)
         self.rest.exceeded(now_us)
+
+    def pause(self, now_us: int, wait_us: int) -> None:
+        """The venue has named a time before which it takes no call of this account."""
+        self._paused_until_us = max(self._paused_until_us, now_us + wait_us)
+
+    def paused_us(self, now_us: int) -> int:
+        """Microseconds until the named time; 0 where there is none."""
+        return max(0, self._paused_until_us - now_us)
 
     def locked_us(self, now_us: int) -> int:
         """Microseconds until the key may be used again; 0 where it is not locked out."""

@@ -222,6 +222,11 @@ class Names:
         """Our name of an asset without a suffix; None for one that no list has."""
         return self._assets.get(name)
 
+    def wallet(self, name: str) -> tuple[str | None, bool]:
+        """Our name of a balance's asset, None where no list has it, and whether it is in a wallet that cannot trade."""
+        asset, suffix = self._parted(name)
+        return asset, bool(suffix)
+
     def unconfirmed(self, symbols: Iterable[str]) -> tuple[Pair, ...]:
         """Pairs whose WebSocket name is not among the symbols of the `instrument` channel."""
         listed = frozenset(symbols)

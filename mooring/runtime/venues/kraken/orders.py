@@ -13,12 +13,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from mooring.errors import Invalid, MooringError
-from mooring.runtime.venues.kraken.errors import Call, refusal, unreadable
+from mooring.runtime.venues.kraken.errors import Call, not_sent, refusal, unreadable
 from mooring.runtime.venues.kraken.fields import Fields
 from mooring.runtime.venues.kraken.names import Pair
 from mooring.runtime.venues.kraken.numbers import price_text, quantity_text, ticks_of
 
 DEADLINE_SECONDS: Final = 5
+DEADLINE_MOST_MS: Final = 59_000  # Kraken takes 60 seconds; clocks differ
+REST_DEADLINE_LEAST_MS: Final = 2_000
+SOCKET_DEADLINE_LEAST_MS: Final = 500
 BATCH_LEAST: Final = 2
 BATCH_MOST: Final = 15
 EXPIRES_LEAST_SECONDS: Final = 5
@@ -194,6 +197,22 @@ def rfc3339(ms: int) -> str:
     """Unix milliseconds as `2026-01-31T12:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=ms)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def deadline_text(now_ms: int, until_ms: int | None, *, least_ms: int, call: Call) -> str:
+    """The deadline of an order that leaves now.
+
+    Args:
+        now_ms: Kraken's time. until_ms: the last moment at which it may be taken; None for the usual one.
+        least_ms: the nearest deadline that Kraken accepts.
+
+    Raises:
+        Retry: that moment is too near, so it was not sent.
+    """
+    until = now_ms + 1_000 * DEADLINE_SECONDS if until_ms is None else until_ms
+    if until < now_ms + least_ms:
+        raise not_sent(call, "its deadline was too near when its turn came")
+    return rfc3339(min(until, now_ms + DEADLINE_MOST_MS))
 
 
 @dataclass(frozen=True, kw_only=True)

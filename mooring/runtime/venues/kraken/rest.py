@@ -19,7 +19,7 @@ from mooring.runtime.venues.kraken.limits import HISTORY_COST, Action, Lane, bat
 from mooring.runtime.venues.kraken.names import Asset, Pair, read_assets, read_pairs
 from mooring.runtime.venues.kraken.orders import (
     DEAD_MAN_MOST_SECONDS,
-    DEADLINE_SECONDS,
+    REST_DEADLINE_LEAST_MS,
     Amendment,
     BatchPlaced,
     Cancelled,
@@ -29,13 +29,13 @@ from mooring.runtime.venues.kraken.orders import (
     batch_fields,
     check_batch,
     check_client_id,
+    deadline_text,
     form_fields,
     read_amended,
     read_batch,
     read_cancelled,
     read_dead_man,
     read_placed,
-    rfc3339,
 )
 from mooring.runtime.venues.kraken.sender import EngineUse, Sender
 
@@ -46,6 +46,8 @@ QUERY_TRADES_MOST: Final = 20
 DEPTH_MOST: Final = 500
 TRADES_MOST: Final = 1_000
 INTERVALS: Final = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)  # minutes
+# One row for each fill, as WebSocket tells them, and none for several of one taker: ids are the same everywhere.
+_SINGLY: Final = {"consolidate_taker": "false"}
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,40}\Z")
 _ADD: Final = Call(name="AddOrder", effect=Effect.ADDS)
 _ADD_BATCH: Final = Call(name="AddOrderBatch", effect=Effect.ADDS)
@@ -130,33 +132,40 @@ class Account:
         return await self._ask("OpenOrders", fields, account.read_open_orders)
 
     async def closed_orders(
-        self, *, client_id: str | None = None, start: int | None = None, end: int | None = None, offset: int = 0
+        self,
+        *,
+        client_id: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        offset: int = 0,
+        lane: Lane = Lane.HISTORY,
     ) -> account.Orders:
         """50 a page, newest first; `start` is exclusive, `end` inclusive, unix seconds."""
-        fields = {"trades": "true"} | _client(client_id) | _window(start, end, offset)
-        return await self._history("ClosedOrders", fields, account.read_closed_orders)
+        fields = {"trades": "true", **_SINGLY} | _client(client_id) | _window(start, end, offset)
+        return await self._history("ClosedOrders", fields, account.read_closed_orders, lane)
 
     async def query_orders(self, txids: Iterable[str]) -> account.Orders:
         """Up to 50 orders by Kraken's ids."""
-        fields = {"trades": "true", "txid": _joined(txids, QUERY_ORDERS_MOST)}
+        fields = {"trades": "true", **_SINGLY, "txid": _joined(txids, QUERY_ORDERS_MOST)}
         return await self._ask("QueryOrders", fields, account.read_queried_orders)
 
     async def trades_history(
-        self, *, start: int | None = None, end: int | None = None, offset: int = 0
+        self, *, start: int | None = None, end: int | None = None, offset: int = 0, lane: Lane = Lane.HISTORY
     ) -> account.Trades:
         """50 a page, newest first; with the ids of their ledger entries."""
-        fields = {"type": "all", "ledgers": "true"} | _window(start, end, offset)
-        return await self._history("TradesHistory", fields, account.read_trades_history)
+        fields = {"type": "all", "ledgers": "true", **_SINGLY} | _window(start, end, offset)
+        return await self._history("TradesHistory", fields, account.read_trades_history, lane)
 
-    async def query_trades(self, txids: Iterable[str]) -> account.Trades:
+    async def query_trades(self, txids: Iterable[str], *, lane: Lane = Lane.HISTORY) -> account.Trades:
         """Up to 20 fills by their ids."""
-        return await self._history(
-            "QueryTrades", {"txid": _joined(txids, QUERY_TRADES_MOST)}, account.read_queried_trades
-        )
+        fields = {"txid": _joined(txids, QUERY_TRADES_MOST)}
+        return await self._history("QueryTrades", fields, account.read_queried_trades, lane)
 
-    async def ledger(self, *, start: int | None = None, end: int | None = None, offset: int = 0) -> account.Ledger:
+    async def ledger(
+        self, *, start: int | None = None, end: int | None = None, offset: int = 0, lane: Lane = Lane.HISTORY
+    ) -> account.Ledger:
         """50 a page, newest first."""
-        return await self._history("Ledgers", _window(start, end, offset), account.read_ledger)
+        return await self._history("Ledgers", _window(start, end, offset), account.read_ledger, lane)
 
     async def query_ledger(self, ids: Iterable[str]) -> account.Ledger:
         """Up to 20 entries by their ids."""
@@ -174,8 +183,10 @@ class Account:
     async def _ask(self, name: str, fields: dict[str, str], read: Callable[[Any], T]) -> T:
         return await self._sender.private(name, fields, read, lane=Lane.RECONCILE)
 
-    async def _history(self, name: str, fields: dict[str, str], read: Callable[[Any], T]) -> T:
-        return await self._sender.private(name, fields, read, lane=Lane.HISTORY, cost=HISTORY_COST)
+    async def _history(
+        self, name: str, fields: dict[str, str], read: Callable[[Any], T], lane: Lane = Lane.HISTORY
+    ) -> T:
+        return await self._sender.private(name, fields, read, lane=lane, cost=HISTORY_COST)
 
 
 class Trading:
@@ -190,8 +201,13 @@ class Trading:
         self._sender = sender
         self._clock = clock
 
-    async def add(self, order: NewOrder, *, lane: Lane = Lane.ENTRY, validate: bool = False) -> Placed:
+    async def add(
+        self, order: NewOrder, *, lane: Lane = Lane.ENTRY, validate: bool = False, until_ms: int | None = None
+    ) -> Placed:
         """Place an order; with `validate` only its inputs are checked.
+
+        Args:
+            until_ms: Kraken's time after which it must not be taken; None for the usual deadline.
 
         Raises:
             Unknown: it may have been placed.
@@ -199,7 +215,7 @@ class Trading:
         """
         return await self._sender.order(
             _ADD,
-            lambda: form_fields(order, deadline=self._deadline(), validate=validate),
+            lambda: form_fields(order, deadline=self._deadline(_ADD, until_ms), validate=validate),
             lambda raw: read_placed(raw, validated=validate),
             lane=lane,
             use=EngineUse(pair=order.pair.id, cost=engine_cost(Action.ADD)),
@@ -212,7 +228,7 @@ class Trading:
         check_batch(orders)
         return await self._sender.order(
             _ADD_BATCH,
-            lambda: batch_fields(orders, deadline=self._deadline(), validate=validate),
+            lambda: batch_fields(orders, deadline=self._deadline(_ADD_BATCH), validate=validate),
             lambda raw: read_batch(raw, count=len(orders), validated=validate, call=_ADD, now=self._clock.now()),
             lane=lane,
             use=EngineUse(pair=orders[0].pair.id, cost=batch_add_cost(len(orders))),
@@ -223,7 +239,7 @@ class Trading:
         """Change an open order in place, and give back the amendment's id; `age_us` since it was placed or changed."""
         return await self._sender.order(
             _AMEND,
-            lambda: change.form_fields(deadline=self._deadline()),
+            lambda: change.form_fields(deadline=self._deadline(_AMEND)),
             read_amended,
             lane=lane,
             use=EngineUse(pair=change.pair.id, cost=engine_cost(Action.AMEND, age_us=age_us)),
@@ -265,8 +281,8 @@ class Trading:
             _DEAD_MAN, lambda: {"timeout": str(seconds)}, read_dead_man, lane=Lane.EXIT, use=None
         )
 
-    def _deadline(self) -> str:
-        return rfc3339(self._clock.now_ms() + 1_000 * DEADLINE_SECONDS)
+    def _deadline(self, call: Call, until_ms: int | None = None) -> str:
+        return deadline_text(self._clock.now_ms(), until_ms, least_ms=REST_DEADLINE_LEAST_MS, call=call)
 
 
 def _client(client_id: str | None) -> dict[str, str]:

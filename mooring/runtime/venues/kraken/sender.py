@@ -158,9 +158,7 @@ class Sender:
     ) -> Any:
         if self._key is None or self._nonces is None:
             raise not_sent(call, "there is no API key")
-        locked = self._limits.locked_us(self._now_us())
-        if locked:
-            raise not_sent(call, "Kraken has locked this API key out", retry_after_seconds=locked / 1e6)
+        refuse_held(self._limits, call, self._now_us())
         try:
             async with self._turn.held(lane, TURN_SECONDS):
                 said = fields() if callable(fields) else fields
@@ -193,11 +191,7 @@ class Sender:
 
     def _believe(self, error: Retry, counter: Counter | None) -> None:
         """Take over what the venue says about its limits."""
-        wait_us = round(error.retry_after_seconds * 1e6)
-        if error.code == "kraken_locked_out":
-            self._limits.lock_out(self._now_us(), wait_us)
-        elif error.code == "kraken_rate_limited" and counter is not None:
-            counter.exceeded(self._now_us())
+        believe(self._limits, counter, error, self._now_us())
 
     async def _again(self, once: Callable[[], Awaitable[Any]]) -> Any:
         async for attempt in stamina.retry_context(on=_worth_another_try, attempts=READ_TRIES, timeout=None):
@@ -215,6 +209,30 @@ class Sender:
 
     def _now_us(self) -> int:
         return round(self._clock.monotonic() * 1e6)
+
+
+def refuse_held(limits: Limits, call: Call, now_us: int) -> None:
+    """Refuse to send while Kraken has locked the key out or has asked for a pause; exits neither.
+
+    Raises:
+        Retry: it was not sent.
+    """
+    locked, paused = limits.locked_us(now_us), limits.paused_us(now_us)
+    if locked:
+        raise not_sent(call, "Kraken has locked this API key out", retry_after_seconds=locked / 1e6)
+    if paused:
+        raise not_sent(call, "Kraken has asked for a pause", retry_after_seconds=paused / 1e6)
+
+
+def believe(limits: Limits, counter: Counter | None, error: Retry, now_us: int) -> None:
+    """Take over what a refusal says about Kraken's limits."""
+    wait_us = round(error.retry_after_seconds * 1e6)
+    if error.code == "kraken_locked_out":
+        limits.lock_out(now_us, wait_us)
+    elif error.code == "kraken_throttled":
+        limits.pause(now_us, wait_us)
+    elif error.code == "kraken_rate_limited" and counter is not None:
+        counter.exceeded(now_us)
 
 
 def _worth_another_try(error: Exception) -> bool | float:

@@ -19,7 +19,7 @@ from mooring.runtime.venues.kraken.limits import Action, Lane, Limits, batch_add
 from mooring.runtime.venues.kraken.names import Pair
 from mooring.runtime.venues.kraken.numbers import price_text, quantity_text
 from mooring.runtime.venues.kraken.orders import (
-    DEADLINE_SECONDS,
+    SOCKET_DEADLINE_LEAST_MS,
     Amendment,
     BatchPlaced,
     Cancelled,
@@ -29,10 +29,12 @@ from mooring.runtime.venues.kraken.orders import (
     TimeInForce,
     check_batch,
     check_client_id,
+    deadline_text,
     read_dead_man,
     rfc3339,
 )
 from mooring.runtime.venues.kraken.requests import ConnectionLost
+from mooring.runtime.venues.kraken.sender import believe, refuse_held
 from mooring.runtime.venues.kraken.sockets import SocketClosed, Wire, wire_json
 from mooring.runtime.venues.kraken.ws import PrivateLink
 
@@ -83,11 +85,15 @@ class SocketTrading:
         self._limits = limits
         self._clock = clock
 
-    async def add(self, order: NewOrder, *, lane: Lane = Lane.ENTRY) -> Placed:
-        """Place an order. Errors as `rest.Trading.add`."""
+    async def add(self, order: NewOrder, *, lane: Lane = Lane.ENTRY, until_ms: int | None = None) -> Placed:
+        """Place an order. Arguments and errors as `rest.Trading.add`."""
         cost = engine_cost(Action.ADD)
         replies = await self._counted(
-            _ADD, {"symbol": order.pair.ws, **order_params(order), **self._deadline()}, order.pair, cost, lane
+            _ADD,
+            {"symbol": order.pair.ws, **order_params(order), **self._deadline(_ADD, until_ms)},
+            order.pair,
+            cost,
+            lane,
         )
         return self._read(_ADD, lambda: Placed(txid=self._result(_ADD, replies[0]).text("order_id"), description=""))
 
@@ -96,14 +102,14 @@ class SocketTrading:
         check_batch(orders)
         pair = orders[0].pair
         listed: list[Wire] = [dict(order_params(order)) for order in orders]
-        params = {"symbol": pair.ws, "orders": listed, **self._deadline()}
+        params = {"symbol": pair.ws, "orders": listed, **self._deadline(_BATCH)}
         replies = await self._counted(_BATCH, params, pair, batch_add_cost(len(orders)), lane)
         return self._read(_BATCH, lambda: self._batch(replies[0], len(orders)))
 
     async def amend(self, change: Amendment, *, age_us: int = 0, lane: Lane = Lane.EXIT) -> str:
         """Change an open order in place, and give back the amendment's id."""
         places = change.pair.pair_decimals
-        params: dict[str, Wire] = {"cl_ord_id": change.client_id, **self._deadline()}
+        params: dict[str, Wire] = {"cl_ord_id": change.client_id, **self._deadline(_AMEND)}
         if change.lots is not None:
             params["order_qty"] = Decimal(quantity_text(change.lots, change.pair.lot_decimals))
         if change.limit is not None:
@@ -146,14 +152,14 @@ class SocketTrading:
         try:
             return await self._ask(call, params)
         except Retry as error:
-            if error.code == "kraken_rate_limited":
-                counter.exceeded(self._now_us())
+            believe(self._limits, counter, error, self._now_us())
             raise
         finally:
             counter.settle(cost, self._now_us())
 
     async def _ask(self, call: Call, params: dict[str, Wire]) -> tuple[Reply, ...]:
         """Send once; every outcome is an answer or one error that says what is known."""
+        refuse_held(self._limits, call, self._now_us())
         socket, token = self._link.socket, self._link.token
         if socket is None or not token:
             raise not_sent(call, "the private connection is down")
@@ -205,8 +211,9 @@ class SocketTrading:
         except Halt as halted:
             raise no_answer(call, f"the answer cannot be read ({safe_text(halted.what)})") from halted
 
-    def _deadline(self) -> dict[str, Wire]:
-        return {"deadline": rfc3339(self._clock.now_ms() + 1_000 * DEADLINE_SECONDS)}
+    def _deadline(self, call: Call, until_ms: int | None = None) -> dict[str, Wire]:
+        now_ms = self._clock.now_ms()
+        return {"deadline": deadline_text(now_ms, until_ms, least_ms=SOCKET_DEADLINE_LEAST_MS, call=call)}
 
     def _now_us(self) -> int:
         return round(self._clock.monotonic() * 1e6)

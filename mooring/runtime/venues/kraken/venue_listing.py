@@ -1,0 +1,136 @@
+"""What Kraken lists: pairs and assets with their figures, its time; read at the start and again each day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from mooring.errors import Halt, NotFound
+from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.domain.money import MONEY_DECIMALS
+from mooring.runtime.venues.kraken.errors import safe_text, unreadable
+from mooring.runtime.venues.kraken.names import Names, Pair
+from mooring.runtime.venues.kraken.rest import Market
+from mooring.runtime.venues.kraken.server_clock import ServerClock
+
+REFRESH_SECONDS: Final = 86_400  # minimums change several times a year, without notice
+REREAD_SECONDS: Final = 600  # how soon a name that is not there, or a closed pair, is looked for again
+
+
+class Listing:
+    """Pairs and assets as they were last read.
+
+    Args:
+        market: public calls.
+        clock: compared with Kraken's at each reading.
+    """
+
+    def __init__(self, market: Market, clock: ServerClock) -> None:
+        self._market = market
+        self._clock = clock
+        self._names: Names | None = None
+        self._decimals: dict[str, int] = {}
+        self._read_at: float | None = None
+
+    @property
+    def names(self) -> Names:
+        """All names; only after the first reading."""
+        assert self._names is not None, "open() comes before any other call"
+        return self._names
+
+    async def load(self) -> None:
+        """Read everything anew; what was read before stays where that fails.
+
+        Raises:
+            Retry, Halt: Kraken does not answer, or answers nonsense.
+        """
+        asked_ms = self._clock.local_ms()
+        seconds = await self._market.time()
+        self._clock.compare(asked_ms=asked_ms, seconds=seconds, answered_ms=self._clock.local_ms())
+        pairs = await self._market.pairs()
+        assets = await self._market.assets()
+        if not pairs or not assets:
+            raise unreadable("AssetPairs", "lists nothing")
+        self._names = Names(pairs, assets)
+        self._decimals = {asset.id: asset.decimals for asset in assets}
+        self._read_at = self._clock.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether a day has passed since the last reading."""
+        return self._older_than(REFRESH_SECONDS)
+
+    async def reread(self) -> bool:
+        """Read again unless that was done a short while ago; whether it was done now."""
+        if not self._older_than(REREAD_SECONDS):
+            return False
+        await self.load()
+        return True
+
+    def pair(self, symbol: str) -> Pair:
+        """The pair of our symbol.
+
+        Raises:
+            NotFound: Kraken lists none.
+        """
+        pair = self.names.pair(symbol)
+        if pair.symbol != symbol:
+            raise NotFound(
+                "kraken_unknown_name",
+                f"Kraken lists no pair that is called {safe_text(symbol)}.",
+                money="No order was placed.",
+                todo="Write the symbol like BTC-USD, or take it out of the universe.",
+            )
+        return pair
+
+    async def pair_named(self, name: str) -> Pair:
+        """The pair of a name that Kraken used; the lists are read again where they do not have it.
+
+        Raises:
+            Halt: Kraken itself does not list it.
+        """
+        try:
+            return self.names.pair(name)
+        except NotFound:
+            if await self.reread():
+                return await self.pair_named(name)
+        raise unlisted(name)
+
+    def known(self, name: str) -> Pair | None:
+        """The pair of a name, as far as the lists that were read have it."""
+        try:
+            return self.names.pair(name)
+        except NotFound:
+            return None
+
+    def places(self, pair: Pair) -> int:
+        """Places of the ledger of the pair's quote asset."""
+        return self._decimals.get(pair.quote, MONEY_DECIMALS)
+
+    def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Figures of these symbols.
+
+        Raises:
+            NotFound: Kraken lists no such pair, or prices it in other steps than a power of ten.
+        """
+        return tuple(self._instrument(self.pair(symbol)) for symbol in symbols)
+
+    @staticmethod
+    def _instrument(pair: Pair) -> Instrument:
+        if pair.tick_size != Decimal(1).scaleb(-pair.pair_decimals):
+            raise NotFound(
+                "kraken_price_step",
+                f"Kraken prices {pair.symbol} in steps of {pair.tick_size:f}, which is no power of ten.",
+                money="No order was placed; such a pair cannot be traded with Mooring.",
+                todo="Take the symbol out of the universe.",
+            )
+        return pair.instrument()
+
+    def _older_than(self, seconds: float) -> bool:
+        return self._read_at is None or self._clock.monotonic() - self._read_at >= seconds
+
+
+def unlisted(name: str) -> Halt:
+    """Kraken spoke of a pair that it does not list."""
+    return unreadable("a question about the account", f"speaks of a pair that is not listed: {safe_text(name)}")

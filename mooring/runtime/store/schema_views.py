@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mooring.runtime.domain.bars import HOUR_SECONDS
+
 _LAST_HOUR: Final = (
     "SELECT account_id, max(hour_ts_utc) AS hour_ts_utc FROM equity GROUP BY account_id"  # of each account
 )
@@ -28,6 +30,14 @@ VIEWS: Final[tuple[tuple[str, str], ...]] = (
         (
             f"SELECT p.* FROM positions p JOIN ({_LAST_HOUR}) h "  # noqa: S608
             "ON h.account_id = p.account_id AND h.hour_ts_utc = p.hour_ts_utc"
+        ),
+    ),
+    (
+        # The hour that rows of a live account belong to before it is done; rows of other accounts have none.
+        "open_hours",
+        (
+            f"SELECT a.account_id, max(e.hour_ts_utc) + {HOUR_SECONDS} AS hour_ts_utc "  # noqa: S608
+            "FROM accounts a JOIN equity e ON e.account_id = a.account_id WHERE a.mode = 'live' GROUP BY a.account_id"
         ),
     ),
     (

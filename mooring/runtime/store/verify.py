@@ -32,6 +32,7 @@ from mooring.runtime.store.verify_file import ask_file, check_file, check_schema
 from mooring.runtime.store.verify_found import Breaks, noting_damage, raise_if_away
 from mooring.runtime.store.verify_marks import Marks, read_marks
 from mooring.runtime.store.verify_noted import check_states, read_noted
+from mooring.runtime.store.verify_outside import check_outside
 from mooring.runtime.store.verify_rows import TableWalk
 
 MAX_BREAKS: Final = 1000
@@ -103,6 +104,9 @@ class _Check:
         if not breaks.any_of("database"):
             check_parents(asked_parents, breaks)
             check_books(asked_books, breaks)
+            if "movements" in present and not breaks.any_of("movements"):
+                with noting_damage(breaks, "movements", of=source):
+                    check_outside(source, breaks)
         head = self._heads["manifests"].head if "manifests" in self._heads else ZERO
         found = [self._with_key(one) if at < KEYS_MAX else one for at, one in enumerate(breaks.found)]
         return Report(ok=not found, head=head, rows=self._rows, breaks=found, heads=self._heads)

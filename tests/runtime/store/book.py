@@ -1,6 +1,7 @@
 """A made-up run for the store's tests: hour n of it is always the same batch, touches every table, and its books hold.
 
-Each hour buys 5 lots of the first symbol and sells what the hour before bought, so one lot is open after each.
+Each hour buys 5 lots of the first symbol and sells what the hour before bought, so one lot is open after each. The
+account is a live one, as only those have what a venue says; the sale may be written before its hour is done.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from mooring.runtime.portfolio.ledger import fill_postings, opening_postings
 from mooring.runtime.store.types import Batch, ControlRow, HourClose, StateRow
 
 RUN = "run-1"
-ACCOUNT = "paper"
-START = 1_700_002_800
+ACCOUNT = "live"
+START = 1_600_002_000  # before every made-up market, so that this account can stand before another
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 PRODUCERS = ("rsi", "momentum", "ma_cross")
 CASH = 10_000 * 10**8
@@ -33,7 +34,7 @@ def run_row(run_id: str = RUN) -> dict:
     return {
         "run_id": run_id,
         "account_id": ACCOUNT,
-        "mode": "paper",
+        "mode": "live",
         "created_at": START,
         "code_version": "0.1.0",
         "lock_hash": digest("lock"),
@@ -52,7 +53,7 @@ def run_row(run_id: str = RUN) -> dict:
 
 def setting_rows() -> list[tuple[str, dict]]:
     """What a run refers to."""
-    account = {"account_id": ACCOUNT, "mode": "paper", "venue": "paper", "quote": "USDT", "principal": CASH}
+    account = {"account_id": ACCOUNT, "mode": "live", "venue": "kraken", "quote": "USDT", "principal": CASH}
     settings = {"version": 1, "at": START, "actor": "daemon", "settings_hash": digest("settings"), "settings": "{}"}
     profile = {"profile": "default", "version": 1, "at": START, "profile_hash": digest("p"), "limits": "{}"}
     one = {"symbol": SYMBOLS[0], "version": 1, "base": "BTC", "quote": "USDT", "pair_decimals": 2, "lot_decimals": 4}
@@ -153,21 +154,27 @@ def order(name: str, n: int, side: str, value: int, parent: str | None) -> list[
         "liquidity": "taker",
         "filled_ts": hour_ts_utc(n),
     }
+    name = {"fill_id": f"fill-{name}", "trade_id": f"trade-{name}", "order_id": f"O-{name}"}
     return [
         ("order_intents", intent),
         *events,
         ("fills", fill),
+        ("venue_fills", name | {"traded_ms": 1000 * hour_ts_utc(n) + 250}),
         *(("ledger", p) for p in fill_postings(INSTRUMENT, fill)),
     ]
 
 
-def order_rows(n: int) -> list[tuple[str, dict]]:
+def order_rows(n: int, *, sold: bool = True) -> list[tuple[str, dict]]:
+    """What hour n bought, and what it sold of the hour before."""
     lot = {"lot_id": f"fill-order-{n}", "symbol": SYMBOLS[0], "quantity": 5, "cost": COST, "opened_ts": hour_ts_utc(n)}
     rows = [*order(f"order-{n}", n, "buy", BUY, None), ("lots", lot)]
     campaign = {"campaign_id": f"campaign-{n}", "symbol": SYMBOLS[0], "event": "opened", "quantity": 5, "cost": COST}
     rows.append(("campaigns", campaign | {"realised_pnl": 0, "stop": 900, "target": 1200}))
-    if n == 0:
-        return rows
+    return [*rows, *(sale_rows(n) if n and sold else [])]
+
+
+def sale_rows(n: int) -> list[tuple[str, dict]]:
+    """The sale of what the hour before n bought."""
     trade = {
         "trade_id": f"trade-{n}",
         "symbol": SYMBOLS[0],
@@ -180,7 +187,35 @@ def order_rows(n: int) -> list[tuple[str, dict]]:
         "open_fill_id": f"fill-order-{n - 1}",
         "close_fill_id": f"fill-exit-{n}",
     }
-    return [*rows, *order(f"exit-{n}", n, "sell", SELL, f"order-{n - 1}"), ("trades", trade)]
+    return [*order(f"exit-{n}", n, "sell", SELL, f"order-{n - 1}"), ("trades", trade)]
+
+
+def venue_rows(n: int) -> list[tuple[str, dict]]:
+    """What was found at the venue for hour n: money that is not ours comes, and some of it goes."""
+    at = 1000 * hour_ts_utc(n)
+    moved = (("opening" if n == 0 else "deposit", f"{n + 1}.50"), ("withdrawal", "-0.00000001"))
+    breaks = "[]" if n != 2 else '["BTC: 0.1 too little."]'
+    compared = {"at_ms": at, "cause": "schedule", "equal": int(n != 2), "breaks": breaks}
+    return [
+        *(
+            (
+                "movements",
+                {"movement_id": f"movement-{n}-{kind}", "kind": kind, "asset": "USDT", "amount": amount}
+                | {"entry_id": f"L-{n}", "moved_ms": at, "text": f"{kind}, é"},
+            )
+            for kind, amount in moved
+        ),
+        ("reconciles", compared | {"detail": '{"USDT":"1 = 1 + 0"}'}),
+    ]
+
+
+def between(n: int, *, run_id: str = RUN) -> Batch:
+    """What happens before hour n is done: the sale, what is found at the venue, and an alert of it."""
+    alert = {"alert_id": f"between-{n}", "severity": "warning", "code": "test", "text": f"before hour {n}"}
+    of_hour = {"run_id": run_id, "hour_ts_utc": hour_ts_utc(n)}
+    return Batch(
+        rows=[(table, row | of_hour) for table, row in (*sale_rows(n), *venue_rows(n), ("alerts", alert))],
+    )
 
 
 def book_rows(n: int) -> list[tuple[str, dict]]:
@@ -213,7 +248,10 @@ def book_rows(n: int) -> list[tuple[str, dict]]:
     ]
 
 
-def hour(n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snapshot: bool = False) -> Batch:
+def hour(
+    n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snapshot: bool = False, begun: bool = False
+) -> Batch:
+    """Hour n; `begun` where `between` has been written of it."""
     cycle = dict.fromkeys(("kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked"), 0)
     alert = {"alert_id": f"alert-{n}", "severity": "info", "code": "test", "text": f"hour {n}, ok é"}
     opening = [("ledger", p) for p in opening_postings(ACCOUNT, "USDT", CASH)] if n == 0 else []
@@ -222,7 +260,8 @@ def hour(n: int, *, run_id: str = RUN, symbols: tuple[str, ...] = SYMBOLS, snaps
             ("cycles", cycle | {"bars_present": len(symbols), "warmed_up": len(symbols)}),
             *market_rows(n, symbols),
             *opening,
-            *order_rows(n),
+            *order_rows(n, sold=not begun),
+            *([] if begun else venue_rows(n)),
             *book_rows(n),
             ("alerts", alert),
             ("alert_acks", {"alert_id": f"alert-{n}", "at": hour_ts_utc(n), "actor": "cli"}),

@@ -24,8 +24,11 @@ LAST_EVENT = "(SELECT max(seq) FROM order_events WHERE status = 'FILLED')"
 UNMOVED = f"hour_ts_utc = {HOUR}"
 POSTED = "INSERT INTO ledger SELECT"
 HASHES = "max(prev_hash), max(parent_hash), max(row_hash)"
-AFTER = f"max(run_id), max(account_id), {LAST_HOUR} + 3600"
-QUOTE = "(SELECT quote FROM accounts)"
+LAST = "e.seq = (SELECT max(seq) FROM equity)"
+# Of a live account one hour may be open; the one after that never is.
+LATER = f"{LAST_HOUR} + 7200"
+AFTER = f"(SELECT run_id FROM equity e WHERE {LAST}), (SELECT account_id FROM equity e WHERE {LAST}), {LATER}"
+QUOTE = f"(SELECT quote FROM accounts a JOIN equity e ON e.account_id = a.account_id WHERE {LAST})"
 BOOKED = "(SELECT txn_id FROM ledger WHERE account = 'cash' AND kind = 'fill' ORDER BY seq LIMIT 1)"
 
 # Rule, what is done, and the table and column that are then named. Nothing of it breaks a rule of the tables.
@@ -50,12 +53,12 @@ CASES = {
     ),
     "a trade after the last hour": (
         "09_results_equal_trades",
-        [f"UPDATE trades SET hour_ts_utc = {LAST_HOUR} + 3600 WHERE seq = {SOLD}"],
+        [f"UPDATE trades SET hour_ts_utc = {LATER} WHERE seq = {SOLD}"],
         ("trades", "hour_ts_utc"),
     ),
     "a fill after the last hour": (
         "09_results_equal_trades",
-        [f"UPDATE fills SET hour_ts_utc = {LAST_HOUR} + 3600 WHERE seq = 2"],
+        [f"UPDATE fills SET hour_ts_utc = {LATER} WHERE seq = 2"],
         ("fills", "hour_ts_utc"),
     ),
     "a position that was never posted": (
@@ -156,6 +159,16 @@ CASES = {
         ["UPDATE ledger SET kind = 'fill' WHERE kind = 'opening'"],
         ("ledger", "txn_id"),
     ),
+    "a fill that the venue never told of": (
+        "14_venue_fills_name_fills",
+        ["DELETE FROM venue_fills WHERE seq = 2"],
+        ("fills", "fill_id"),
+    ),
+    "a fill of another second": (
+        "14_venue_fills_name_fills",
+        ["UPDATE venue_fills SET traded_ms = traded_ms + 1000 WHERE seq = 2"],
+        ("venue_fills", "traded_ms"),
+    ),
 }
 
 
@@ -213,13 +226,31 @@ BY_HAND = {
         "UPDATE trades SET close_fill_id = 'nobody' WHERE seq = 1",
         ("trades", 1, "close_fill_id"),
     ),
+    "a name of no fill": (
+        "14_venue_fills_name_fills",
+        "UPDATE venue_fills SET fill_id = 'nobody' WHERE seq = 1",
+        ("venue_fills", 1, "fill_id"),
+    ),
+    "a name of a fill in another account": (
+        "14_venue_fills_name_fills",
+        "UPDATE venue_fills SET account_id = 'other' WHERE seq = 2",
+        ("venue_fills", 2, "fill_id"),
+    ),
+    "a name of a fill in another run": (
+        "14_venue_fills_name_fills",
+        "UPDATE venue_fills SET run_id = 'other' WHERE seq = 2",
+        ("venue_fills", 2, "fill_id"),
+    ),
     **{
         f"a chain that is cut, {table}": (
             "12_chains_unbroken",
             f"UPDATE {table} SET prev_hash = row_hash WHERE seq = 2",
             (table, 2, "prev_hash"),
         )
-        for table in ("ledger", "fills", "trades", "lots", "order_intents", "order_events", "manifests")
+        for table in (
+            *("ledger", "fills", "venue_fills", "trades", "lots", "order_intents", "order_events"),
+            *("movements", "reconciles", "manifests"),
+        )
     },
     "an hour that names another before it": (
         "12_chains_unbroken",

@@ -18,10 +18,10 @@ from mooring.runtime.store.verify import verify
 from tests.support.forge import forge
 
 EDGES = [(table, n) for table, edges in PARENTS.items() for n in range(len(edges))]
-# What people state by themselves, what the market was, and what was raised follows from no other row.
+# What people state by themselves, what market and venue said, and what was raised follows from no other row.
 FIRST = {
     "accounts", "assets", "instruments", "settings_versions", "risk_profiles", "bundle_events", "control_actions",
-    "controls", "bars", "alerts",
+    "controls", "bars", "movements", "reconciles", "alerts",
 }  # fmt: skip
 # Fallbacks that no hour of an engine needs: without this row, the next edge leads to the parent.
 TAKEN_AWAY = {("features", 1): "bars"}

@@ -89,8 +89,8 @@ def test_hour_gives_all_its_rows_in_order(reader):
     rows = reader.hour(book.RUN, book.hour_ts_utc(3))
     assert {table: len(found) for table, found in rows.items()} == {
         "bars": 3, "cycles": 1, "features": 3, "model_outputs": 3, "signals": 9, "decisions": 3, "risk_states": 1,
-        "order_intents": 2, "order_events": 10, "fills": 2, "lots": 1, "trades": 1, "ledger": 10, "campaigns": 1,
-        "positions": 1, "equity": 1, "treasury": 1, "alerts": 1, "snapshots": 1, "manifests": 1,
+        "order_intents": 2, "order_events": 10, "fills": 2, "venue_fills": 2, "lots": 1, "trades": 1, "ledger": 10,
+        "movements": 2, "reconciles": 1, "campaigns": 1, "positions": 1, "equity": 1, "treasury": 1, "alerts": 1, "snapshots": 1, "manifests": 1,
     }  # fmt: skip
     life = ["INTENT", "SUBMITTING", "OPEN", "PARTIAL", "FILLED"]
     assert [row["status"] for row in rows["order_events"]] == [*life, *life]

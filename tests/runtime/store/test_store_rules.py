@@ -101,6 +101,17 @@ BROKEN = [
     ("treasury", "protect", {"protect": 2}),
     ("treasury", "settings", {"monthly_costs": -1}),
     ("treasury", "settings", {"minimum_transfer": -1}),
+    ("movements", "kind", {"kind": "gift"}),
+    *(
+        ("movements", "amount", {"amount": amount})
+        for amount in (
+            *("", "-", ".", "-.", ".5", "5.", "-.5", "-5.", "--5", "5-", "1-2", "1.2.3", "+5", "1e5", "1E-8"),
+            *("1,5", " 1", "1 ", "NaN", "\u0663", "9" * 61),
+        )
+    ),
+    ("reconciles", "equal", {"equal": 2, "breaks": '["too little"]'}),
+    ("reconciles", "equal_without_breaks", {"equal": 1, "breaks": '["too little"]'}),
+    ("reconciles", "equal_without_breaks", {"equal": 0, "breaks": "[]"}),
     ("alerts", "severity", {"severity": "loud"}),
 ]
 OPENING = {table for table, _row in book.begin().rows}
@@ -182,6 +193,11 @@ def test_every_rule_of_every_table_has_a_row_that_breaks_it():
 )
 def test_what_the_rules_of_risk_allow_is_stored(ready, columns):
     ready("risk_states").commit(spoilt("risk_states", columns))
+
+
+@pytest.mark.parametrize("amount", ["0", "-0.1", "12", "-1000000000000.000000000000000001", "9" * 60])
+def test_plain_amounts_are_stored(ready, amount):
+    ready("movements").commit(spoilt("movements", {"amount": amount}))
 
 
 REFERENCES = sorted(

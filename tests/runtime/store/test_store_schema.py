@@ -92,7 +92,8 @@ def test_every_table_is_strict_and_has_no_floats():
 def test_manifest_covers_each_table_of_the_hour():
     assert set(IN_MANIFEST) == {
         "bars", "cycles", "features", "model_outputs", "signals", "decisions", "risk_states", "order_intents",
-        "order_events", "fills", "lots", "trades", "ledger", "campaigns", "positions", "equity", "treasury", "alerts",
+        "order_events", "fills", "venue_fills", "lots", "trades", "ledger", "movements", "reconciles", "campaigns",
+        "positions", "equity", "treasury", "alerts",
     }  # fmt: skip
 
 

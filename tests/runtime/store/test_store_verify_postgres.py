@@ -92,12 +92,12 @@ def test_a_database_in_use_can_be_checked(pg_copy):
         (
             "UPDATE signals SET symbol = 'SOL-USDT!' WHERE seq = 4",
             ("signals", 4, "symbol"),
-            "signals row 4 (2023-11-14T23:00Z, SOL-USDT!, rsi), symbol: It was 'ETH-USDT' and is 'SOL-USDT!'.",
+            "signals row 4 (2020-09-13T13:00Z, SOL-USDT!, rsi), symbol: It was 'ETH-USDT' and is 'SOL-USDT!'.",
         ),
         (
             "UPDATE bars SET open = close, close = open WHERE seq = 5",
             ("bars", 5, "close"),
-            "bars row 5 (2023-11-15T00:00Z, ETH-USDT), close: Its close and open were exchanged.",
+            "bars row 5 (2020-09-13T14:00Z, ETH-USDT), close: Its close and open were exchanged.",
         ),
         (
             "UPDATE fills SET parent_hash = repeat('a', 64) WHERE seq = 5",
@@ -107,7 +107,7 @@ def test_a_database_in_use_can_be_checked(pg_copy):
         (
             "UPDATE snapshots SET state = 'else' WHERE seq = 2",
             ("snapshots", 2, "state"),
-            "snapshots row 2 (2023-11-15T02:00Z), state: Its bytes are not those that were written.",
+            "snapshots row 2 (2020-09-13T16:00Z), state: Its bytes are not those that were written.",
         ),
         (
             "UPDATE runs SET bundle = 'mine'",
@@ -212,6 +212,39 @@ def test_each_rule_of_the_books_finds_the_same_as_on_sqlite(postgres, pg_copy, f
                 for change in changes:
                     connection.execute(change)
                 assert found_by_rules(lambda sql: connection.execute(sql).fetchall()) == on_sqlite, name
+
+
+def test_the_open_hour_of_a_live_account_is_the_same_on_a_server(postgres, pg_copy, run_copy):
+    for place in (pg_copy, run_copy):
+        with Store.open(place) as store:
+            store.commit(book.between(HOURS))
+        assert verify(place).ok
+    changes = (
+        "UPDATE accounts SET mode = 'shadow'",
+        f"UPDATE fills SET hour_ts_utc = hour_ts_utc + 3600 WHERE hour_ts_utc = {book.hour_ts_utc(HOURS)}",
+        f"UPDATE ledger SET hour_ts_utc = hour_ts_utc - 3600 WHERE hour_ts_utc = {book.hour_ts_utc(HOURS)}",
+    )
+    with postgres.admin(pg_copy) as connection:
+        connection.execute("SET session_replication_role = replica")
+        for change in changes:
+            with closing(sqlite3.connect(run_copy)) as other:
+                for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                    other.execute(f"DROP TRIGGER {name}")
+                other.execute(change)
+                on_sqlite = found_by_rules(lambda sql, other=other: other.execute(sql).fetchall())
+                other.rollback()
+            assert on_sqlite
+            with connection.transaction(force_rollback=True):
+                for table in metadata.tables:
+                    connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                connection.execute(change)
+                assert found_by_rules(lambda sql: connection.execute(sql).fetchall()) == on_sqlite, change
+
+
+def test_what_is_outside_is_added_up_on_a_server_too(past_the_rules):
+    place = past_the_rules("UPDATE movements SET amount = '-7' WHERE seq = 1")
+    assert places(verify(place)) == [("movements", 1, None)]
+    assert not verify(place).ok
 
 
 def test_books_that_never_held_are_found_though_every_hash_does(pg_place):

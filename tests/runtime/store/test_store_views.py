@@ -80,6 +80,23 @@ def test_each_account_has_its_own_last_hour(more):
     ]
 
 
+def test_the_hour_after_the_last_is_open_where_trading_is_live(finished_run, more):
+    assert seen(finished_run, "open_hours", "account_id", "hour_ts_utc") == [(book.ACCOUNT, book.hour_ts_utc(HOURS))]
+    worth = dict(next(row for table, row in book.hour(0).rows if table == "equity"))
+    account = {"venue": "v", "quote": "USDT", "principal": 5, "opened_at": 1}
+    for mode in ("paper", "shadow", "live"):
+        of = {"run_id": f"run-{mode}", "account_id": f"other-{mode}"}
+        hour = {"run_id": f"run-{mode}", "hour_ts_utc": book.hour_ts_utc(7)}
+        more(
+            Batch(rows=[("accounts", account | {"account_id": f"other-{mode}", "mode": mode})]),
+            Batch(rows=[("runs", book.run_row(f"run-{mode}") | of), ("equity", worth | hour)]),
+        )
+    assert seen(more(), "open_hours", "account_id", "hour_ts_utc") == [
+        (book.ACCOUNT, book.hour_ts_utc(2)),
+        ("other-live", book.hour_ts_utc(8)),
+    ]
+
+
 def test_an_account_that_holds_nothing_has_no_position_left(more):
     worth = dict(next(row for table, row in book.hour(1).rows if table == "equity"))
     path = more(of_hour("equity", 2, worth))
@@ -142,6 +159,6 @@ def test_controls_and_settings_are_those_in_force(more):
 def test_every_view_is_seen_here():
     told = {
         "runs_now", "portfolio_now", "positions_now", "orders_now", "lots_now", "balances_now", "alerts_open",
-        "controls_now", "settings_now",
+        "controls_now", "settings_now", "open_hours",
     }  # fmt: skip
     assert {name for name, _sql in VIEWS} == told

@@ -541,6 +541,8 @@ CREATE TABLE movements (
     text TEXT COLLATE "C" NOT NULL,
     CONSTRAINT pk_movements PRIMARY KEY (seq),
     CONSTRAINT uq_movements_movement_id UNIQUE (movement_id),
+    CONSTRAINT ck_movements_kind CHECK (kind IN ('opening', 'before', 'deposit', 'withdrawal', 'staking', 'transfer', 'trade', 'other', 'rounding', 'accepted')),
+    CONSTRAINT ck_movements_amount CHECK (length(amount) <= 60 AND replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(amount, '0', ''), '1', ''), '2', ''), '3', ''), '4', ''), '5', ''), '6', ''), '7', ''), '8', ''), '9', '') IN ('', '-', '.', '-.') AND replace(substr(amount, 2), '-', '') = substr(amount, 2) AND substr(replace(amount, '-', ''), 1, 1) NOT IN ('', '.') AND substr(amount, length(amount), 1) <> '.'),
     CONSTRAINT fk_movements_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
 );
 
@@ -563,6 +565,7 @@ CREATE TABLE reconciles (
     detail TEXT COLLATE "C" NOT NULL,
     CONSTRAINT pk_reconciles PRIMARY KEY (seq),
     CONSTRAINT ck_reconciles_equal CHECK (equal IN (0, 1)),
+    CONSTRAINT ck_reconciles_equal_without_breaks CHECK ((equal = 1) = (breaks = '[]')),
     CONSTRAINT fk_reconciles_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id)
 );
 
@@ -1843,6 +1846,9 @@ SELECT e.* FROM equity e JOIN (SELECT account_id, max(hour_ts_utc) AS hour_ts_ut
 
 CREATE VIEW positions_now AS
 SELECT p.* FROM positions p JOIN (SELECT account_id, max(hour_ts_utc) AS hour_ts_utc FROM equity GROUP BY account_id) h ON h.account_id = p.account_id AND h.hour_ts_utc = p.hour_ts_utc;
+
+CREATE VIEW open_hours AS
+SELECT a.account_id, max(e.hour_ts_utc) + 3600 AS hour_ts_utc FROM accounts a JOIN equity e ON e.account_id = a.account_id WHERE a.mode = 'live' GROUP BY a.account_id;
 
 CREATE VIEW orders_now AS
 SELECT i.*, (SELECT e.status FROM order_events e WHERE e.client_order_id = i.client_order_id ORDER BY e.seq DESC LIMIT 1) AS status, coalesce((SELECT e.filled_quantity FROM order_events e WHERE e.client_order_id = i.client_order_id ORDER BY e.seq DESC LIMIT 1), 0) AS filled_quantity FROM order_intents i;

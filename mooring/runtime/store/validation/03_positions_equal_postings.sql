@@ -1,5 +1,5 @@
--- What is stated to be held at an hour is what the postings of the account up to then come to.
--- reads: positions ledger instruments
+-- What is stated to be held at an hour is what the postings of the account up to then come to; what a live account got since is stated at its next.
+-- reads: positions ledger instruments equity accounts
 WITH bases AS (
     SELECT DISTINCT symbol, base FROM instruments
 ),
@@ -14,6 +14,8 @@ told AS (
 ),
 summed AS (
     SELECT
+        account_id,
+        hour_ts_utc,
         seq,
         quantity,
         sum(amount) OVER (PARTITION BY account_id, asset ORDER BY hour_ts_utc) AS posted,
@@ -26,6 +28,9 @@ FROM summed
 WHERE quantity <> posted
 UNION
 SELECT 'ledger', posting, 'amount', 'It leaves something held that no position is stated for.'
-FROM summed
+FROM summed s
 WHERE posted <> 0 AND stated IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM open_hours o WHERE o.account_id = s.account_id AND o.hour_ts_utc = s.hour_ts_utc
+    )
 ORDER BY 2

@@ -1,5 +1,5 @@
--- The realised result and the fees stated at each hour are those of the trades and fills of the account up to then.
--- reads: equity trades fills
+-- The realised result and the fees stated at each hour are those of the trades and fills of the account up to then; those of a live account's open hour are stated at its close.
+-- reads: equity trades fills accounts
 WITH told AS (
     SELECT account_id, hour_ts_utc, seq, realised_pnl, fees_paid, 0 AS pnl, 0 AS fee, 0 AS trade, 0 AS fill
     FROM equity
@@ -12,6 +12,8 @@ WITH told AS (
 ),
 summed AS (
     SELECT
+        account_id,
+        hour_ts_utc,
         seq,
         realised_pnl,
         fees_paid,
@@ -28,10 +30,16 @@ FROM summed
 WHERE realised_pnl <> gained OR fees_paid <> paid
 UNION
 SELECT 'fills', fill, 'hour_ts_utc', 'It is of an hour for which no result is stated.'
-FROM summed
+FROM summed s
 WHERE stated IS NULL AND fill > 0
+    AND NOT EXISTS (
+        SELECT 1 FROM open_hours o WHERE o.account_id = s.account_id AND o.hour_ts_utc = s.hour_ts_utc
+    )
 UNION
 SELECT 'trades', trade, 'hour_ts_utc', 'It is of an hour for which no result is stated.'
-FROM summed
+FROM summed s
 WHERE stated IS NULL AND trade > 0
+    AND NOT EXISTS (
+        SELECT 1 FROM open_hours o WHERE o.account_id = s.account_id AND o.hour_ts_utc = s.hour_ts_utc
+    )
 ORDER BY 2

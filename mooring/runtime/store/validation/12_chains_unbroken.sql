@@ -1,5 +1,5 @@
 -- The chains of money and of manifests go on from row to row, and each manifest from the one before it of its run.
--- reads: ledger fills trades lots order_intents order_events manifests
+-- reads: ledger fills venue_fills trades lots order_intents order_events movements reconciles manifests
 SELECT 'ledger', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
 FROM ledger c JOIN ledger p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash
 UNION ALL
@@ -17,6 +17,15 @@ FROM order_intents c JOIN order_intents p ON p.seq = c.seq - 1 WHERE c.prev_hash
 UNION ALL
 SELECT 'order_events', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
 FROM order_events c JOIN order_events p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash
+UNION ALL
+SELECT 'venue_fills', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
+FROM venue_fills c JOIN venue_fills p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash
+UNION ALL
+SELECT 'movements', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
+FROM movements c JOIN movements p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash
+UNION ALL
+SELECT 'reconciles', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
+FROM reconciles c JOIN reconciles p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash
 UNION ALL
 SELECT 'manifests', c.seq, 'prev_hash', 'It does not name the hash of the row before it.'
 FROM manifests c JOIN manifests p ON p.seq = c.seq - 1 WHERE c.prev_hash <> p.row_hash

@@ -1,0 +1,203 @@
+"""Orders sent: once each, after what they wait for has ended and the books let them go."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from mooring.errors import Denied, Invalid, Retry
+from mooring.runtime.domain.codes import Role
+from mooring.runtime.domain.orders import Order, Status
+from mooring.runtime.execution.board import Board, Call, Sleep
+from mooring.runtime.execution.cancelling import Cancelling
+from mooring.runtime.execution.dead_man import DeadManSwitch
+from mooring.runtime.execution.gate import Gate
+from mooring.runtime.execution.lookup import Lookups
+from mooring.runtime.execution.options import Options
+from mooring.runtime.execution.orders import Track, reached, released, withheld
+from mooring.runtime.execution.ports import Books
+from mooring.runtime.venues.protocol import Venue
+
+SINCE_MARGIN_MS: Final = 60_000  # by which a clock of ours may be ahead of the venue's
+RELEASE_TRIES: Final = 3
+WAIT_MAX: Final = 30.0
+PLACE_SECONDS: Final = 120.0  # for one request with all its waiting for room; then nobody knows
+NOT_SENT: Final = "not_sent"
+
+
+class Sending:
+    """Takes orders from INTENT to the venue's answer."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        books: Books,
+        board: Board,
+        gate: Gate,
+        lookups: Lookups,
+        cancelling: Cancelling,
+        switch: DeadManSwitch,
+        options: Options,
+        *,
+        call: Call,
+        sleep: Sleep,
+    ) -> None:
+        self._venue = venue
+        self._books = books
+        self._board = board
+        self._gate = gate
+        self._lookups = lookups
+        self._cancelling = cancelling
+        self._switch = switch
+        self._options = options
+        self._call = call
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(options.at_once)
+        self.stopped = False  # whether nothing new is sent any more
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Send what is ready, as it gets ready, for ever; what is ready at once is released at once."""
+        while True:
+            await self._board.until(lambda: bool(self._drop() or self._ready()))
+            batch = self._ready()
+            if not batch or self._gate.look():
+                continue
+            for track in await self._release(batch):
+                group.create_task(self._send(track.order.client_id), name=f"send {track.order.client_id}")
+
+    def waiting(self) -> list[Track]:
+        """Orders that have not left, oldest first."""
+        return [track for track in self._board.live() if track.reached is Status.INTENT and track.end is None]
+
+    def _drop(self) -> bool:
+        """End what is not to leave any more: what a person or the engine took back, and what is too old."""
+        now_ms = self._venue.now_ms()
+        dropped = False
+        for track in self.waiting():
+            client_id, expires = track.order.client_id, track.order.expires_at
+            if self._cancelling.asked(client_id):
+                self._board.put(reached(track, Status.CANCELLED, reason="cancelled_before_sending"))
+            elif expires is not None and expires * 1000 <= now_ms:
+                self._board.put(reached(track, Status.EXPIRED, reason="expired_before_sending"))
+            else:
+                continue
+            dropped = True
+        return dropped
+
+    def _ready(self) -> list[Track]:
+        if self.stopped:
+            return []
+        return [track for track in self.waiting() if self._gate.lets(track.order) and self._free(track.order)]
+
+    def _free(self, order: Order) -> bool:
+        """Whether all that it waits for has ended, as the books know; asks for the end of what has not."""
+        free = True
+        for client_id in order.after:
+            before = self._board.get(client_id)
+            if before is not None and not before.settled:
+                free = False
+                self._cancelling.ask(client_id)
+        return free
+
+    async def _release(self, batch: list[Track]) -> list[Track]:
+        since_ms = self._venue.now_ms() - SINCE_MARGIN_MS
+        for attempt in range(1, RELEASE_TRIES + 1):
+            try:
+                orders = await self._call(self._books.release, [track.order for track in batch])
+                break
+            except Exception as error:  # noqa: BLE001 -- the books decide; without their word nothing leaves
+                why = str(error)
+            if attempt < RELEASE_TRIES:
+                await self._sleep(float(attempt))
+        else:
+            for track in batch:
+                self._give_up(track, f"the books did not let it go: {why}")
+            return []
+        by_id = {order.client_id: order for order in orders}
+        out = []
+        for old in batch:
+            client_id = old.order.client_id
+            order = by_id.get(client_id)
+            track = self._board.get(client_id) or old
+            track = withheld(track) if order is None else released(track, order, since_ms=since_ms)
+            self._board.put(track)
+            out += [track] if order is not None else []
+        return out
+
+    async def _send(self, client_id: str) -> None:
+        track = self._board.get(client_id)
+        assert track is not None
+        try:
+            async with self._slots:
+                if track.order.role is Role.STOP:
+                    await self._switch.before_stop()
+                await self._tries(track.order)
+        except BaseException:
+            # Also a cancellation of this task: the order may have left, and nobody will hear of it here.
+            self._unknown(client_id)
+            raise
+
+    async def _tries(self, order: Order) -> None:
+        """Place it; what certainly did not leave is tried again where it protects or ends a position."""
+        tries = 1 if order.role is Role.ENTRY else self._options.not_sent_tries
+        why = ""
+        for attempt in range(tries):
+            if attempt and self._cancelling.asked(order.client_id):
+                break
+            if attempt and await self._is_there(order.client_id):
+                return
+            try:
+                async with asyncio.timeout(PLACE_SECONDS):
+                    order_id = await self._venue.place(order, deadline_ms=self._options.deadline_ms)
+            except (Denied, Invalid) as error:
+                self._reach(order.client_id, Status.REJECTED, reason=error.what)
+                return
+            except Retry as error:
+                why, wait = str(error), max(error.retry_after_seconds, min(WAIT_MAX, 2.0**attempt))
+            except Exception:  # noqa: BLE001 -- whatever it was, the order may have arrived
+                self._unknown(order.client_id)
+                self._lookups.look(order.client_id, delay=1.0)
+                return
+            else:
+                self._reach(order.client_id, Status.OPEN, order_id=order_id)
+                return
+            if attempt + 1 < tries:
+                await self._sleep(min(wait, WAIT_MAX))
+        track = self._board.get(order.client_id)
+        assert track is not None
+        self._give_up(track, why)
+
+    async def _is_there(self, client_id: str) -> bool:
+        """Whether the venue has it after all; it did not leave, so no answer means no."""
+        try:
+            return await self._lookups.once(client_id)
+        except Exception:  # noqa: BLE001 -- the venue may be out of reach for the same reason
+            return False
+
+    def _reach(self, client_id: str, status: Status, *, reason: str = "", order_id: str = "") -> None:
+        track = self._board.get(client_id)
+        assert track is not None
+        if order_id and track.order_id and track.order_id != order_id:
+            self._lookups.look(client_id)
+        self._board.put(self._dated(reached(track, status, reason=reason, order_id=order_id)))
+
+    def _unknown(self, client_id: str) -> None:
+        track = self._board.get(client_id)
+        if track is not None and track.end is None:
+            self._board.put(self._dated(reached(track, Status.UNKNOWN)))
+
+    def _dated(self, track: Track) -> Track:
+        # Counted from when the call was over: it may have waited for room before it left.
+        return replace(track, deadline_ms=self._venue.now_ms() + self._options.deadline_ms)
+
+    def _give_up(self, track: Track, why: str) -> None:
+        self._board.put(reached(track, Status.REJECTED, reason=NOT_SENT))
+        if track.order.role is not Role.ENTRY:
+            self._board.alert(
+                "critical",
+                "order_not_sent",
+                f"An order that protects or ends a position was not sent ({track.order.side} {track.order.symbol}): "
+                f"{why}",
+                about=track.order.client_id,
+            )

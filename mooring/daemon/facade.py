@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mooring import __version__
@@ -21,6 +21,7 @@ from mooring.runtime.decision.types import RiskParams
 from mooring.runtime.domain.codes import Tier
 from mooring.runtime.domain.money import mul_div
 from mooring.runtime.engine.cycle import HourDone
+from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.types import Batch
@@ -61,6 +62,15 @@ class EventListener:
             name = EVENT_TABLES.get(table)
             if name is not None and not (name == "signal" and row["direction"] == 0):
                 self._hub.publish(name, self._presenter.event(table, row, time))
+
+    def told(self, rows: Sequence[TableRow]) -> None:
+        """One event for each row that a venue's word between two hours made."""
+        if self._presenter is None:
+            return
+        for table, row in rows:
+            name = EVENT_TABLES.get(table)
+            if name is not None:
+                self._hub.publish(name, self._presenter.event(table, row, time_text(row["hour_ts_utc"])))
 
     def status_changed(self, status: EngineStatus) -> None:
         """The new picture."""

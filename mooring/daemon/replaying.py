@@ -16,6 +16,7 @@ import structlog
 from mooring.errors import MooringError, Unverified
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.engine.cycle import HourDone
+from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
@@ -245,6 +246,10 @@ class Waking:
         """An hour was done."""
         self._wake(done.committed.counts["manifests"])
         self._listener.hour_done(done)
+
+    def told(self, rows: Sequence[TableRow]) -> None:
+        """A venue told something between two hours."""
+        self._listener.told(rows)
 
     def status_changed(self, status: EngineStatus) -> None:
         """The picture changed."""

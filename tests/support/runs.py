@@ -35,11 +35,15 @@ class Told:
 
     def __init__(self) -> None:
         self.hours: list[Any] = []
+        self.rows: list[Any] = []
         self.seen: list[Any] = []
         self.alerts: list[tuple[str, str]] = []
 
     def hour_done(self, done: Any) -> None:
         self.hours.append(done)
+
+    def told(self, rows: Any) -> None:
+        self.rows.extend(rows)
 
     def status_changed(self, status: Any) -> None:
         self.seen.append(status)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from mooring.runtime.engine.cycle import HourDone
+from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.status import EngineStatus
 
 
@@ -16,6 +18,10 @@ class Listener(Protocol):
 
     def hour_done(self, done: HourDone) -> None:
         """An hour was done."""
+        ...
+
+    def told(self, rows: Sequence[TableRow]) -> None:
+        """A venue told something between two hours, which changed orders and books."""
         ...
 
     def status_changed(self, status: EngineStatus) -> None:

@@ -38,9 +38,10 @@ ROLES: Final = {name: role for role, name in ORDER_TYPES.items()}
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A working order: its symbol's place, what was intended, and how far it has come."""
+    """A working order: its symbol's place, the hour that its intent belongs to, and how far it has come."""
 
     symbol: int
+    decided: int
     order: Order
     status: Status
     filled: int = 0
@@ -117,6 +118,7 @@ class LiveDesk(Desk):
             order = self._order(row)
             self._live[order.client_id] = Live(
                 symbol=self._index[order.symbol],
+                decided=row.get("hour_ts_utc", 0),
                 order=order,
                 status=Status(row.get("status") or Status.INTENT),
                 filled=row.get("filled_quantity") or 0,
@@ -151,7 +153,7 @@ class LiveDesk(Desk):
                 taken.rows.append(self._status_row(hour_ts_utc, client_id, Status.REJECTED, 0, "refused by the books"))
                 continue
             taken.rows.append(self._status_row(hour_ts_utc, client_id, Status.INTENT, 0))
-            taken.orders.append(self._begin(self._order(intent)))
+            taken.orders.append(self._begin(intent))
         return taken
 
     def cover(self, world: World) -> list[Order]:
@@ -234,7 +236,7 @@ class LiveDesk(Desk):
         taken.rows.append(("order_intents", intent))
         taken.rows.append(self._status_row(hour_ts_utc, client_id, Status.INTENT, 0))
         paper.stop_quantity[symbol] = held
-        taken.orders.append(self._begin(self._order(intent)))
+        taken.orders.append(self._begin(intent))
 
     def _at_rest(self, paper: PaperState, symbol: int) -> bool:
         return int(paper.entry_quantity[symbol]) == 0 and int(paper.exit_quantity[symbol]) == 0
@@ -295,8 +297,11 @@ class LiveDesk(Desk):
         else:
             paper.stop_quantity[symbol] = left
 
-    def _begin(self, order: Order) -> Order:
-        self._live[order.client_id] = Live(symbol=self._index[order.symbol], order=order, status=Status.INTENT)
+    def _begin(self, intent: Row) -> Order:
+        order = self._order(intent)
+        self._live[order.client_id] = Live(
+            symbol=self._index[order.symbol], decided=intent["hour_ts_utc"], order=order, status=Status.INTENT
+        )
         return order
 
     def _order(self, row: Row) -> Order:

@@ -1,0 +1,283 @@
+"""The engine of live trading: the same hours, real orders between them, and three gates before each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from mooring.errors import Conflict
+from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
+from mooring.runtime.domain.codes import Role
+from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal
+from mooring.runtime.domain.orders import Order, Side, Status, Update
+from mooring.runtime.engine.controls import inputs_of
+from mooring.runtime.engine.cycle import Cycle, HourDone
+from mooring.runtime.engine.engine import Engine
+from mooring.runtime.engine.gates import Gates
+from mooring.runtime.engine.live_cycle import LiveCycle
+from mooring.runtime.engine.live_desk import Live, Taken
+from mooring.runtime.engine.outside import Outside
+from mooring.runtime.engine.status import EngineStatus
+from mooring.runtime.execution.ports import Books, BooksNow, Known, Outlet, Reconciled
+from mooring.runtime.store.types import Batch, ControlRow
+from mooring.runtime.venues.paper.matching import working_entries
+
+BOOKS_DIFFER: Final = "books_differ_from_venue"
+MS: Final = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class LiveEngine(Engine):
+    """As `Engine`, and through `books` what execution tells and asks; safe to use from any thread.
+
+    Nothing leaves before `connect`. Armed is a word in memory: every start begins without it.
+
+    Args:
+        gates: what the settings say.
+        stale: why prices cannot be trusted now, empty where they can; entries are blocked meanwhile.
+    """
+
+    _cycle: LiveCycle
+
+    def __init__(self, *, gates: Gates, stale: Callable[[], str] = str, **parts: Any) -> None:
+        self._gates = gates
+        self._stale = stale
+        self._armed = False
+        self._outlet: Outlet | None = None
+        self._outside: Outside
+        super().__init__(**parts)
+
+    def connect(self, outlet: Outlet) -> None:
+        """Have orders sent there; before the first start."""
+        with self._turns:
+            self._outlet = outlet
+            self._heed_kill()
+
+    @property
+    def books(self) -> Books:
+        """The books, as execution sees them."""
+        return _EngineBooks(self)
+
+    @property
+    def armed(self) -> bool:
+        """Whether the person has armed this start."""
+        return self._armed
+
+    def arm(self, acknowledge: str) -> None:
+        """Let real orders leave, until the process ends or `disarm`.
+
+        Raises:
+            Denied: another gate is closed, or the phrase is wrong.
+            Conflict: there is nowhere to send orders to.
+        """
+        with self._turns:
+            self._gates.require_armable(acknowledge, killed=self._control.kill_active)
+            if self._outlet is None:
+                raise Conflict("not_connected", "The venue is not connected.", todo="Start the engine first.")
+            self._armed = True
+            self._changed()
+
+    def disarm(self) -> None:
+        """Let no real order leave any more; what works at the venue stays, and can be cancelled."""
+        with self._turns:
+            self._armed = False
+            self._changed()
+
+    def stop(self, *, for_good: bool = False) -> None:
+        """As `Engine.stop`; who starts again arms again. Orders at the venue are still looked after."""
+        try:
+            super().stop(for_good=for_good)
+        finally:
+            self.disarm()
+
+    def release_orders(self, orders: Sequence[Order]) -> tuple[Order, ...]:
+        """See `Books.release`."""
+        with self._turn():
+            may: list[Order] = []
+            updates = []
+            for order in orders:
+                live = self._cycle.desk.of(order.client_id)
+                if live is None:
+                    continue
+                update, sized = self._judged(live, may)
+                updates.append(update)
+                if sized is not None:
+                    may.append(sized)
+            self._take(updates)
+            return tuple(may)
+
+    def take(self, updates: Sequence[Update]) -> None:
+        """See `Books.take`."""
+        with self._turn():
+            self._take(updates)
+
+    def now(self) -> BooksNow:
+        """See `Books.now`."""
+        with self._turns:
+            return self._books()
+
+    def reconciled(self, found: Reconciled) -> None:
+        """See `Books.reconciled`."""
+        with self._turn():
+            rows = self._outside.rows(found, run_id=self._run.run_id, hour_ts_utc=self._next_hour())
+            self._cycle.note(rows)
+            self._outside.settle(found, rows)
+            self._changed()
+        if found.breaks:
+            self.alert(
+                "critical", BOOKS_DIFFER, f"{' '.join(found.breaks)} Nothing new is bought until it is explained."
+            )
+
+    def alert(self, severity: str, code: str, text: str) -> None:
+        """See `Books.alert`."""
+        log.warning("live_alert", severity=severity, code=code, text=text)
+        self._tell(self._listener.alert, severity, code, text)
+        with self._turn():
+            row = self._cycle.alert_row(self._next_hour(), severity, code, text)
+            if self._store.reader().find("alerts", alert_id=row[1]["alert_id"]) is None:
+                self._cycle.note([row])
+            self._alerts_open = len(self._store.reader().open_alerts())
+            self._changed()
+
+    def _begin_cycle(self) -> Cycle:
+        run = self._run
+        opened = self._store.reader().run(run.account_id) or run.manifest
+        self._outside = Outside(self._store.reader(), account_id=run.account_id, opened_ms=opened["created_at"] * MS)
+        return LiveCycle(run, self._store)
+
+    def _inputs(self, bar: Bar) -> Int64s:
+        catch_up = self._feed.catching_up(int(bar.close_ts))
+        blocked = bool(self._blocked())
+        return inputs_of(self._control, cancelled=False, flatten=self._flatten, catch_up=catch_up, blocked=blocked)
+
+    def _blocked(self) -> str:
+        """Why nothing is bought for now; empty where it may be."""
+        if self._outside.breaks:
+            return " ".join(self._outside.breaks)
+        if not self._outside.opened:
+            return "The books were not compared with the venue yet."
+        return self._stale()
+
+    def _advance(self, bar: Bar) -> HourDone:
+        done = super()._advance(bar)
+        self._send(self._cycle.asked)
+        return done
+
+    def _send(self, taken: Taken) -> None:
+        """Hand on what was asked for and is durable; what no gate lets through is withheld at once.
+
+        Looked at here, too, so that a stop is never cancelled for the sake of a sale that may not leave.
+        """
+        orders = []
+        withheld = []
+        for order in taken.orders:
+            closed = self._closed(order)
+            if closed or self._outlet is None:
+                withheld.append(Update(client_id=order.client_id, status=Status.WITHHELD, filled=0, reason=closed))
+            else:
+                orders.append(order)
+        if withheld:
+            self._take(withheld)
+        if self._outlet is not None and orders:
+            self._outlet.submit(orders)
+        if self._outlet is not None and taken.cancels:
+            self._outlet.cancel(taken.cancels)
+
+    def _take(self, updates: Sequence[Update]) -> None:
+        taken = self._cycle.take(updates)
+        self._outside.knows(taken.rows)
+        if taken.rows:
+            self._tell(self._listener.told, taken.rows)
+            self._changed()
+        self._send(taken)
+
+    def _closed(self, order: Order) -> str:
+        closed = self._gates.closed(
+            armed=self._armed,
+            killed=self._control.kill_active,
+            blocked=bool(self._blocked()) or self._control.paused,
+            role=order.role,
+        )
+        return "" if closed is None else closed.value
+
+    def _judged(self, live: Live, before: Sequence[Order]) -> tuple[Update, Order | None]:
+        """What becomes of an order that is ready to leave; where it may, as large as the books allow now."""
+        order, account = live.order, self._cycle.world.account
+        closed = self._closed(order)
+        if closed or self._broken:
+            reason = closed or "halted"
+            return Update(client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason=reason), None
+        quantity = order.quantity
+        if order.side is Side.SELL:
+            promised = sum(other.quantity for other in before if other.symbol == order.symbol)
+            quantity = min(quantity, int(account.quantity[live.symbol]) - promised)
+            if quantity <= 0:
+                reason = "nothing left to sell"
+                return Update(
+                    client_id=order.client_id, status=Status.CANCELLED, filled=live.filled, reason=reason
+                ), None
+        elif self._reserved() > int(account.cash[0]):
+            return Update(client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason="no_cash"), None
+        update = Update(client_id=order.client_id, status=Status.SUBMITTING, filled=live.filled)
+        return update, replace(order, quantity=quantity)
+
+    def _reserved(self) -> int:
+        """Money that all entries may still cost."""
+        machine = self._run.machine
+        return int(working_entries(self._cycle.world.paper, machine.paper_params, machine.decider.params.scales))
+
+    def _books(self) -> BooksNow:
+        run, account = self._run, self._cycle.world.account
+        return BooksNow(
+            quote=run.quote,
+            cash=to_decimal(int(account.cash[0]), MONEY_DECIMALS),
+            positions={
+                one.base: to_decimal(int(account.quantity[at]), one.lot_decimals)
+                for at, one in enumerate(run.instruments)
+            },
+            outside=dict(self._outside.totals),
+            opened=self._outside.opened,
+            entry_ids=self._outside.entry_ids,
+            trade_ids=self._outside.trade_ids,
+            since_ms=self._outside.since_ms,
+            working=tuple(
+                Known(
+                    order=live.order,
+                    status=live.status,
+                    filled=live.filled,
+                    trade_ids=live.trade_ids,
+                    order_id=live.order_id,
+                    since_ms=max(0, (live.decided - HOUR_SECONDS) * MS),
+                )
+                for live in self._cycle.desk.working_orders
+            ),
+        )
+
+    def _cancel(self, control: ControlRow | None) -> int:
+        """Ask for the end of every entry and stop; exits go on. What becomes of them is told by the venue."""
+        if self._cycle.torn:
+            self._renew()
+        if control is not None:
+            self._store.commit(Batch(control=control))
+        orders = [live.order for live in self._cycle.desk.working_orders if live.order.role is not Role.EXIT]
+        if self._outlet is not None and orders:
+            self._outlet.cancel(orders)
+        return len(orders)
+
+    def _picture(self) -> EngineStatus:
+        return replace(super()._picture(), armed=self._armed, blocked=self._blocked())
+
+
+class _EngineBooks:
+    """`Books`, whose `release` would be another thing's name in the engine."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self.release = engine.release_orders
+        self.take = engine.take
+        self.now = engine.now
+        self.reconciled = engine.reconciled
+        self.alert = engine.alert

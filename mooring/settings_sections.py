@@ -126,7 +126,7 @@ class Venue(BaseModel):
     )
     ws_auth_url: str = _text(
         hosts.WS_AUTH_URL,
-        f"{hosts.WS_AUTH_URL}, or one like ws://127.0.0.1:8080/v2",
+        f"{hosts.WS_AUTH_URL}, or one like ws://127.0.0.1:8080/auth/v2",
         "Address of Kraken's private WebSocket, or of a look-alike on this machine.",
     )
     tier: Literal["starter", "intermediate", "pro"] = Field(

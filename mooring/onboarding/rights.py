@@ -1,0 +1,132 @@
+"""What an API key of Kraken may do, against what it must and must not be able to do.
+
+Names as Kraken writes them in `GetApiKeyInfo`, labels as its page for API keys shows them (both of 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+from mooring.errors import Denied, MooringError
+
+State = Literal["granted", "missing", "too much", "refused"]
+
+
+class Wanted(Enum):
+    """What Mooring wants of a right."""
+
+    NEEDED = "needed"
+    UNUSED = "unused"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """One right: Kraken's name for it, its label on the page, and why it is wanted or not."""
+
+    name: str
+    label: str
+    wanted: Wanted
+    why: str
+
+
+def _right(name: str, label: str, wanted: Wanted, why: str) -> Right:
+    return Right(name=name, label=label, wanted=wanted, why=why)
+
+
+RIGHTS: Final = (
+    _right("query-funds", "Funds: Query", Wanted.NEEDED, "to know what the account holds"),
+    _right("query-open-trades", "Orders and trades: Query open orders & trades", Wanted.NEEDED, "to see its orders"),
+    _right(
+        "query-closed-trades", "Orders and trades: Query closed orders & trades", Wanted.NEEDED, "to see how they ended"
+    ),
+    _right("modify-trades", "Orders and trades: Create & modify orders", Wanted.NEEDED, "to buy and to sell"),
+    _right("close-trades", "Orders and trades: Cancel & close orders", Wanted.NEEDED, "to cancel, also by kill switch"),
+    _right("query-ledger", "Data: Query ledger entries", Wanted.NEEDED, "to explain every balance"),
+    _right("create-ws-token", "WebSocket interface: On", Wanted.NEEDED, "to hear of fills at once"),
+    _right("add-funds", "Funds: Deposit", Wanted.UNUSED, "Mooring never deposits"),
+    _right("earn-funds", "Funds: Earn", Wanted.UNUSED, "staked money cannot be sold"),
+    _right("export-data", "Data: Export data", Wanted.UNUSED, "Mooring reads the ledger instead"),
+    _right("withdraw-funds", "Funds: Withdraw", Wanted.FORBIDDEN, "who has the key could take the money away"),
+    _right("add-withdraw-address", "Add withdrawal addresses", Wanted.FORBIDDEN, "the way to take the money away"),
+    _right("update-withdraw-address", "Update withdrawal addresses", Wanted.FORBIDDEN, "the way to take it away"),
+)
+# A right that Kraken added later, and whose name says that money can leave, is taken for one.
+_DANGEROUS_WORDS: Final = ("withdraw", "transfer", "address", "payout", "send")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table that a person is shown."""
+
+    name: str
+    label: str
+    state: State
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a key may do, beside what it should.
+
+    Attributes:
+        rows: every right that is needed or granted, the needed ones first.
+    """
+
+    rows: tuple[Row, ...]
+
+    def named(self, state: State) -> tuple[Row, ...]:
+        """The rows in a state."""
+        return tuple(row for row in self.rows if row.state == state)
+
+    @property
+    def refusal(self) -> MooringError | None:
+        """Why the key is not taken; None where it has all that is needed and nothing that is dangerous."""
+        refused, missing = self.named("refused"), self.named("missing")
+        if refused:
+            return Denied(
+                "key_may_withdraw",
+                f"With this API key money could leave the account: {_listed(refused)}.",
+                money="Nothing was stored. Whoever had this key could take your money.",
+                todo="Untick these at Kraken, or delete the key there and make a new one without them.",
+            )
+        if missing:
+            return Denied(
+                "key_lacks_rights",
+                f"This API key may not do what Mooring needs: {_listed(missing)}.",
+                money="Nothing was stored and no order was sent.",
+                todo="Tick these for the key at Kraken, then run the command again.",
+            )
+        return None
+
+
+def judge(granted: Iterable[str]) -> Verdict:
+    """The table of a key's rights.
+
+    Args:
+        granted: names as Kraken tells them; case and the kind of dash do not matter.
+    """
+    has = {name.strip().lower().replace("_", "-").replace(" ", "-")[:64] for name in granted}
+    rows: list[Row] = []
+    for right in RIGHTS:
+        if right.wanted is Wanted.NEEDED:
+            rows.append(_row(right, "granted" if right.name in has else "missing"))
+        elif right.name in has:
+            rows.append(_row(right, "refused" if right.wanted is Wanted.FORBIDDEN else "too much"))
+    for name in sorted(has - {right.name for right in RIGHTS}):
+        dangerous = any(word in name for word in _DANGEROUS_WORDS)
+        shown = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "?" for c in name)
+        why = "its name says that money can leave" if dangerous else "unknown to this version, and not needed"
+        rows.append(Row(name=shown, label=shown, state="refused" if dangerous else "too much", why=why))
+    return Verdict(rows=tuple(rows))
+
+
+def _row(right: Right, state: State) -> Row:
+    return Row(name=right.name, label=right.label, state=state, why=right.why)
+
+
+def _listed(rows: tuple[Row, ...]) -> str:
+    return "; ".join(row.label for row in rows)

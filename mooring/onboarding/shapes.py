@@ -1,0 +1,124 @@
+"""What was pasted as API key and private key: whether it can be what Kraken shows, and what went wrong if not.
+
+No error holds any part of what was pasted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from mooring.errors import Invalid
+
+SECRET_BYTES: Final = 64
+KEY_LEAST: Final = 40
+KEY_MOST: Final = 80
+PASTED_MOST: Final = 4096
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}\Z")
+_KEPT: Final = "Nothing was stored, and nothing left this machine."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pasted:
+    """A key and its private key, of the right shape. In no text made of this object.
+
+    Attributes:
+        key: the public part. secret: the private key as Kraken shows it, base64 of 64 bytes.
+    """
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    @property
+    def ends(self) -> str:
+        """The last four characters of the public part, for a person to know it by."""
+        return self.key[-4:]
+
+
+def read_pasted(key: str, secret: str) -> Pasted:
+    """What a person pasted into two fields.
+
+    Raises:
+        Invalid: one of them is empty, has white space within, is the other one, or is cut off.
+    """
+    key, secret = _cleaned(key, "API key"), _cleaned(secret, "private key")
+    if key == secret:
+        raise Invalid(
+            "pasted_twice",
+            "Both fields hold the same text.",
+            money=_KEPT,
+            todo="Paste the API key first, then its private key.",
+        )
+    if _is_secret(key) and not _is_secret(secret):
+        raise Invalid(
+            "pasted_swapped",
+            "The private key stands in the place of the API key.",
+            money=_KEPT,
+            todo="Paste the shorter text (API key) first, then the longer one (private key).",
+        )
+    if not KEY_LEAST <= len(key) <= KEY_MOST or not _KEY.match(key):
+        raise Invalid(
+            "pasted_bad_key",
+            f"The first text has {len(key)} characters and cannot be an API key of Kraken, which has 56.",
+            money=_KEPT,
+            todo="Copy the API key again, with the button beside it at Kraken.",
+        )
+    if not _is_secret(secret):
+        raise Invalid(
+            "pasted_bad_secret",
+            f"The second text has {len(secret)} characters and cannot be a private key of Kraken, which has 88.",
+            money=_KEPT,
+            todo="Copy the private key again; Kraken shows it once, so make a new API key if it is gone.",
+        )
+    return Pasted(key=key, secret=secret)
+
+
+def read_lines(text: str) -> Pasted:
+    """A key as a program hands it on: a line of JSON with `api_key` and `api_secret`, or two lines.
+
+    Raises:
+        Invalid: it is neither, or as `read_pasted`.
+    """
+    lines = [line for line in text[:PASTED_MOST].splitlines() if line.strip()]
+    if lines and lines[0].lstrip().startswith("{"):
+        try:
+            said = json.loads(lines[0])
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and isinstance(said.get("api_key"), str) and isinstance(said.get("api_secret"), str):
+            return read_pasted(said["api_key"], said["api_secret"])
+    elif len(lines) == 2:  # noqa: PLR2004 -- the key and its private key
+        return read_pasted(lines[0], lines[1])
+    raise Invalid(
+        "pasted_unreadable",
+        "Standard input holds neither two lines nor a line of JSON with api_key and api_secret.",
+        money=_KEPT,
+        todo="Give the API key in the first line and the private key in the second.",
+    )
+
+
+def _cleaned(text: str, name: str) -> str:
+    text = text.strip()
+    if not text:
+        raise Invalid(
+            "pasted_nothing", f"The {name} is empty.", money=_KEPT, todo=f"Paste the {name} that Kraken shows."
+        )
+    if len(text) > PASTED_MOST or not text.isascii() or not text.isprintable() or " " in text:
+        raise Invalid(
+            "pasted_white_space",
+            f"The {name} has blanks, line breaks or other signs in it that no key of Kraken has.",
+            money=_KEPT,
+            todo=f"Copy the {name} again, with the button beside it at Kraken.",
+        )
+    return text
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text.encode("ascii"), validate=True)) == SECRET_BYTES
+    except (binascii.Error, ValueError):
+        return False

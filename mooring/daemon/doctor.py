@@ -85,6 +85,7 @@ class Probes:
         free: free bytes on the disk that holds a path.
         python: version of the interpreter.
         missing: names of required packages that are not installed.
+        more: checks of what these settings use besides, by name.
     """
 
     keychain: Callable[[], str]
@@ -93,6 +94,7 @@ class Probes:
     free: Callable[[Path], int] = free_bytes
     python: Callable[[], tuple[int, int, int]] = field(default=lambda: sys.version_info[:3])
     missing: Callable[[], Sequence[str]] = missing_packages
+    more: Sequence[tuple[str, Callable[[], CheckResult]]] = ()
 
 
 def run_checks(home: Home, settings: Settings | MooringError, *, probes: Probes) -> list[CheckResult]:
@@ -113,6 +115,7 @@ def run_checks(home: Home, settings: Settings | MooringError, *, probes: Probes)
         ("instance", lambda: _instance(home)),
         ("keychain", lambda: CheckResult(name="keychain", state="ok", detail=f"{probes.keychain()} answers.")),
         ("database", lambda: CheckResult(name="database", state="ok", detail=probes.database())),
+        *probes.more,
     )
     return [_guarded(name, check) for name, check in checks]
 

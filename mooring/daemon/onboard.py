@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from mooring.daemon.credentials import find_key, remove_key, store_key
 from mooring.daemon.instance import holder
 from mooring.daemon.look_alike import look_alike_clock
-from mooring.daemon.venue import KrakenClient, kraken_client
+from mooring.daemon.venue import KrakenClient, kraken_client, skew_ms
 from mooring.errors import Denied, MooringError, NotFound, Retry, Unknown
 from mooring.home import Home
 from mooring.hosts import is_local
@@ -156,14 +156,7 @@ class KrakenProbe:
         self._symbols = symbols
 
     async def skew_ms(self) -> int:
-        """Kraken tells whole seconds, so a difference counts only as far as no second can explain it."""
-        before = self._clock.now_ms()
-        second = await self._client.market.time() * 1000
-        after = self._clock.now_ms()
-        least, most = second - after, second + 1000 - before
-        if least <= 0 <= most:
-            return 0
-        return least if least > 0 else most
+        return await skew_ms(self._client.market, self._clock)
 
     async def facts(self) -> KeyFacts:
         info = await self._client.account.key_info()

@@ -86,3 +86,17 @@ async def kraken_client(settings: Settings, home: Home, key: ApiKey, clock: Cloc
             yield KrakenClient(market=Market(sender), account=Account(sender), trading=Trading(sender, clock))
     finally:
         await http.close()
+
+
+async def skew_ms(market: Market, clock: Clock) -> int:
+    """How far the clock is behind Kraken's, milliseconds; negative where it is ahead.
+
+    Kraken tells whole seconds, so a difference counts only as far as no second can explain it.
+    """
+    before = clock.now_ms()
+    second = await market.time() * 1000
+    after = clock.now_ms()
+    least, most = second - after, second + 1000 - before
+    if least <= 0 <= most:
+        return 0
+    return least if least > 0 else most

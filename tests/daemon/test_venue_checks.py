@@ -1,0 +1,84 @@
+"""What the doctor says of Kraken, asked over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from mooring.daemon.credentials import store_key
+from mooring.daemon.doctor import CheckResult, run_checks
+from mooring.daemon.venue_checks import kraken_checks
+from mooring.errors import Invalid
+from mooring.home import Home
+from mooring.runtime.market.clock import SystemClock
+from mooring.secrets.vault import MemoryVault
+from mooring.settings import Settings, load_settings
+from tests.daemon.test_doctor import WELL
+from tests.support.kraken_client import KEY, SECRET
+from tests.support.served import served
+
+
+def made(**more: object) -> Settings:
+    return load_settings(Path("/nonexistent"), {}, overrides={"market.source": "kraken", **more})
+
+
+def checked(settings: Settings, vault: MemoryVault | None = None) -> dict[str, CheckResult]:
+    return {name: check() for name, check in kraken_checks(settings, vault or MemoryVault(), SystemClock())}
+
+
+def test_settings_that_do_not_speak_with_kraken_have_no_such_lines() -> None:
+    assert kraken_checks(Settings(), MemoryVault(), SystemClock()) == ()
+    assert kraken_checks(Invalid("bad_setting", "Bad."), MemoryVault(), SystemClock()) == ()
+
+
+def test_a_key_is_told_by_its_last_characters_and_nothing_else() -> None:
+    vault = MemoryVault()
+    store_key(vault, KEY, SECRET)
+    with served() as it:
+        line = checked(made(**it.overrides), vault)["kraken_key"]
+    assert (line.state, line.detail) == ("ok", f"An API key that ends in {KEY[-4:]} is in the keychain.")
+
+
+@pytest.mark.parametrize(("mode", "state"), [("paper", "ok"), ("shadow", "ok"), ("live", "fail")])
+def test_a_missing_key_fails_only_where_one_is_needed(mode: str, state: str) -> None:
+    with served() as it:
+        line = checked(made(**it.overrides, **{"trading.mode": mode}))["kraken_key"]
+    assert line.state == state
+    assert ("mooring onboard kraken" in line.fix) == (state == "fail")
+
+
+def test_a_venue_that_answers_is_told_with_its_mode(tmp_path: Path) -> None:
+    with served() as it:
+        line = checked(made(**it.overrides))["venue"]
+        assert line.state == "ok"
+        assert it.urls["rest"] in line.detail
+        it.simulation.venue.set_mode("maintenance", None)
+        line = checked(made(**it.overrides))["venue"]
+    assert (line.state, "maintenance" in line.detail) == ("warn", True)
+
+
+def test_a_clock_that_differs_is_told() -> None:
+    with served({"kind": "clock_skew", "seconds": 3600}) as it:
+        line = checked(made(**it.overrides))["venue"]
+    assert line.state == "fail"
+    assert "differ by 3" in line.detail
+
+
+def test_it_is_asked_within_a_running_loop_too() -> None:
+    async def ask(settings: Settings) -> dict[str, CheckResult]:
+        return checked(settings)
+
+    with served() as it:
+        assert asyncio.run(ask(made(**it.overrides)))["venue"].state == "ok"
+
+
+def test_the_doctor_lists_them_last_and_a_venue_that_is_silent_fails(tmp_path: Path) -> None:
+    with served() as it:
+        settings = made(**it.overrides)
+    home = Home(root=tmp_path / "home")
+    probes = type(WELL)(**{**vars(WELL), "more": kraken_checks(settings, MemoryVault(), SystemClock())})
+    results = run_checks(home, settings, probes=probes)
+    assert [result.name for result in results[-2:]] == ["kraken_key", "venue"]
+    assert (results[-1].state, bool(results[-1].fix)) == ("fail", True)

@@ -33,6 +33,14 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Subscribed:
+    """Kraken has acknowledged a subscription: from here on nothing of it is missed. Told by links that say so."""
+
+    channel: str
+    symbol: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BookChanged:
     """A book is up to date and has Kraken's checksum."""
 
@@ -61,4 +69,4 @@ class OrdersTold:
     changes: Changes
 
 
-Signal = Connected | Lost | Refused | BookChanged | BookLost | Gap | OrdersTold | events.Frame
+Signal = Connected | Lost | Refused | Subscribed | BookChanged | BookLost | Gap | OrdersTold | events.Frame

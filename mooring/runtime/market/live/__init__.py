@@ -1,0 +1,1 @@
+"""Live bars: trades of a venue as they happen, made into hours that nothing is missing from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from mooring.runtime.portfolio.account import LOTS_LIMIT
 from mooring.runtime.portfolio.tax_lots import Fill
 
 SYMBOLS = ("ADA-USDT", "BTC-USDT")
@@ -20,7 +21,6 @@ WISHES = st.lists(
     max_size=40,
 )
 CASH = 10**12
-LOTS_LIMIT = 8
 
 
 def possible(wishes) -> list[Fill]:

@@ -20,7 +20,6 @@ from mooring.runtime.decision.types import (
 )
 from mooring.runtime.domain.codes import Action, Outcome, Reason, Tier
 from mooring.runtime.domain.instruments import notional
-from mooring.runtime.portfolio.account import LOTS_LIMIT
 from mooring.runtime.venues.paper.matching import working_entries
 from mooring.runtime.venues.paper.orders import O_ROLE
 from tests.support.core import (
@@ -63,7 +62,7 @@ def check_world(made, world):
     assert account.cash[0] >= 0
     assert (account.quantity >= 0).all()
     assert (account.cost >= 0).all()
-    assert (account.lot_count <= LOTS_LIMIT).all()
+    assert (account.lot_count <= made.decider.params.risk.lots_limit).all()
     np.testing.assert_array_equal(account.lot_quantity.sum(axis=1), account.quantity)
     np.testing.assert_array_equal(account.lot_cost.sum(axis=1), account.cost)
     assert (paper.exit_quantity <= account.quantity).all()

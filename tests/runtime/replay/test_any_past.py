@@ -123,5 +123,5 @@ def test_a_past_with_everything_in_it_comes_out_again(tmp_path):
     assert {("CANCELLED", ""), ("CANCELLED", "killed"), ("CANCELLED", "run_ended")} <= reasons.keys()
     assert len(accounts) >= 3
     assert {run.mode for run in found} == {"paper", "shadow"}
-    for name in ("kill", "paused", "cancel_all", "rebase", "flatten", "catch_up", "blocked"):
+    for name in ("kill", "paused", "cancel_all", "rebase", "flatten"):
         assert any(row[name] for row in flags), name

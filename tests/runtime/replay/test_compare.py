@@ -85,4 +85,4 @@ def test_events_of_one_order_are_told_apart_by_what_they_say_happened():
 
 def test_every_table_of_the_hour_has_a_key_but_those_of_one_row():
     single = {name for name, key in KEYS.items() if not key}
-    assert single == {"cycles", "risk_states", "equity", "treasury", "manifests"}
+    assert single == {"cycles", "risk_states", "equity", "treasury", "reconciles", "manifests"}

@@ -19,7 +19,7 @@ HOURLY = (
 # What people and the market gave is no outcome of anything: a recomputation takes it as it stands.
 INPUTS = {
     "bars": {"open", "high", "low", "close", "volume"},
-    "cycles": {"kill", "paused", "rebase"},
+    "cycles": {"kill", "paused", "rebase", "catch_up", "blocked"},
     "treasury": {"monthly_costs", "protect", "minimum_transfer"},
     # Made of the rows themselves by the store; the check of the chains proves them.
     "manifests": {"heads", "previous_root", "root"},

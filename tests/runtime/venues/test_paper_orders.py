@@ -52,6 +52,12 @@ def test_flat_and_refused_decisions_want_no_order():
     assert Rig().want(refused=(0, 0, 10_050, 9_700), flat=(2, 0, 10_000, 9_000)) == [NOTHING] * 3
 
 
+def test_nothing_is_ordered_in_an_hour_that_is_caught_up_with():
+    decided = {"enter": (0, 1000, 10_050, 9_700), "exit": (1, 500, 10_000, 9_000), "hold": (2, 0, 10_000, 9_000)}
+    assert Rig().want(switches=controls(catch_up=1), **decided) == [NOTHING] * 3
+    assert Rig().want(switches=controls(blocked=1), **decided) == Rig().want(**decided) != [NOTHING] * 3
+
+
 def test_a_held_symbol_without_its_stop_gets_it_back():
     assert Rig().want(hold=(1, 0, 10_000, 9_000))[1] == [Role.STOP, 500, 0, 9_000]
 

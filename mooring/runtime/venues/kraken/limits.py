@@ -167,12 +167,14 @@ class Limits:
     Args:
         tier: of the account.
         rest_used: what may be on the REST counter at the start; after a crash, its limit is the careful value.
+        speed: seconds of a look-alike's time in a real one, in which its counters leak; 1 for Kraken itself.
     """
 
-    def __init__(self, tier: Tier, *, rest_used: int = 0) -> None:
+    def __init__(self, tier: Tier, *, rest_used: int = 0, speed: float = 1.0) -> None:
         self.tier = tier
-        self.rest = Counter(REST[tier], used=rest_used)
-        self.public = Counter(PUBLIC)
+        self._speed = speed
+        self.rest = Counter(_at(REST[tier], speed), used=rest_used)
+        self.public = Counter(_at(PUBLIC, speed))
         self._engine: dict[str, Counter] = {}
         self._locked_until_us = 0
         self._paused_until_us = 0
@@ -182,7 +184,7 @@ class Limits:
         if pair not in self._engine:
             if len(self._engine) >= PAIRS_MAX:
                 raise ValueError("more pairs than Kraken has")
-            self._engine[pair] = Counter(ENGINE[self.tier], reaching_is_too_much=True)
+            self._engine[pair] = Counter(_at(ENGINE[self.tier], self._speed), reaching_is_too_much=True)
         return self._engine[pair]
 
     def lock_out(self, now_us: int, wait_us: int) -> None:
@@ -201,3 +203,7 @@ class Limits:
     def locked_us(self, now_us: int) -> int:
         """Microseconds until the key may be used again; 0 where it is not locked out."""
         return max(0, self._locked_until_us - now_us)
+
+
+def _at(rates: Rates, speed: float) -> Rates:
+    return Rates(limit=rates.limit, decay_micro=max(1, int(rates.decay_micro * speed)))

@@ -57,12 +57,14 @@ class KrakenConfig:
         rest_url, ws_auth_url: Kraken's own, or of this machine.
         tier: how far the account is verified.
         rest_used: what may be on the counter of REST calls at the start; after a crash nobody knows.
+        speed: seconds of a look-alike's time in a real one; 1 for Kraken itself.
     """
 
     rest_url: str = REST_URL
     ws_auth_url: str = WS_AUTH_URL
     tier: Tier = Tier.STARTER
     rest_used: int = 0
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ class KrakenVenue:
         self._sleep = sleep
         self._connector = connector
         self._clock = ServerClock(clock)
-        self._limits = Limits(config.tier, rest_used=config.rest_used)
+        self._limits = Limits(config.tier, rest_used=config.rest_used, speed=config.speed)
         self._http = Http(config.rest_url, clock=self._clock, transport=transport)
         sender = Sender(self._http, self._limits, self._clock, key=key.key, nonces=key.nonces, sleep=sleep)
         self._account = Account(sender)

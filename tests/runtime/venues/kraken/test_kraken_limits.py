@@ -186,3 +186,13 @@ def test_public_calls_go_out_once_a_second() -> None:
     assert public.take(1, Lane.EXIT, 0)
     public.settle(1, 0)
     assert public.wait_us(1, Lane.EXIT, 0) == SECOND
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_counters_of_a_look_alike_leak_in_its_time(tier: Tier) -> None:
+    limits, fast = Limits(tier), Limits(tier, speed=60)
+    for counter, sixty in ((limits.rest, fast.rest), (limits.engine("x"), fast.engine("x"))):
+        for each in (counter, sixty):
+            assert each.take(5, Lane.EXIT, 0)
+            each.settle(5, 0)
+        assert counter.level(60 * 100_000) == sixty.level(100_000)

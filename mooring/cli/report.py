@@ -174,6 +174,8 @@ def _export(
         put_json(made)
         return
     say(f"{made['totals']['rows']:,} rows written to {made['file']}; they add up to what is recorded.")
+    if made["left_out"] is not None:
+        say(f"{made['left_out']['rows']:,} rows since the last close are left out; they come with the next hour.")
     say(f"Totals are in {made['totals_file']}")
 
 

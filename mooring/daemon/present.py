@@ -26,6 +26,8 @@ UNITS: Final = {
     "cooldown": "bars",
     "kill_switch": "switch",
     "paused": "switch",
+    "catching_up": "switch",
+    "blocked": "switch",
     "drawdown_halt": "bps",
     "daily_loss": "bps",
     "max_positions": "count",

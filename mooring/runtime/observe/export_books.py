@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
 from mooring.runtime.observe.export_table import Check, Value, columns, count_check, fill_of, money_check, money_text
-from mooring.runtime.observe.history import Account, Recorded, rows_of
+from mooring.runtime.observe.history import Account, Recorded, stated_rows
 from mooring.runtime.store.reader import Reader
 
 LEDGER: Final = columns(
@@ -56,7 +56,7 @@ class LedgerExport:
 
     def rows(self) -> Iterator[tuple[Value, ...]]:
         places = {}
-        for row in rows_of(self._reader, self._account, "ledger", self._recorded.heads):
+        for row in stated_rows(self._reader, self._account, "ledger", self._recorded):
             asset = row["asset"]
             if asset not in places:
                 places[asset] = self._account.decimals(asset)
@@ -127,7 +127,7 @@ class TradesExport:
         self._by_symbol: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
 
     def rows(self) -> Iterator[tuple[Value, ...]]:
-        for row in rows_of(self._reader, self._account, "trades", self._recorded.heads):
+        for row in stated_rows(self._reader, self._account, "trades", self._recorded):
             self._count += 1
             sums = self._by_symbol[row["symbol"]]
             for at, name in enumerate(("quantity", "cost", "proceeds", "pnl")):
@@ -170,7 +170,7 @@ class TradesExport:
             count_check("trades", self._count, said),
             money_check("proceeds less cost", self._sum(2) - self._sum(1), self._sum(3)),
         ]
-        fills = map(fill_of, rows_of(self._reader, self._account, "fills", said.heads))
+        fills = map(fill_of, stated_rows(self._reader, self._account, "fills", said))
         sold = sum(fill.notional - fill.fee for fill in fills if not fill.buy)
         checks.append(money_check("proceeds of all sales", self._sum(2), sold))
         realised = 0 if said.equity is None else said.equity["realised_pnl"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
 from mooring.runtime.observe.export_table import Check, Value, columns, count_check, fill_of, money_check, money_text
-from mooring.runtime.observe.history import Account, Recorded, rows_of
+from mooring.runtime.observe.history import Account, Recorded, stated_rows
 from mooring.runtime.portfolio.tax_lots import Disposal, Method, OpenLot, TaxLots
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Row
@@ -52,9 +52,9 @@ class TaxLotsExport:
         self._held: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
     def rows(self) -> Iterator[tuple[Value, ...]]:
-        heads = self._recorded.heads
-        trades = rows_of(self._reader, self._account, "trades", heads) if self._method is Method.FIFO else None
-        for row in rows_of(self._reader, self._account, "fills", heads):
+        said = self._recorded
+        trades = stated_rows(self._reader, self._account, "trades", said) if self._method is Method.FIFO else None
+        for row in stated_rows(self._reader, self._account, "fills", said):
             fill = fill_of(row)
             self._fills += 1
             self._cash[fill.buy] += fill.notional + fill.fee if fill.buy else fill.notional - fill.fee

@@ -6,7 +6,8 @@ with precision 38 (money with scale 8, quantities with scale 10), times are time
 account and the ends of the chains.
 
 Beside the file stands `<file>.totals.json`: what the rows add up to, and the same as the database has it. Where the two
-differ there is no file.
+differ there is no file. A live account is written as of its last close; rows of the hour that is open are left out, and
+the totals say how many.
 """
 
 from __future__ import annotations
@@ -169,15 +170,27 @@ def _totals(account: Account, said: Recorded, export: Export, request: ExportReq
         "format": request.format,
         **_named(account, said, request.kind),
         "hours": {"last": None if said.equity is None else utc_text(said.equity["hour_ts_utc"])},
+        "left_out": _left_out(said, export_source(request.kind)),
         "totals": export.totals(),
         "checks": [{"what": c.what, "exported": c.exported, "recorded": c.recorded} for c in checks],
         "reconciles": True,
     }
 
 
+def export_source(kind: str) -> str:
+    """The table that an export is made of."""
+    return {"ledger": "ledger", "trades": "trades", "tax-lots": "fills"}[kind]
+
+
+def _left_out(said: Recorded, source: str) -> dict[str, Any] | None:
+    """Rows of the hour that a live account has open: they come with its close."""
+    rows = said.left_out.get(source, 0)
+    return None if said.open_hour is None or not rows else {"hour": utc_text(said.open_hour), "rows": rows}
+
+
 def _named(account: Account, said: Recorded, kind: str) -> dict[str, str]:
     """Whose rows these are, and the ends of the chains that they were read up to."""
-    source = {"ledger": "ledger", "trades": "trades", "tax-lots": "fills"}[kind]
+    source = export_source(kind)
     return {
         "account_id": account.account_id,
         "mode": account.mode,

@@ -1,23 +1,26 @@
 """An account read from the store: who it is, what was recorded of it, and the rows of a stretch of hours.
 
-Everything is read up to a fixed end of each table, so that a daemon that goes on writing changes nothing.
+Everything is read up to a fixed end of each table, so that a daemon that goes on writing changes nothing. Figures of a
+live account are as of its last close: what happened since belongs to an hour that is open, and is stated with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import orjson
 
 from mooring.errors import Invalid, NotFound, Retry
+from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.store.reader import LIMIT_MAX, Reader
 from mooring.runtime.store.types import Head, Row
 
 ATTEMPTS: Final = 20
+COUNTED: Final = ("ledger", "trades", "fills")
 RUNS_MAX: Final = 10_000
 ACCOUNTS_SHOWN: Final = 10
 
@@ -62,11 +65,13 @@ class Recorded:
 
     Attributes:
         heads: end of each table's chain; no row after it is read.
-        counts: rows of the account by table, for ledger, trades and fills.
-        balances: sums of the postings by (account, asset), in the asset's units.
+        counts: rows of the account by table, for ledger, trades and fills, without those left out.
+        balances: sums of the postings by (account, asset), in the asset's units, without those left out.
         equity: the last row of equity, None before the first hour.
         held: quantity (lots) and cost (10^-8 quote) by symbol at that hour.
         manifest: the last manifest, None before the first hour.
+        open_hour: close of the hour whose rows are left out, see `open_hour`; None where there is none.
+        left_out: rows of it by table, as `counts`.
     """
 
     heads: Mapping[str, Head]
@@ -75,6 +80,8 @@ class Recorded:
     equity: Row | None
     held: Mapping[str, tuple[int, int]]
     manifest: Row | None
+    open_hour: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_account(reader: Reader, account_id: str | None = None) -> Account:
@@ -119,10 +126,7 @@ def recorded(reader: Reader, account: Account) -> Recorded:
         heads = reader.heads()
         found = Recorded(
             heads=heads,
-            counts={
-                kind: sum(reader.count(kind, run_id=run["run_id"]) for run in account.runs)
-                for kind in ("ledger", "trades", "fills")
-            },
+            counts={kind: sum(reader.count(kind, run_id=run["run_id"]) for run in account.runs) for kind in COUNTED},
             balances=reader.balances_of_account(account.account_id),
             equity=None,
             held={},
@@ -132,6 +136,7 @@ def recorded(reader: Reader, account: Account) -> Recorded:
         if equity is not None:
             rows = reader.page("positions", limit=LIMIT_MAX, filters=_hour(equity)).items
             found = replace(found, equity=equity, held={row["symbol"]: (row["quantity"], row["cost"]) for row in rows})
+        found = _as_of_the_close(reader, account, found)
         if reader.heads() == heads:
             return found
     raise Retry(
@@ -142,13 +147,59 @@ def recorded(reader: Reader, account: Account) -> Recorded:
     )
 
 
-def rows_of(reader: Reader, account: Account, kind: str, heads: Mapping[str, Head]) -> Iterator[Row]:
-    """Every row of an account in the order written, up to the fixed end, a few thousand at a time."""
+def open_hour(account: Account, equity: Row | None) -> int | None:
+    """Close of the hour that a live account is written to before it is done; None for any other account.
+
+    Args:
+        equity: the account's last row.
+    """
+    return None if account.mode != "live" or equity is None else int(equity["hour_ts_utc"]) + HOUR_SECONDS
+
+
+def _as_of_the_close(reader: Reader, account: Account, found: Recorded) -> Recorded:
+    """Without the rows of the open hour."""
+    hour = open_hour(account, found.equity)
+    if hour is None:
+        return found
+    late = {
+        kind: [
+            row
+            for run in account.runs
+            for row in rows_between(reader, run["run_id"], kind, found.heads, hour - HOUR_SECONDS, hour)
+        ]
+        for kind in COUNTED
+    }
+    balances = dict(found.balances)
+    for row in late["ledger"]:
+        balances[row["account"], row["asset"]] -= row["amount"]
+    return replace(
+        found,
+        open_hour=hour,
+        left_out={kind: len(rows) for kind, rows in late.items()},
+        counts={kind: count - len(late[kind]) for kind, count in found.counts.items()},
+        balances=balances,
+    )
+
+
+def rows_of(
+    reader: Reader, account: Account, kind: str, heads: Mapping[str, Head], *, without_hour: int | None = None
+) -> Iterator[Row]:
+    """Every row of an account in the order written, up to the fixed end, a few thousand at a time.
+
+    Args:
+        without_hour: close of an hour whose rows are left out.
+    """
     for run in account.runs:
         for row in reader.scan(kind, run["run_id"]):
             if row["seq"] > heads[kind].count:
                 return
-            yield row
+            if row["hour_ts_utc"] != without_hour:
+                yield row
+
+
+def stated_rows(reader: Reader, account: Account, kind: str, said: Recorded) -> Iterator[Row]:
+    """Every row of an account that is stated in what is recorded: none of the open hour."""
+    return rows_of(reader, account, kind, said.heads, without_hour=said.open_hour)
 
 
 def rows_between(

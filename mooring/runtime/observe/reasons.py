@@ -12,6 +12,8 @@ from mooring.runtime.store.types import Row
 REFUSED: Final = {
     "kill_switch": ("The kill switch was on", "none", ""),
     "paused": ("Paused by a person", "none", ""),
+    "catching_up": ("The hour was caught up with late", "none", ""),
+    "blocked": ("Books and venue differed, or prices were stale", "none", ""),
     "drawdown_halt": ("Halted by drawdown", "bps", "drawdown {observed}, halt at {limit}"),
     "daily_loss": ("The day's loss reached its limit", "bps", "lost {observed}, limit {limit}"),
     "max_positions": ("As many positions open as may be", "count", "{observed} open, limit {limit}"),

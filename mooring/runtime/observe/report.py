@@ -103,6 +103,7 @@ def brief(data: ReportData) -> dict[str, Any]:
         "fees": money_text(data.total.fees),
         "drawdown_bps": data.stats.drawdown_bps,
         "fills": len(data.fills),
+        "left_out": data.left_out,
         "trades": len(data.trades),
         "refused": sum(refusal.count for refusal in data.refusals),
         "alerts": len(data.alerts),

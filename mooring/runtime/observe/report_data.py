@@ -10,7 +10,7 @@ from typing import Final
 from mooring.errors import Unverified
 from mooring.runtime.observe.export_table import fill_of
 from mooring.runtime.observe.figures import exact
-from mooring.runtime.observe.history import Account, last_before, rows_between
+from mooring.runtime.observe.history import Account, last_before, open_hour, rows_between
 from mooring.runtime.observe.period import HOUR_SECONDS, Period
 from mooring.runtime.portfolio.pnl import Curve, CurveStats, Results, SymbolResult
 from mooring.runtime.portfolio.treasury import utc_day
@@ -68,6 +68,7 @@ class ReportData:
         treasury: the last row of each day, empty where none was recorded.
         manifests: one row for each hour.
         last_hour: close of the account's last hour of all, None where there is none.
+        left_out: fills of the hour that a live account has open; they count with its close.
         heads: end of each chain as read.
     """
 
@@ -88,6 +89,7 @@ class ReportData:
     alerts: list[Row]
     manifests: list[Row]
     last_hour: int | None
+    left_out: int
     heads: Mapping[str, Head]
 
     @property
@@ -135,7 +137,11 @@ def collect(reader: Reader, account: Account, heads: Mapping[str, Head], period:
     start, end = period.start_ts, period.end_ts
     equity = list(found.between("equity", start, end))
     opening = found.before("equity", start)
-    fills, trades = list(found.between("fills", start, end)), list(found.between("trades", start, end))
+    newest = found.before("equity", 2**62)
+    late = open_hour(account, newest)
+    happened = list(found.between("fills", start, end))
+    fills = [row for row in happened if row["hour_ts_utc"] != late]
+    trades = [row for row in found.between("trades", start, end) if row["hour_ts_utc"] != late]
     last = equity[-1] if equity else opening
     first_positions, positions = found.positions(opening), found.positions(last)
     decisions = list(found.between("decisions", start, end))
@@ -144,7 +150,6 @@ def collect(reader: Reader, account: Account, heads: Mapping[str, Head], period:
         results.add_fill(fill)
     for trade in trades:
         results.add_trade(trade["symbol"], trade["pnl"])
-    newest = found.before("equity", 2**62)
     principal = -reader.balances_of_account(account.account_id).get(("principal", account.quote), 0)
     data = ReportData(
         account=account,
@@ -164,6 +169,7 @@ def collect(reader: Reader, account: Account, heads: Mapping[str, Head], period:
         alerts=list(found.between("alerts", start, end)),
         manifests=list(found.between("manifests", start, end)),
         last_hour=None if newest is None else newest["hour_ts_utc"],
+        left_out=len(happened) - len(fills),
         heads=heads,
     )
     _prove(data)

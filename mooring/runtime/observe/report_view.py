@@ -51,7 +51,7 @@ def view(data: ReportData) -> dict[str, Any]:
         "mode": MODES[data.account.mode],
         "what_it_is": WHAT_IT_IS[data.account.mode],
         "made_up": data.account.made_up,
-        "so_far": f"So far, until {figures.moment(data.last_hour)} UTC." if data.so_far and data.last_hour else "",
+        "so_far": _so_far(data),
         "span": "the day" if daily else "the week",
         "that": "that day" if daily else "that week",
         "empty": _empty(data),
@@ -76,6 +76,17 @@ def view(data: ReportData) -> dict[str, Any]:
         "alerts_more": max(0, len(data.alerts) - ALERTS_SHOWN),
         "evidence": _evidence(data),
     }
+
+
+def _so_far(data: ReportData) -> str:
+    """That hours may follow, and what is known of the one that is open."""
+    if not data.so_far or not data.last_hour:
+        return ""
+    until = f"So far, until {figures.moment(data.last_hour)} UTC."
+    if not data.left_out:
+        return until
+    fills = "1 fill since then counts" if data.left_out == 1 else f"{data.left_out:,} fills since then count"
+    return f"{until} {fills} with the next hour."
 
 
 def _dates(data: ReportData) -> str:

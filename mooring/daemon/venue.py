@@ -1,22 +1,27 @@
-"""Kraken as the settings name it: the client of an account, and whether real orders may be meant at all."""
+"""Kraken as the settings name it: the venue of an account, and whether real orders may be meant at all."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import random as chance
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mooring.daemon.look_alike import deadline_seconds, scaled, speed_of
 from mooring.errors import Denied
 from mooring.home import Home
+from mooring.runtime.execution.options import DeadMan, Options
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.venues.kraken.http import Http
 from mooring.runtime.venues.kraken.limits import REST, Limits, Tier
-from mooring.runtime.venues.kraken.nonce import NonceFile, Nonces
+from mooring.runtime.venues.kraken.nonce import BLOCK, NonceFile, Nonces
+from mooring.runtime.venues.kraken.orders import DEAD_MAN_MOST_SECONDS
 from mooring.runtime.venues.kraken.rest import Account, Market, Trading
 from mooring.runtime.venues.kraken.sender import Sender
 from mooring.runtime.venues.kraken.signing import ApiKey
+from mooring.runtime.venues.kraken.venue import KrakenConfig, KrakenKey, KrakenVenue
 from mooring.settings import Settings
 
 KRAKEN: Final = "kraken"
@@ -54,6 +59,67 @@ def require_real_prices(settings: Settings) -> None:
         )
 
 
+@contextmanager
+def kraken_venue_from(
+    settings: Settings,
+    home: Home,
+    key: ApiKey,
+    clock: Clock,
+    *,
+    random: Callable[[], float] = chance.random,
+) -> Iterator[KrakenVenue]:
+    """The account's venue. While this is held, no other process of this home can use the key.
+
+    It is not opened; `open`, `close` and all else belong to the event loop of who uses it.
+
+    Args:
+        home: prepared.
+        clock: this machine's, or `look_alike_clock`.
+        random: a number of 0 to 1, for the spread of waits.
+
+    Raises:
+        Conflict: another process of this home uses the key.
+        Halt: the file with its last nonce cannot be read.
+        Invalid: an address that is not allowed.
+    """
+    with NonceFile(nonce_dir(home), key.fingerprint) as file:
+        tier = Tier(settings.venue.tier)
+        config = KrakenConfig(
+            rest_url=settings.venue.rest_url,
+            ws_auth_url=settings.venue.ws_auth_url,
+            tier=tier,
+            rest_used=_rest_used(file, tier, clock),
+            speed=speed_of(clock),
+        )
+        nonces = Nonces(file, lambda: clock.now_ms() * 1000)
+        yield KrakenVenue(config, KrakenKey(key=key, nonces=nonces), clock=clock, random=random)
+
+
+def execution_options(settings: Settings, clock: Clock) -> Options:
+    """How execution waits, as the settings say, for a venue whose time may run faster than this machine's.
+
+    What is compared with the venue's time grows with its speed, as sending takes real time; what is counted in real
+    time shrinks, so that it means about the same in a rehearsal as live.
+    """
+    wanted, usual, speed = settings.execution, Options(), speed_of(clock)
+
+    def real(ms: int, *, least: int) -> int:
+        return max(min(ms, least), round(ms / speed))
+
+    return Options(
+        deadline_ms=round(1000 * deadline_seconds(wanted.deadline_seconds, speed)),
+        grace_ms=round(scaled(usual.grace_ms, speed)),
+        settle_ms=real(1000 * wanted.settle_seconds, least=1_000),
+        alert_ms=real(usual.alert_ms, least=10_000),
+        poll_ms=real(usual.poll_ms, least=1_000),
+        hold_ms=real(usual.hold_ms, least=3_000),
+        reconcile_ms=real(60_000 * wanted.reconcile_minutes, least=5_000),
+        slept_ms=round(usual.slept_ms * max(1.0, speed)),
+        dead_man=DeadMan(wanted.dead_man),
+        dead_man_s=min(DEAD_MAN_MOST_SECONDS, round(usual.dead_man_s * max(1.0, speed))),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class KrakenClient:
     """What may be asked of Kraken with one key."""
@@ -76,11 +142,10 @@ async def kraken_client(settings: Settings, home: Home, key: ApiKey, clock: Cloc
         Halt: the file with its last nonce cannot be read.
     """
     tier = Tier(settings.venue.tier)
-    # Who used the key before is not known, so half of the counter is taken to be used.
-    limits = Limits(tier, rest_used=REST[tier].limit // 2)
     http = Http(settings.venue.rest_url, clock=clock)
     try:
         with NonceFile(nonce_dir(home), key.fingerprint) as file:
+            limits = Limits(tier, rest_used=_rest_used(file, tier, clock), speed=speed_of(clock))
             nonces = Nonces(file, lambda: clock.now_ms() * 1000)
             sender = Sender(http, limits, clock, key=key, nonces=nonces)
             yield KrakenClient(market=Market(sender), account=Account(sender), trading=Trading(sender, clock))
@@ -100,3 +165,12 @@ async def skew_ms(market: Market, clock: Clock) -> int:
     if least <= 0 <= most:
         return 0
     return least if least > 0 else most
+
+
+def _rest_used(file: NonceFile, tier: Tier, clock: Clock) -> int:
+    """What may still be on the counter of calls: nothing where the key was not used for a minute, else half of it.
+
+    A nonce that is durable lies at most one block ahead of the last call.
+    """
+    idle_us = clock.now_ms() * 1000 - file.load()
+    return 0 if idle_us > BLOCK else REST[tier].limit // 2

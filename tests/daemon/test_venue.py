@@ -5,14 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from mooring.daemon.venue import kraken_client, needs_key, nonce_dir, require_real_prices, uses_kraken
+from mooring.daemon.look_alike import look_alike_clock
+from mooring.daemon.loop_thread import LoopThread
+from mooring.daemon.venue import (
+    execution_options,
+    kraken_client,
+    kraken_venue_from,
+    needs_key,
+    nonce_dir,
+    require_real_prices,
+    uses_kraken,
+)
 from mooring.errors import Conflict, Denied
 from mooring.home import Home
+from mooring.runtime.execution.options import DeadMan
 from mooring.runtime.market.clock import SystemClock
+from mooring.runtime.venues.kraken.signing import ApiKey
 from mooring.settings import Settings, load_settings
 from tests.support.kraken_client import api_key
-
-KRAKEN = {"venue.name": "kraken", "market.source": "kraken"}
+from tests.support.served import served
 
 
 def made(**overrides: object) -> Settings:
@@ -69,3 +80,51 @@ def test_one_process_of_a_home_uses_a_key_and_its_nonces_outlive_it(tmp_path: Pa
     asyncio.run(play())
     assert nonce_dir(home).parent == home.data_dir
     assert nonce_dir(home).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_venue_of_the_settings_opens_and_answers_and_holds_its_key(tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
+    home.prepare()
+    loop = LoopThread("venue")
+    loop.start()
+    with served(speed=60) as it:
+        settings = load_settings(Path("/nonexistent"), {}, overrides=it.overrides)
+        clock = look_alike_clock(it.urls["rest"], SystemClock())
+        assert clock is not None
+        key = ApiKey.of(it.key, it.secret)
+        with kraken_venue_from(settings, home, key, clock) as venue:
+            loop.call(venue.open(), seconds=60)
+            assert venue.instruments(["BTC-USD"])[0].symbol == "BTC-USD"
+            assert loop.call(venue.holdings(), seconds=60).total["USD"] == 10_000
+            assert abs(venue.now_ms() - it.simulation.venue.now // 10**6) < 60_000
+            with pytest.raises(Conflict), kraken_venue_from(settings, home, key, clock):
+                pass
+            loop.call(venue.close(), seconds=60)
+        with kraken_venue_from(settings, home, key, clock):
+            pass
+    assert loop.stop()
+
+
+def test_execution_waits_as_the_settings_say() -> None:
+    settings = made(
+        execution__deadline_seconds=7,
+        execution__settle_seconds=40,
+        execution__reconcile_minutes=3,
+        execution__dead_man="always",
+    )
+    options = execution_options(settings, SystemClock())
+    assert (options.deadline_ms, options.settle_ms, options.reconcile_ms) == (7_000, 40_000, 180_000)
+    assert options.dead_man is DeadMan.ALWAYS
+    assert execution_options(made(), SystemClock()) == type(options)(), "the defaults are those of execution"
+
+
+def test_where_time_runs_fast_venue_limits_grow_and_real_waits_shrink() -> None:
+    with served(speed=600) as it:
+        clock = look_alike_clock(it.urls["rest"], SystemClock())
+    assert clock is not None
+    options = execution_options(made(), clock)
+    assert options.deadline_ms == 60_000, "Kraken takes no later one"
+    assert options.settle_ms == 1_000
+    assert options.reconcile_ms == 5_000
+    assert options.slept_ms >= 600 * 10_000, "a real second is no sleep"
+    assert options.dead_man_s / 600 >= 2 * options.dead_man_every_s, "renewed twice in real time"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+import httpx
+
 from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.orders import Kind, Order, Side
+from mooring.runtime.venues.others.venue import CcxtVenue
+from mooring.runtime.venues.others.wire import VenueKey
 from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.runtime.venues.paper.venue import PaperVenue
 from mooring.runtime.venues.protocol import Venue
+from tests.support.coinbase_account import CoinbaseAccount
+from tests.support.read_only_accounts import ReadOnlyAccount, btcturk, hyperliquid
 
 START_MS = 1_706_659_200_000
 SYMBOL = "BTC-USD"
@@ -113,4 +122,86 @@ async def paper() -> AsyncIterator[VenueDesk]:
     await venue.close()
 
 
-DESKS: dict[str, Making] = {"paper": paper}
+class ToldClock:
+    """The time that a market tells, UTC unix milliseconds."""
+
+    def __init__(self, told: Callable[[], int]) -> None:
+        self._told = told
+
+    def now(self) -> int:
+        return self._told() // 1000
+
+    def now_ms(self) -> int:
+        return self._told()
+
+    def monotonic(self) -> float:
+        return self._told() / 1000
+
+    def sleep(self, seconds: float, stop: threading.Event) -> bool:
+        raise NotImplementedError
+
+    def wait_until(self, ts: int, stop: threading.Event) -> bool:
+        raise NotImplementedError
+
+
+COINBASE_KEY = VenueKey(public="a-key", secret=base64.b64encode(bytes(range(64))).decode())
+
+
+def coinbase_venue(account: CoinbaseAccount) -> CcxtVenue:
+    async def sleep(seconds: float) -> None:
+        account.desk.advance(account.desk.now_ms + math.ceil(seconds * 1000))
+
+    clock = ToldClock(lambda: account.desk.now_ms)
+    transport = httpx.MockTransport(account)
+    return CcxtVenue("ccxt:coinbase", key=COINBASE_KEY, clock=clock, sleep=sleep, transport=transport)
+
+
+@asynccontextmanager
+async def coinbase() -> AsyncIterator[VenueDesk]:
+    account = CoinbaseAccount(START_MS, costs=COSTS)
+    venue = coinbase_venue(account)
+    desk: VenueDesk
+
+    async def move(ticks: int) -> None:
+        desk.last = ticks
+        account.desk.on_trade(SYMBOL, ticks, 10**12, account.desk.now_ms + 1)
+
+    async def pass_(seconds: int) -> None:
+        account.desk.advance(account.desk.now_ms + seconds * 1000)
+
+    async def settle() -> None:
+        await move(desk.last)
+
+    desk = VenueDesk(venue=venue, symbol=SYMBOL, last=3_000_000, settle=settle, pass_=pass_, move=move)
+    await venue.open()
+    await settle()
+    yield desk
+    await venue.close()
+
+
+def read_only_venue(name: str, account: ReadOnlyAccount) -> CcxtVenue:
+    async def sleep(seconds: float) -> None:
+        """Nothing moves there."""
+
+    key = VenueKey(public="a-key", secret=base64.b64encode(bytes(32)).decode(), wallet="0x" + "1" * 40)
+    transport = httpx.MockTransport(account)
+    return CcxtVenue(name, key=key, clock=ToldClock(lambda: START_MS), sleep=sleep, transport=transport)
+
+
+@asynccontextmanager
+async def _read_only(name: str, symbol: str, account: ReadOnlyAccount) -> AsyncIterator[VenueDesk]:
+    async def nothing(seconds: int = 0) -> None:
+        """Nothing moves there."""
+
+    venue = read_only_venue(name, account)
+    await venue.open()
+    yield VenueDesk(venue=venue, symbol=symbol, last=30_000, settle=nothing, pass_=nothing)
+    await venue.close()
+
+
+DESKS: dict[str, Making] = {
+    "paper": paper,
+    "ccxt:coinbase": coinbase,
+    "ccxt:btcturk": lambda: _read_only("ccxt:btcturk", "BTC-USDT", btcturk(START_MS)),
+    "ccxt:hyperliquid": lambda: _read_only("ccxt:hyperliquid", "HYPE-USDC", hyperliquid()),
+}

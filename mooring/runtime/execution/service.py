@@ -92,6 +92,7 @@ class Execution:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._adopted = self._begun = False
         self._linked, self._why = False, "not connected yet"
+        self._down_since = clock.monotonic()
         self._first_fill: dict[str, float] = {}
         self._polled = 0.0
         self.ready = asyncio.Event()
@@ -280,11 +281,14 @@ class Execution:
                 self._lookups.hear(order)
             case LinkUp():
                 self._linked, self._why = True, ""
+                self._board.calm("venue_link_down")
                 if self._begun:
                     self._gate.close()
                     self._reconciling.ask("reconnect")
                 self._board.notify()
             case LinkDown(why=why):
+                if self._linked:
+                    self._down_since = self._clock.monotonic()
                 self._linked, self._why = False, why
                 self._gate.close()
             case MoneyMoved():
@@ -305,6 +309,9 @@ class Execution:
                 self._gate.woken = False
                 self._switch.woke()
                 self._reconciling.ask("wake")
+            if not self._linked and self._clock.monotonic() - self._down_since >= self._options.alert_ms / 1000:
+                text = f"The venue does not tell of orders by itself: {self._why}. They are asked after; entries wait."
+                self._board.alert("warning", "venue_link_down", text)
             self._end_what_is_over()
             self._poll()
             self._board.notify()  # gates and expiries depend on time too

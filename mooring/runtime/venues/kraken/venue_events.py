@@ -100,13 +100,13 @@ class Translator:
             if change.order.margin:
                 events += self.trouble(_MARGIN)
             try:
-                made = self._order(change, snapshot=told.snapshot)
+                made, whole = self._order(change, snapshot=told.snapshot)
             except MooringError as error:
                 # Nothing may be concluded from what cannot be read; the other reports of the frame still count.
-                made, unclear = self.refused(error), error.code
-            if made is None and not told.snapshot:
+                made, whole, unclear = self.refused(error), True, error.code
+            if not (whole or told.snapshot):
                 unclear = "an order was told of that was never introduced"
-            events += made or []
+            events += made
         if told.snapshot:
             if told.changes.missing and self.up:
                 unclear = "orders that were open are not told of any more"
@@ -116,13 +116,13 @@ class Translator:
             events += [LinkDown(why=unclear), LinkUp()]
         return events
 
-    def _order(self, change: OrderChange, *, snapshot: bool) -> list[Event] | None:
-        """Events of one change; None where the channel has not said enough of the order to tell of it."""
+    def _order(self, change: OrderChange, *, snapshot: bool) -> tuple[list[Event], bool]:
+        """Events of one change, and whether the channel has said enough of the order to tell of it."""
         view = change.order
         pair = self._listing.known(view.symbol) if view.symbol else None
         if view.symbol and pair is None:
             # A pair that came after the lists were read: no order of ours, but its money is the account's.
-            return [] if snapshot else [MoneyMoved()]
+            return ([] if snapshot else [MoneyMoved()]), True
         events: list[Event] = []
         fills: tuple[Fill, ...] = ()
         client_id = self._client_id(view)
@@ -135,8 +135,8 @@ class Translator:
             if client_id is None and not snapshot:
                 events.append(MoneyMoved())
         if pair is None or view.quantity is None or not view.side:
-            return None
-        return [*events, OrderTold(order=order_of_told(view, pair, client_id, fills))]
+            return events, False
+        return [*events, OrderTold(order=order_of_told(view, pair, client_id, fills))], True
 
     def _client_id(self, view: OrderView) -> str | None:
         if view.client_id is not None:

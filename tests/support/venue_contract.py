@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from mooring.runtime.venues.capabilities import CAPABILITIES
 from mooring.runtime.venues.protocol import VenueOrder
-from tests.support.venue_desks import DESKS, VenueDesk
+from tests.support.venue_desks import KINDS, VenueDesk, on
 
 Use = Callable[[VenueDesk], Awaitable[None]]
 DEADLINE_MS = 5000
-EVERY = sorted(DESKS)
+EVERY = sorted(KINDS)
 # The paper account takes orders as well, though none of them is real.
 TAKES_ORDERS = [kind for kind in EVERY if kind == "paper" or CAPABILITIES[kind].live]
 REFUSES_ORDERS = [kind for kind in EVERY if kind not in TAKES_ORDERS]
@@ -26,12 +25,7 @@ def lacking(what: str) -> list[str]:
 
 
 def play(kind: str, use: Use) -> None:
-    async def main() -> None:
-        async with DESKS[kind]() as desk:
-            await use(desk)
-
-    run = getattr(DESKS[kind], "run", asyncio.run)
-    run(main())
+    on(kind, use)
 
 
 async def find(desk: VenueDesk, client_id: str) -> tuple[VenueOrder, ...]:

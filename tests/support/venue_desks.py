@@ -23,6 +23,7 @@ from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.runtime.venues.paper.venue import PaperVenue
 from mooring.runtime.venues.protocol import Venue
 from tests.support.coinbase_account import CoinbaseAccount
+from tests.support.kraken_venue import Stage, meet
 from tests.support.read_only_accounts import ReadOnlyAccount, btcturk, hyperliquid
 
 START_MS = 1_706_659_200_000
@@ -199,6 +200,39 @@ async def _read_only(name: str, symbol: str, account: ReadOnlyAccount) -> AsyncI
     await venue.close()
 
 
+def on_kraken(use: Callable[[VenueDesk], Awaitable[None]]) -> None:
+    """Kraken's adapter before the look-alike, whose time is virtual; its market moves by itself."""
+
+    async def staged(stage: Stage) -> None:
+        desk: VenueDesk
+
+        async def pass_(seconds: int) -> None:
+            await asyncio.sleep(seconds)
+            desk.last = stage.last()
+
+        async def settle() -> None:
+            await pass_(1)
+
+        desk = VenueDesk(venue=stage.kraken, symbol=SYMBOL, last=stage.last(), settle=settle, pass_=pass_)
+        await use(desk)
+
+    meet(staged, listen=False, balances={"USD": "10000", "BTC": "1"})
+
+
+def on(kind: str, use: Callable[[VenueDesk], Awaitable[None]]) -> None:
+    """Let a test use a venue of this kind."""
+
+    async def main() -> None:
+        async with DESKS[kind]() as desk:
+            await use(desk)
+
+    if kind == "kraken":
+        on_kraken(use)
+    else:
+        asyncio.run(main())
+
+
+KINDS = ("ccxt:btcturk", "ccxt:coinbase", "ccxt:hyperliquid", "kraken", "paper")
 DESKS: dict[str, Making] = {
     "paper": paper,
     "ccxt:coinbase": coinbase,

@@ -60,16 +60,25 @@ def spot_venue(name: str) -> str:
     return name
 
 
+def spot_name(name: str) -> str:
+    """A name of a market, ours or a venue's, if it is not one of a contract.
+
+    Raises:
+        Denied: it is one of a contract or of margin (`derivatives_locked`).
+    """
+    if _CONTRACT_NAME.search(name[:200].upper()):
+        raise derivatives_locked(f"the symbol {name}")
+    return name
+
+
 def spot_symbol(symbol: str) -> str:
     """A symbol of ours, if it names a spot pair.
 
     Raises:
-        Denied: its name is one of a contract or of margin (`derivatives_locked`).
+        Denied: as `spot_name`.
         Invalid: it is no symbol.
     """
-    if _CONTRACT_NAME.search(symbol[:200].upper()):
-        raise derivatives_locked(f"the symbol {symbol}")
-    return parse_symbol(symbol)
+    return parse_symbol(spot_name(symbol))
 
 
 def spot_market(symbol: str, kind: object) -> None:

@@ -13,12 +13,20 @@ from mooring.errors import Denied, Invalid
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.venues import derivatives
 from mooring.runtime.venues.capabilities import CAPABILITIES, capabilities_of
-from mooring.runtime.venues.derivatives import derivatives_locked, spot_fields, spot_market, spot_symbol, spot_venue
+from mooring.runtime.venues.derivatives import (
+    derivatives_locked,
+    spot_fields,
+    spot_market,
+    spot_name,
+    spot_symbol,
+    spot_venue,
+)
 from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.runtime.venues.paper.venue import PaperVenue
 from mooring.runtime.venues.protocol import Venue
 from mooring.settings import describe
 
+GATE = (spot_venue, spot_name, spot_symbol, spot_market, spot_fields)
 CONTRACTS = [
     "BTC-PERP", "PF_XBTUSD", "PI_XBTUSD", "FI_XBTUSD_240628", "BTC/USD:USD", "BTC/USDC:USDC", "BTC-USD-PERP",
     "BTC-PERP-INTX", "BTC-28JUN24", "BTC-241227-60000-C", "BTC-28JUN24-CDE", "BTC-USDT-SWAP", "BTCUSD_PERP",
@@ -119,7 +127,7 @@ def test_the_gate_looks_at_nothing_that_could_be_set() -> None:
     parameters = [
         list(inspect.signature(each).parameters) for each in (spot_venue, spot_symbol, spot_market, spot_fields)
     ]
-    assert parameters == [["name"], ["symbol"], ["symbol", "kind"], ["fields"]]
+    assert parameters == [["name"], ["name"], ["symbol"], ["symbol", "kind"], ["fields"]]
 
 
 @pytest.mark.parametrize(

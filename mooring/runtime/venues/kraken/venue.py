@@ -13,6 +13,7 @@ from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFou
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.orders import Order
 from mooring.runtime.market.clock import Clock
+from mooring.runtime.venues.capabilities import capabilities_of
 from mooring.runtime.venues.kraken.hosts import REST_URL, WS_AUTH_URL, checked_url
 from mooring.runtime.venues.kraken.http import Http
 from mooring.runtime.venues.kraken.limits import Limits, Tier
@@ -34,17 +35,6 @@ from mooring.runtime.venues.protocol import Capabilities, Entry, Event, Holdings
 
 T = TypeVar("T")
 
-_CAPABILITIES: Final = Capabilities(
-    live=True,
-    reason="",
-    stops=True,
-    client_ids=True,
-    private_events=True,
-    dead_man_switch=True,
-    deadline=True,
-    validate=True,
-    ledger=True,
-)
 # Refusals of an order that are no matter of this one order: nothing works until a person has acted.
 _TROUBLES: Final = frozenset({"kraken_not_allowed"})
 
@@ -123,7 +113,7 @@ class KrakenVenue:
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return capabilities_of("kraken")
 
     @property
     def clock_offset_ms(self) -> int:

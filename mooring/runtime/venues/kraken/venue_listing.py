@@ -9,6 +9,7 @@ from typing import Final
 from mooring.errors import Halt, NotFound
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS
+from mooring.runtime.venues.derivatives import spot_name
 from mooring.runtime.venues.kraken.errors import safe_text, unreadable
 from mooring.runtime.venues.kraken.names import Names, Pair
 from mooring.runtime.venues.kraken.rest import Market
@@ -113,8 +114,9 @@ class Listing:
 
         Raises:
             NotFound: Kraken lists no such pair, or prices it in other steps than a power of ten.
+            Denied: its name is one of a contract.
         """
-        return tuple(self._instrument(self.pair(symbol)) for symbol in symbols)
+        return tuple(self._instrument(self.pair(spot_name(symbol))) for symbol in symbols)
 
     @staticmethod
     def _instrument(pair: Pair) -> Instrument:

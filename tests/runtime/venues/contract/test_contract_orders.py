@@ -223,7 +223,7 @@ def test_checking_an_order_places_nothing(kind: str) -> None:
         assert await desk.venue.place(order, deadline_ms=DEADLINE_MS, validate=True) == ""
         assert await find(desk, order.client_id) == ()
         with pytest.raises(Denied):
-            await desk.venue.place(desk.buy("900", 100), deadline_ms=DEADLINE_MS, validate=True)
+            await desk.venue.place(desk.buy("0.00000001", 50), deadline_ms=DEADLINE_MS, validate=True)
 
     play(kind, use)
 

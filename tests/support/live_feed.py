@@ -62,23 +62,7 @@ class Followed:
         return [told.notice.value for told in self.told]
 
     def true_rows(self, bar: Bar) -> list[tuple[int, ...]]:
-        """What the venue's own tape has of the hour, by symbol: open, high, low, close, volume."""
-        rows = []
-        hour = bar.close_ts // HOUR_SECONDS - 1
-        catalog = self.virtual.simulation.venue.catalog
-        tapes = self.virtual.simulation.venue.market._tapes
-        for symbol in self.source._symbols:
-            tape = tapes[next(pair.id for pair in catalog.pairs.values() if pair.key == symbol)]
-            found = tape.summaries(hour, hour + 1)[0]
-            back = hour
-            while found is None:
-                back -= 1
-                before = tape.summaries(back, back + 1)[0]
-                found = before and before._replace(
-                    open=before.close, high=before.close, low=before.close, close=before.close, lots=0
-                )
-            rows.append((found.open, found.high, found.low, found.close, found.lots))
-        return rows
+        return true_rows(self.virtual.simulation, self.source._symbols, bar)
 
     def assert_true(self, bars: list[Bar]) -> None:
         """Consecutive hours, each symbol present, every figure the venue's."""
@@ -86,6 +70,23 @@ class Followed:
         for bar in bars:
             assert bar.present.all(), (bar.close_ts, self.told)
             assert rows_of(bar) == self.true_rows(bar), bar.close_ts
+
+
+def true_rows(simulation: Simulation, symbols: tuple[str, ...], bar: Bar) -> list[tuple[int, ...]]:
+    """What the venue's own tape has of the hour, by symbol: open, high, low, close, volume."""
+    rows = []
+    hour = bar.close_ts // HOUR_SECONDS - 1
+    pairs = {pair.key: pair.id for pair in simulation.venue.catalog.pairs.values()}
+    for symbol in symbols:
+        tape = simulation.venue.market._tapes[pairs[symbol]]
+        found = tape.summaries(hour, hour + 1)[0]
+        back = hour
+        while found is None:
+            back -= 1
+            before = tape.summaries(back, back + 1)[0]
+            found = before and before._replace(open=before.close, high=before.close, low=before.close, lots=0)
+        rows.append((found.open, found.high, found.low, found.close, found.lots))
+    return rows
 
 
 def rows_of(bar: Bar) -> list[tuple[int, ...]]:

@@ -15,7 +15,7 @@ from mooring.errors import MooringError
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.market.live.bar_builder import HOUR_MS, Ohlcv
 from mooring.runtime.market.live.feed import LiveFeed
-from mooring.runtime.market.live.lane import Lane, Verdict, hour_of
+from mooring.runtime.market.live.lane import Heard, Lane, Verdict, hour_of
 from mooring.runtime.market.live.options import Notice, Told
 from mooring.runtime.market.live.past import bar_of, past_hours
 from mooring.runtime.market.live.source import Beat, Event, PriceSource, SourceDown, SourceUp, Trade, Trades
@@ -56,7 +56,7 @@ class Collector:
         self._placed = False  # the open hour is known, and the last one before it
         self._open_ms = 0
         self._seeks = 0
-        self._heard_ms = self._beat_ms = 0
+        self._told_ms = self._any_ms = self._beat_ms = 0  # see `Heard`
 
     async def run(self) -> None:
         """Follow the source until cancelled, then end the feed.
@@ -84,6 +84,7 @@ class Collector:
     def _take(self, event: Event) -> None:
         now = self._source.now_ms()
         if isinstance(event, Trades):
+            self._told_ms = max(self._told_ms, max((trade.time_ms for trade in event.trades), default=0))
             self._hear(now)
             self._trades(event.trades)
         elif isinstance(event, Beat):
@@ -108,11 +109,10 @@ class Collector:
                 self._tell(Told(notice=Notice.SYMBOL_LOST, symbol=event.symbol, text=event.reason))
 
     def _hear(self, now: int) -> None:
-        self._heard_ms = now
-        self._feed.heard(now)
+        self._any_ms = now
+        self._feed.heard(now, self._told_ms)
 
     def _trades(self, trades: tuple[Trade, ...]) -> None:
-        latest = 0
         for trade in trades:
             lane = self._by_symbol.get(trade.symbol)
             if lane is None or lane.lost:
@@ -122,8 +122,7 @@ class Collector:
             if lane.overflowed:
                 self._placed = False
                 self._work.set()
-            latest = max(latest, trade.time_ms)
-        if latest >= self._open_ms + HOUR_MS:
+        if self._told_ms >= self._open_ms + HOUR_MS:
             self._close_ready()
 
     def _late(self, trade: Trade) -> None:
@@ -147,13 +146,10 @@ class Collector:
     def _close_ready(self) -> None:
         while self._placed and self._feed.has_room:
             close_ms = self._open_ms + HOUR_MS
-            now = self._source.now_ms()
-            verdicts = [
-                lane.verdict(close_ms, heard_ms=self._heard_ms, beat_ms=self._beat_ms, now_ms=now, up_ms=self._up_ms)
-                for lane in self.lanes
-            ]
+            heard = self._heard()
+            verdicts = [lane.verdict(close_ms, heard) for lane in self.lanes]
             if Verdict.WAIT in verdicts:
-                if any(lane.needs(now) for lane in self.lanes):
+                if any(lane.needs(self._source.now_ms()) for lane in self.lanes):
                     self._work.set()
                 return
             row = [self._closed(lane, verdict) for lane, verdict in zip(self.lanes, verdicts, strict=True)]
@@ -161,6 +157,10 @@ class Collector:
                 self._doubt_place()
                 return
             self._open_ms = close_ms
+
+    def _heard(self) -> Heard:
+        now = self._source.now_ms() if self._options.by_clock else self._told_ms
+        return Heard(self._told_ms, self._any_ms, self._beat_ms, now, self._up_ms)
 
     def _closed(self, lane: Lane, verdict: Verdict) -> Ohlcv | None:
         if verdict is Verdict.SURE:

@@ -29,6 +29,7 @@ class LiveFeed:
         self._ended = False
         self._stale_since_ms: int | None = source.now_ms()
         self._heard_ms = source.now_ms()
+        self._told_ms = 0
         running = source.now_ms() // 1000 // HOUR_SECONDS * HOUR_SECONDS
         self._next_close = running + HOUR_SECONDS - self.options.warm_hours * HOUR_SECONDS
         self._made_to = self._next_close - HOUR_SECONDS  # close of the last bar that was put
@@ -96,7 +97,8 @@ class LiveFeed:
 
     def catching_up(self, close_ts: int) -> bool:
         """Whether a bar that closed then is of the past by now: to be decided on without trading."""
-        return self._source.now_ms() - close_ts * 1000 > self.options.past_ms
+        now_ms = self._source.now_ms() if self.options.by_clock else self._told_ms
+        return now_ms - close_ts * 1000 > self.options.past_ms
 
     @property
     def stale_since_ms(self) -> int | None:
@@ -137,9 +139,10 @@ class LiveFeed:
             self._changed.notify_all()
             return True
 
-    def heard(self, now_ms: int) -> None:
-        """The venue was heard of."""
+    def heard(self, now_ms: int, told_ms: int) -> None:
+        """The venue was heard of now; the latest trade that it told is of `told_ms`."""
         self._heard_ms = now_ms  # one writer; a reader sees the old or the new one
+        self._told_ms = told_ms
 
     def set_stale(self, since_ms: int | None) -> None:
         """Prices are not followed since then; None: they are from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from mooring.runtime.market.live.bar_builder import HOUR_MS, Added, BarBuilder
 from mooring.runtime.market.live.options import FeedOptions
@@ -22,11 +22,25 @@ class Verdict(Enum):
     UNSURE = "unsure"
 
 
+class Heard(NamedTuple):
+    """What was heard of the venue, and when: UTC unix milliseconds.
+
+    told_ms: the time of the latest trade. any_ms, beat_ms: when anything, and a beat, was last told.
+    now_ms: the venue's time. up_ms: since when the connection is up; None while it is down.
+    """
+
+    told_ms: int
+    any_ms: int
+    beat_ms: int
+    now_ms: int
+    up_ms: int | None
+
+
 class Lane:
     """A symbol.
 
     Args:
-        late: is told of trades whose hour is closed.
+        late: is told of the first trade that comes after its hour was closed.
     """
 
     def __init__(self, symbol: str, options: FeedOptions, late: Callable[[Trade], None]) -> None:
@@ -42,6 +56,7 @@ class Lane:
         self._wanted_ms = 0  # and this is what the hour's close waits for
         self._failures = 0
         self._not_before_ms = 0
+        self._late_hour_ms = 0
 
     @property
     def followed(self) -> bool:
@@ -65,7 +80,9 @@ class Lane:
         answer = self.builder.add(trade)
         if answer is Added.LATE:
             self.late_trades += 1
-            self._late(trade)
+            if hour_of(trade.time_ms) != self._late_hour_ms:  # told once an hour, however many there are
+                self._late_hour_ms = hour_of(trade.time_ms)
+                self._late(trade)
         elif answer is Added.OVERFLOW:
             self.overflowed = True
         return bool(self.builder.gaps)
@@ -74,27 +91,24 @@ class Lane:
         """Whether the venue must be asked, and may be already."""
         return self._lacks() and now_ms >= self._not_before_ms
 
-    def verdict(self, close_ms: int, *, heard_ms: int, beat_ms: int, now_ms: int, up_ms: int | None) -> Verdict:
-        """Whether the hour that ends at `close_ms` may be closed.
-
-        Args:
-            heard_ms, beat_ms: when anything, and a beat, was last told.
-            up_ms: since when the connection is up; None while it is down.
-        """
+    def verdict(self, close_ms: int, heard: Heard) -> Verdict:
+        """Whether the hour that ends at `close_ms` may be closed."""
         if self.lost:
             return Verdict.UNSURE
         if self.builder.proven_to(close_ms):
             return Verdict.SURE
-        if up_ms is None:
+        if heard.up_ms is None:
             return Verdict.WAIT
         options = self._options
-        quiet = heard_ms >= close_ms + options.grace_ms or beat_ms >= close_ms + options.beat_grace_ms
+        quiet = heard.told_ms >= close_ms + options.grace_ms
+        if options.by_clock:
+            quiet |= heard.any_ms >= close_ms + options.grace_ms or heard.beat_ms >= close_ms + options.beat_grace_ms
         certain = quiet and self._checked and self.builder.complete_to(close_ms)
         if certain and (not options.confirm or self._confirmed_ms >= close_ms):
             return Verdict.SURE
         if quiet:
             self._wanted_ms = close_ms
-        if now_ms < max(close_ms, up_ms) + options.limit_ms:
+        if heard.now_ms < max(close_ms, heard.up_ms) + options.limit_ms:
             return Verdict.WAIT
         # Asking failed all the time; a connection that was up throughout with no id missing is still good evidence.
         return Verdict.SURE if certain else Verdict.UNSURE

@@ -21,6 +21,7 @@ class FeedOptions:
         limit_ms: after the close, or after the connection came back, until an hour that is not certain is given up.
         stale_ms: silence after which the feed counts as stale.
         past_ms: a bar that closed so long ago is of the past when it is taken: not to be traded on.
+        by_clock: whether the clock, or only the times of trades, says that an hour is over.
         confirm: ask the venue once more before an hour is closed without a later trade as its proof.
         warm_hours: of the past, told first; at most 720.
         speed: venue seconds in a second; other than 1 for rehearsals only.
@@ -33,6 +34,7 @@ class FeedOptions:
     limit_ms: int = 120_000
     stale_ms: int = 30_000
     past_ms: int = 120_000
+    by_clock: bool = True
     confirm: bool = True
     warm_hours: int = 0
     speed: float = 1.0
@@ -46,7 +48,10 @@ class FeedOptions:
 
     @classmethod
     def at_speed(cls, speed: float, *, warm_hours: int = 0) -> FeedOptions:
-        """For a venue whose time runs at a speed: what takes a moment here is long there."""
+        """For a look-alike whose time runs at a speed: what takes a moment here is long there.
+
+        A look-alike that is short of processor falls behind any clock, so there only its trades tell the time.
+        """
         moment = round(_SPEED_GRACE * speed * 1000)
         return cls(
             grace_ms=max(cls.grace_ms, moment),
@@ -54,6 +59,7 @@ class FeedOptions:
             limit_ms=max(cls.limit_ms, 100 * moment),
             stale_ms=max(cls.stale_ms, 300 * moment),
             past_ms=max(cls.past_ms, 20 * moment),
+            by_clock=speed == 1,
             confirm=speed == 1,
             warm_hours=warm_hours,
             speed=speed,

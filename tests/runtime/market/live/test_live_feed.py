@@ -138,6 +138,13 @@ def test_a_bar_is_of_the_past_once_its_close_is_longer_ago_than_the_option() -> 
     assert feed.catching_up(NOW - 61)
 
 
+def test_where_only_trades_tell_the_time_they_say_what_is_past() -> None:
+    feed = feed_of(past_ms=60_000, by_clock=False)
+    feed.heard(NOW * 1000 + 900_000, NOW * 1000)
+    assert not feed.catching_up(NOW - 60)
+    assert feed.catching_up(NOW - 61)
+
+
 def test_it_is_stale_until_it_follows_and_again_after_a_silence() -> None:
     feed = feed_of(stale_ms=5_000)
     assert feed.stale_since_ms == NOW * 1000
@@ -145,7 +152,7 @@ def test_it_is_stale_until_it_follows_and_again_after_a_silence() -> None:
     assert not feed.stale
     feed._source.ms += 5_001
     assert feed.stale_since_ms == NOW * 1000
-    feed.heard(feed._source.ms)
+    feed.heard(feed._source.ms, 0)
     assert not feed.stale
     feed.set_stale(7)
     feed.set_stale(8)

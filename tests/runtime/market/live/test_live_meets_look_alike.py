@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import threading
 
 import pytest
 
+from mooring.errors import Invalid
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.market import archive
 from mooring.runtime.market.live.options import FeedOptions
+from mooring.runtime.venues.kraken.sockets import open_socket
 from tests.support.live_feed import SYMBOLS, follow, rows_of
 
 TRADES = "frame:trade"
@@ -224,11 +228,49 @@ def test_recorded_bars_come_out_as_they_were_recorded(market_data) -> None:
             assert list(getattr(bar, name)) == list(getattr(bars, name)[row]), (name, bar.close_ts)
 
 
+def test_a_trade_that_comes_after_its_hour_changes_nothing_and_is_told_once() -> None:
+    """Without confirming, the last trades of a quiet hour can be lost unseen; the next trade shows it, too late."""
+    fault = {"kind": "drop_frame", "match": TRADES, "after": 3000, "until": 3600}
+    followed = follow(six_hours, fault, options=FeedOptions(confirm=False))
+    first, *rest = followed.bars
+    assert rows_of(first) != followed.true_rows(first)
+    late = [told for told in followed.told if told.notice == "late_trade"]
+    assert sorted((told.symbol, told.close_ts) for told in late) == [(symbol, first.close_ts) for symbol in SYMBOLS]
+    assert all(lane.late_trades > 1 for lane in followed.collector.lanes)
+    followed.assert_true(rest)
+
+
+def test_a_symbol_whose_decimals_change_is_absent_from_then_on() -> None:
+    async def use(followed) -> None:
+        await followed.bars_of(2)
+        pair = followed.source._by_ws["SOL/USD"]
+        followed.source._by_ws["SOL/USD"] = dataclasses.replace(pair, pair_decimals=0)
+        await followed.bars_of(2)
+
+    followed = follow(use)
+    assert [list(bar.present) for bar in followed.bars] == [[True, True]] * 2 + [[True, False]] * 2
+    lost = [told for told in followed.told if told.notice == "symbol_lost"]
+    assert [(told.symbol, "places" in told.text) for told in lost] == [("SOL-USD", True)]
+
+
+def test_an_address_that_is_not_the_venues_ends_the_feed_and_says_why() -> None:
+    def elsewhere(followed) -> None:
+        followed.link._url = "ws://example.com/v2"
+        followed.link._connector = open_socket
+
+    async def use(followed) -> None:
+        await asyncio.to_thread(followed.feed.wait_closed, threading.Event())
+
+    with pytest.raises(Invalid) as refused:
+        follow(use, before=elsewhere)
+    assert refused.value.code == "kraken_bad_address"
+
+
 def test_memory_stays_bounded_over_many_hours() -> None:
     sizes = []
 
     async def use(followed) -> None:
-        for _ in range(15):
+        for _ in range(10):
             await followed.bars_of(2)
             sizes.append(sum(lane.builder.size for lane in followed.collector.lanes) + followed.link._queue.qsize())
 

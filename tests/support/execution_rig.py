@@ -84,6 +84,13 @@ class Rig:
         await self.until(lambda: self.status(order) == status, seconds)
 
 
+async def bought(rig: Rig, buy: Order) -> None:
+    rig.send(buy)
+    await rig.reaches(buy, "OPEN")
+    rig.venue.fill(buy, buy.quantity)
+    await rig.reaches(buy, "FILLED")
+
+
 def play(use, books: MemoryBooks | None = None, **options) -> Rig:
     async def main(clock: LoopClock) -> Rig:
         rig = Rig(clock, books, **options)

@@ -28,7 +28,7 @@ class Desk:
         self.venue = virtual.simulation.venue
         self.clock = clock
         self.options = Options(**options)
-        self.books = MemoryBooks(cash="5000")
+        self.books = MemoryBooks(cash="90000")
         self.stage: Stage | None = None
         self.execution: Execution | None = None
 

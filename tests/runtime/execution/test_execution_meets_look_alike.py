@@ -12,6 +12,7 @@ from tests.support.execution_stage import trade
 
 BUY = "buy limit 1000000 1002"  # takes what stands in the book
 REST = "buy limit 1000000 900"
+NEAR = "buy limit 20000000 999"  # fills in parts as the market comes to it
 
 
 async def day(desk) -> None:
@@ -106,7 +107,7 @@ def test_books_and_venue_agree_whatever_dies_when(seed: int) -> None:
             async with desk.process(ready=False):
                 await asyncio.sleep(chance.uniform(0, 120))
                 for _ in range(chance.randrange(3)):
-                    desk.send(chance.choice([BUY, REST]), first=number)
+                    desk.send(chance.choice([BUY, REST, NEAR]), first=number)
                     number += 1
                     await asyncio.sleep(chance.choice([0, 0.01, 0.05, 0.3, 2, 20]))
         async with desk.process():

@@ -52,10 +52,10 @@ def served(
     loop = LoopThread("look-alike")
     loop.start()
     server = Server(simulation, speed=speed, clock=clock or SystemClock())
+    loop.call(server.start(), seconds=10)
     try:
-        loop.call(server.start(), seconds=10)
         key = simulation.venue.key
         yield Served(urls=dict(server.urls), key=key.public, secret=key.secret_text, simulation=simulation)
-        loop.call(server.stop(), seconds=10)
     finally:
+        loop.call(server.stop(), seconds=10)
         assert loop.stop()

@@ -34,7 +34,7 @@ def described(decider: Decider) -> dict[str, Any]:
     }
 
 
-def carried(fresh: Kept, data: bytes, *, same_signals: bool) -> Kept:
+def carried(fresh: Kept, data: bytes, *, same_signals: bool, same_orders: bool = False) -> Kept:
     """What a new run goes on from: the account and the limits of risk of a stored state, and what else still fits.
 
     Orders begin anew, for those of the run before were cancelled. Averages over other periods are no start for new
@@ -45,13 +45,14 @@ def carried(fresh: Kept, data: bytes, *, same_signals: bool) -> Kept:
     Args:
         fresh: the new run's before any hour.
         data: bytes of the stored state.
+        same_orders: whether the orders go on, as they do at a venue.
         same_signals: whether the features and the producers, with their parameters, are those of the stored state.
 
     Raises:
         Unverified: account or limits do not fit, or the bytes are of another layout altogether.
     """
     stored, new = _leaves(data), _leaves(dump(fresh))
-    anew = list(ORDERS)
+    anew = [] if same_orders else list(ORDERS)
     if not same_signals or not all(_same_layout(stored, new, part) for part in SIGNALS):
         anew += SIGNALS
     if not _same_layout(stored, new, STRATEGY):

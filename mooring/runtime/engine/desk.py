@@ -63,7 +63,7 @@ class Desk:
     """
 
     def __init__(self, *, run_id: str, account_id: str, instruments: Sequence[Instrument], withheld: bool) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self._account_id = account_id
         self._instruments = instruments
         self._index = {instrument.symbol: i for i, instrument in enumerate(instruments)}
@@ -193,7 +193,7 @@ class Desk:
         parent: str | None = None,
     ) -> tuple[str, Row]:
         row: Row = {
-            "run_id": self._run_id,
+            "run_id": self.run_id,
             "hour_ts_utc": hour_ts_utc,
             "symbol": self._instruments[symbol].symbol,
             "side": SIDES[role],
@@ -211,7 +211,7 @@ class Desk:
 
     def _event(self, hour_ts_utc: int, client_id: str, outcome: Outcome, filled: int, reason: str = "") -> TableRow:
         row: Row = {
-            "run_id": self._run_id,
+            "run_id": self.run_id,
             "hour_ts_utc": hour_ts_utc,
             "client_order_id": client_id,
             "status": outcome.name,

@@ -92,6 +92,11 @@ class HourMaker:
         """What decides and trades."""
         return self.kept.world
 
+    @property
+    def balances(self) -> Balances:
+        """Of the account's ledger, what was told since the last hour included."""
+        return self._balances
+
     def place(self) -> None:
         """Place the orders that the last hour wanted."""
         machine = self.run.machine

@@ -11,7 +11,7 @@ from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.kept import restored
 from mooring.runtime.engine.live_desk import LiveDesk, Taken
 from mooring.runtime.engine.live_hour import LiveHourMaker
-from mooring.runtime.engine.told import told_between, updates_of, working_at
+from mooring.runtime.engine.told import inherited, told_between, updates_of, working_at
 from mooring.runtime.store.spans import Spans
 from mooring.runtime.store.types import Batch
 
@@ -72,20 +72,22 @@ class LiveCycle(Cycle):
         spans = Spans(reader, run_id=run.run_id, account_id=run.account_id)
         if stored is None:
             self._require_none(reader)
-            return LiveHourMaker(run, restored(run.opening, None), balances=reader.balances_of_account(run.account_id))
+            left = inherited(reader, run.manifest)
+            balances = {} if left.after is None else spans.balances(left.after)
+            maker = LiveHourMaker(run, restored(run.opening, None), balances=balances)
+            maker.inherit(left)
+            return self._told_since(maker, spans, left.after)
         kept = restored(run.opening, stored.state)
-        manifest = self._manifest_of(stored, kept.world)
-        self._stand_at(stored, manifest)
-        maker = LiveHourMaker(
-            run,
-            kept,
-            balances=spans.balances(stored.hour_ts_utc),
-            hours=stored.cycles,
-            chain=self.decision_hash,
-        )
-        working = working_at(spans, stored.hour_ts_utc)
-        maker.resume(working)
-        filled = {row["client_order_id"]: row["filled_quantity"] for row in working}
-        for update in updates_of(told_between(spans, stored.hour_ts_utc), filled):
-            maker.take(self.next_close_ts, update)
+        self._stand_at(stored, self._manifest_of(stored, kept.world))
+        balances = spans.balances(stored.hour_ts_utc)
+        maker = LiveHourMaker(run, kept, balances=balances, hours=stored.cycles, chain=self.decision_hash)
+        maker.resume(working_at(spans, stored.hour_ts_utc))
+        return self._told_since(maker, spans, stored.hour_ts_utc)
+
+    def _told_since(self, maker: LiveHourMaker, spans: Spans, after: int | None) -> LiveHourMaker:
+        """Take again what this run recorded since the last close."""
+        if after is not None:
+            filled = {live.order.client_id: live.filled for live in maker.live.working_orders}
+            for update in updates_of(told_between(spans, after), filled):
+                maker.take(after + HOUR_SECONDS, update)
         return maker

@@ -73,6 +73,7 @@ class LiveDesk(Desk):
     """Working orders by client id, and the world that their fills change.
 
     Attributes:
+        run_id: that rows are of.
         events, closures: what filled since the last close, in the columns of `match`.
     """
 
@@ -108,7 +109,7 @@ class LiveDesk(Desk):
         """Take over the orders that were working at a close.
 
         Args:
-            unresolved: their intents with `status`, `filled_quantity` and `trade_ids` as of that close.
+            unresolved: their intents with `status`, `filled_quantity`, `order_id` and `trade_ids` as of that close.
 
         Raises:
             Halt: the state has an order that the store does not, or the other way round.
@@ -123,6 +124,7 @@ class LiveDesk(Desk):
                 status=Status(row.get("status") or Status.INTENT),
                 filled=row.get("filled_quantity") or 0,
                 trade_ids=frozenset(row.get("trade_ids", ())),
+                order_id=row.get("order_id", ""),
             )
         held = {Role.ENTRY: paper.entry_quantity, Role.EXIT: paper.exit_quantity, Role.STOP: paper.stop_quantity}
         for symbol, instrument in enumerate(self._instruments):
@@ -281,7 +283,7 @@ class LiveDesk(Desk):
         }
         rows.insert(1, ("venue_fills", name))
         rows += self._trade_rows(symbol, closed)
-        return [(table, {"run_id": self._run_id, "hour_ts_utc": hour_ts_utc} | row) for table, row in rows]
+        return [(table, {"run_id": self.run_id, "hour_ts_utc": hour_ts_utc} | row) for table, row in rows]
 
     def _resize(self, live: Live, paper: PaperState, *, ended: bool) -> None:
         """What works of the order, as the step is shown it."""
@@ -328,7 +330,7 @@ class LiveDesk(Desk):
 
     def _status_row(self, hour_ts_utc: int, client_id: str, status: Status, filled: int, reason: str = "") -> TableRow:
         row: Row = {
-            "run_id": self._run_id,
+            "run_id": self.run_id,
             "hour_ts_utc": hour_ts_utc,
             "client_order_id": client_id,
             "status": status.value,

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import numpy as np
 
 from mooring.runtime.decision.step import Decide
 from mooring.runtime.decision.types import D_REASON, Decisions, Inputs
-from mooring.runtime.domain.bars import Bar, Int64s
-from mooring.runtime.domain.orders import Order, Update
+from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
+from mooring.runtime.domain.orders import Update
 from mooring.runtime.engine.balances import Balances, balances_after
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.hour import NO_HASH, Before, Happened, HourMaker
 from mooring.runtime.engine.kept import Kept
 from mooring.runtime.engine.live_desk import LiveDesk, Taken
-from mooring.runtime.engine.run import Run
+from mooring.runtime.engine.run import LIVE, Run
+from mooring.runtime.engine.told import Inherited
 from mooring.runtime.portfolio.account import CLOSURE_COLUMNS
 from mooring.runtime.store.types import Row
 from mooring.runtime.venues.paper.matching import EVENT_COLUMNS
 from mooring.runtime.venues.paper.orders import show_book, want_orders
-
-LIVE: Final = "live"
 
 
 class LiveHourMaker(HourMaker):
@@ -39,11 +37,20 @@ class LiveHourMaker(HourMaker):
         self.asked = Taken()
         self._before = Before(kept.world)
 
-    def resume(self, unresolved: Sequence[Row]) -> list[Order]:
-        """Take up the orders that were working at the last close; stops that must be cancelled."""
+    def resume(self, unresolved: Sequence[Row]) -> None:
+        """Take up the orders that were working at the last close; see `LiveDesk.restore`."""
         self.live.restore(unresolved, self.world.paper)
         self._before = Before(self.world)
-        return self.live.cover(self.world)
+
+    def inherit(self, left: Inherited) -> None:
+        """Take over from the runs before: their orders, and what was told of these since the account's last close."""
+        if left.after is None:
+            return
+        self.resume(left.working)
+        for run_id, update in left.told:
+            self.live.run_id = run_id
+            self.take(left.after + HOUR_SECONDS, update)
+        self.live.run_id = self.run.run_id
 
     def take(self, hour_ts_utc: int, update: Update) -> Taken:
         """Book what became known of an order; see `LiveDesk.take`."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mooring.errors import Unverified
+from mooring.errors import Denied, Unverified
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
 from mooring.runtime.domain.instruments import Instrument
-from mooring.runtime.engine.accounts import new_account_rows, params_of, same_account
+from mooring.runtime.engine.accounts import differences, new_account_rows, params_of, same_account
 from mooring.runtime.engine.carry import carried, described
 from mooring.runtime.engine.kept import Kept, opened
 from mooring.runtime.engine.lives import replaced_rows, started_rows
@@ -27,6 +27,7 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
 
 IDENTITY: Final = ("mode", "code_version", "settings_hash", "market", "market_hash", "seed", "universe", "params")
+LIVE: Final = "live"
 SIGNAL_PARTS: Final = ("features", "producers")  # of `params`: what features and producers have learnt hangs on these
 
 
@@ -69,7 +70,7 @@ class Plan:
     """What a run is to be.
 
     Attributes:
-        mode: paper or shadow.
+        mode: paper, shadow or live. venue: name of the venue of a new account.
         market: text naming the source of bars; market_hash: sha256 of what identifies it.
         settings_hash: sha256 of `settings_text`: every setting that can change a decision, as canonical JSON.
         bounds: what no limit of risk may exceed, as canonical JSON.
@@ -89,6 +90,7 @@ class Plan:
     seed: int
     instruments: tuple[Instrument, ...]
     machine: Machine
+    venue: str = "paper"
 
     @property
     def quote(self) -> str:
@@ -139,6 +141,8 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         run = _opened(plan, latest, store)
         store.commit(Batch(rows=started_rows(run.run_id, reader, now, _version(plan))))
         return run
+    if latest is not None and plan.mode == LIVE and not same_account(latest, identity):
+        _require_nothing_held(latest, identity, store)
     parent = None if latest is None else str(latest["run_id"])
     run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
     carries = latest is not None and same_account(latest, identity) and _account_state(latest, store) is not None
@@ -154,13 +158,14 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         "bundle": None,
     }
     rows: list[tuple[str, Row]] = [
-        *opening_rows(manifest, plan.instruments, plan.settings_text, reader, venue="paper"),
+        *opening_rows(manifest, plan.instruments, plan.settings_text, reader, venue=plan.venue),
         *profile_rows(limits, plan.bounds, reader, now),
         ("runs", manifest),
     ]
     if latest is not None:
         rows += replaced_rows(latest["run_id"], reader, now, run_id)
-        rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
+        if plan.mode != LIVE:  # orders at a venue go on, and the new run takes them over
+            rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
         rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), reader)
     store.commit(Batch(rows=[*rows, *started_rows(run_id, reader, now, _version(plan))]))
     return _opened(plan, manifest, store)
@@ -203,7 +208,28 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]
         )
     before = store.reader().run(stored.run_id)
     same = before is not None and all(params_of(before)[part] == params_of(manifest)[part] for part in SIGNAL_PARTS)
-    return carried(fresh, stored.state, same_signals=same), stored.hour_ts_utc
+    kept = carried(fresh, stored.state, same_signals=same, same_orders=plan.mode == LIVE)
+    return kept, stored.hour_ts_utc
+
+
+def _require_nothing_held(latest: Row, identity: Row, store: Store) -> None:
+    """See that a live account is left behind empty: what it holds would otherwise be nobody's.
+
+    Raises:
+        Denied: it holds something, or has orders at the venue.
+    """
+    reader = store.reader()
+    held = any(
+        amount for (name, _), amount in reader.balances_of_account(latest["account_id"]).items() if name == "position"
+    )
+    if held or reader.unresolved_intents(latest["run_id"]):
+        changed = " and the ".join(differences(latest, identity))
+        raise Denied(
+            "live_account_not_empty",
+            f"The {changed} changed, which would open a new live account, and the one before still holds something.",
+            money="Nothing was changed or sent; orders and positions are as they were.",
+            todo="Set it back and start again; sell what is held and cancel all orders before you change it.",
+        )
 
 
 def _account_state(row: Row, store: Store) -> StoredState | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mooring.runtime.domain.orders import Fill, Status, Update
+from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.spans import PAYLOAD, Spans, Values
 from mooring.runtime.store.types import Row
 
@@ -62,23 +64,70 @@ def told_between(spans: Spans, after: int, upto: int = FOR_EVER) -> dict[str, Se
 
 def working_at(spans: Spans, hour_ts_utc: int) -> list[Row]:
     """Intents without a final event by then, oldest first, as they stood: see `LiveDesk.restore`."""
-    names = [row["client_order_id"] for row in spans.working(hour_ts_utc)]
-    events = {r["client_order_id"]: r for r in spans.of_orders("order_events", "client_order_id", names, hour_ts_utc)}
-    order_of = {
-        r["fill_id"]: r["client_order_id"] for r in spans.of_orders("fills", "client_order_id", names, hour_ts_utc)
-    }
+    names = spans.working_of_account(hour_ts_utc)
+    last: dict[str, Row] = {}
+    order_id: dict[str, str] = {}
+    for row in spans.of_orders("order_events", "client_order_id", names, hour_ts_utc):
+        last[row["client_order_id"]] = row
+        if row["status"] == Status.OPEN:
+            order_id[row["client_order_id"]] = row["reason"]
+    fills = spans.of_orders("fills", "client_order_id", names, hour_ts_utc)
+    order_of = {row["fill_id"]: row["client_order_id"] for row in fills}
     trades: dict[str, set[str]] = defaultdict(set)
     for row in spans.of_orders("venue_fills", "fill_id", list(order_of), hour_ts_utc):
         trades[order_of[row["fill_id"]]].add(row["trade_id"])
+        order_id[order_of[row["fill_id"]]] = row["order_id"]
     return [
         row
         | {
-            "status": events[row["client_order_id"]]["status"],
-            "filled_quantity": events[row["client_order_id"]]["filled_quantity"],
+            "status": last[row["client_order_id"]]["status"],
+            "filled_quantity": last[row["client_order_id"]]["filled_quantity"],
+            "order_id": order_id.get(row["client_order_id"], ""),
             "trade_ids": frozenset(trades[row["client_order_id"]]),
         }
         for row in spans.of_orders("order_intents", "client_order_id", names, hour_ts_utc)
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What a run takes over from those before it.
+
+    Attributes:
+        after: close of the account's last hour, UTC unix seconds; None where it never did one.
+        working: orders as of that close, see `LiveDesk.restore`.
+        told: (run that recorded it, update) since then, oldest first.
+    """
+
+    after: int | None = None
+    working: Sequence[Row] = ()
+    told: Sequence[tuple[str, Update]] = ()
+
+
+def inherited(reader: Reader, row: Row) -> Inherited:
+    """What the run of this row takes over: orders go on at the venue whatever settings decide next."""
+    chain: list[Row] = []
+    at = None if row["account_id"] == row["run_id"] else reader.run(row["parent_run_id"])
+    after = None
+    while at is not None:
+        chain.insert(0, at)
+        spans = Spans(reader, run_id=at["run_id"], account_id=at["account_id"])
+        bounds = spans.bounds()
+        if bounds is not None:
+            after = bounds[1]
+            break
+        at = None if at["account_id"] == at["run_id"] else reader.run(at["parent_run_id"])
+    if after is None:
+        return Inherited()
+    working = working_at(Spans(reader, run_id=row["run_id"], account_id=row["account_id"]), after)
+    filled = {one["client_order_id"]: one["filled_quantity"] for one in working}
+    told: list[tuple[str, Update]] = []
+    for one in chain:
+        spans = Spans(reader, run_id=one["run_id"], account_id=one["account_id"])
+        for update in updates_of(told_between(spans, after), filled):
+            filled[update.client_id] = update.filled
+            told.append((one["run_id"], update))
+    return Inherited(after=after, working=working, told=told)
 
 
 def _fill(row: Row, name: Row) -> Fill:

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from mooring.runtime.decision.types import C_CANCEL_ALL, CONTROL_NAMES
 from mooring.runtime.domain.bars import Int64s
-from mooring.runtime.engine.hour import HourMade, HourMaker
+from mooring.runtime.engine.hour import HourMade
 from mooring.runtime.engine.kept import restored
+from mooring.runtime.engine.live_hour import LiveHourMaker, maker_of
 from mooring.runtime.engine.run import Run
+from mooring.runtime.engine.told import TOLD, Inherited, updates_of
 from mooring.runtime.engine.world import World
 from mooring.runtime.replay.recorded import RecordedHour, bar_of, treasury_of
 from mooring.runtime.store.checks import TERMINAL
@@ -33,6 +35,7 @@ class Standing:
         balances: of the account's ledger by (account, asset).
         hours: of the run done by then; chain: decision hash of these.
         working: intents without a final event, oldest first.
+        left: what a live run takes over where it begins.
     """
 
     after: int | None = None
@@ -41,6 +44,7 @@ class Standing:
     hours: int = 0
     chain: bytes = NO_HASH
     working: Sequence[Row] = ()
+    left: Inherited = field(default_factory=Inherited)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +90,19 @@ class Again:
     def __init__(self, run: Run, standing: Standing) -> None:
         self.run = run
         kept = restored(run.opening, standing.state)
-        self._maker = HourMaker(run, kept, balances=standing.balances, hours=standing.hours, chain=standing.chain)
+        self._maker = maker_of(run)(run, kept, balances=standing.balances, hours=standing.hours, chain=standing.chain)
         self.balances = dict(standing.balances)
         self.working: dict[str, Row] = {row["client_order_id"]: row for row in standing.working}
         self.last: HourMade | None = None
         self.hours = 0
         self._treasury = run.treasury
         self._before = standing.hours
-        if standing.state is not None:
+        if isinstance(self._maker, LiveHourMaker):
+            if standing.state is None:
+                self._maker.inherit(standing.left)
+            else:
+                self._maker.resume(standing.working)
+        elif standing.state is not None:
             self._maker.place()
             self._maker.desk.restore(standing.working, kept.world.paper)
 
@@ -113,18 +122,35 @@ class Again:
         before = _figures(self._maker.world)
         bar = bar_of(hour, self.run.instruments)
         cancelled: list[Row] = []
-        if controls[C_CANCEL_ALL]:
+        rows: dict[str, list[Values]] = {}
+        if isinstance(self._maker, LiveHourMaker):
+            self._take(self._maker, hour.close_ts, {name: hour.of(name) for name in TOLD}, rows)
+        elif controls[C_CANCEL_ALL]:
             # Done between the hours, and told to this one.
             cancelled = [row for _, row in self._maker.desk.cancel_rows(hour.close_ts, self._maker.world.paper)]
         self._treasury = treasury_of(hour) or self._treasury
         made = self._maker.make(bar, controls, self._treasury)
-        rows: dict[str, list[Values]] = {}
         for name, row in made.rows:
             rows.setdefault(name, []).append(_payload(name, row))
         self._follow(cancelled, rows)
         self.hours += 1
         self.last = made
         return Redone(made=made, controls=controls, rows=rows, cancelled=cancelled, before=before, orders=orders)
+
+    def after(self, close_ts: int, told: Mapping[str, Sequence[Values]]) -> dict[str, list[Values]]:
+        """What was told after the last hour, taken again: its rows. Only of a live run, and the last thing done."""
+        rows: dict[str, list[Values]] = {}
+        if isinstance(self._maker, LiveHourMaker):
+            self._take(self._maker, close_ts, told, rows)
+        return rows
+
+    def _take(
+        self, maker: LiveHourMaker, close_ts: int, told: Mapping[str, Sequence[Values]], rows: dict[str, list[Values]]
+    ) -> None:
+        filled = {live.order.client_id: live.filled for live in maker.live.working_orders}
+        for update in updates_of(told, filled):
+            for name, row in maker.take(close_ts, update).rows:
+                rows.setdefault(name, []).append(_payload(name, row))
 
     def _follow(self, cancelled: Sequence[Row], rows: Mapping[str, Sequence[Values]]) -> None:
         """Keep the books that outlive an hour: what is working, and the balances."""
@@ -137,9 +163,7 @@ class Again:
                 self.working.pop(name, None)
             elif name in intents:
                 self.working[name] = intents[name]
-        for posting in _dicts("ledger", rows):
-            key = (posting["account"], posting["asset"])
-            self.balances[key] = self.balances.get(key, 0) + posting["amount"]
+        self.balances = dict(self._maker.balances)
 
 
 def _payload(name: str, row: Mapping[str, Any]) -> Values:

@@ -27,6 +27,7 @@ PLACES: Final = {
     "order_intents": (ABOVE, 5),
     "order_events": (ABOVE, 6),
     "fills": (ABOVE, 6),
+    "venue_fills": (ABOVE, 7),
     "lots": (ABOVE, 7),
     "trades": (ABOVE, 7),
     "ledger": (ABOVE, 7),
@@ -37,6 +38,8 @@ PLACES: Final = {
     "manifests": (BELOW, 7),
     "snapshots": (BESIDE, 2),
     "alerts": (BESIDE, 2),
+    "movements": (BESIDE, 3),
+    "reconciles": (BESIDE, 4),
     "treasury": (BESIDE, 6),
 }
 PLACES_OUTSIDE: Final = {"manifests": (BELOW, 0), "order_intents": (ABOVE, 4), "fills": (ABOVE, 5)}

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mooring.runtime.engine.run import Run
+from mooring.runtime.engine.run import LIVE, Run
+from mooring.runtime.engine.told import TOLD
 from mooring.runtime.replay.again import Again
-from mooring.runtime.replay.compare import HEAD, KEYS, as_row
+from mooring.runtime.replay.compare import HEAD, KEYS, as_row, mismatches
 from mooring.runtime.replay.found import Difference, Kind
+from mooring.runtime.replay.hours import TOLD_BY_THE_VENUE
 from mooring.runtime.replay.past import PastRun
 from mooring.runtime.replay.recorded import BEFORE_ALL, rows_after
 from mooring.runtime.store.spans import HOURLY, Spans, Values
@@ -30,6 +32,9 @@ def foreign_differences(run: Run, spans: Spans) -> Iterator[Difference]:
 def ending_differences(past_run: PastRun, spans: Spans, again: Again, last: int | None) -> Iterator[Difference]:
     """Rows after the last hour: each may only cancel an order that was working, and an ended run leaves none."""
     run_id = past_run.run.run_id
+    if past_run.run.mode == LIVE:
+        yield from _open_hour(run_id, spans, again, last)
+        return
     working = dict(again.working)
     for name, rows in rows_after(spans, BEFORE_ALL if last is None else last).items():
         for row in rows:
@@ -56,6 +61,28 @@ def ending_differences(past_run: PastRun, spans: Spans, again: Again, last: int 
             recomputed=key | {"filled_quantity": 0, "reason": RUN_ENDED},
             inputs={"order_intents": [dict(order)]},
         )
+
+
+def _open_hour(run_id: str, spans: Spans, again: Again, last: int | None) -> Iterator[Difference]:
+    """Rows of the hour that was open when a live run ended, or is: what the venue told, taken again."""
+    recorded = rows_after(spans, BEFORE_ALL if last is None else last)
+    hours = {row[0] for name, rows in recorded.items() if name not in TOLD_BY_THE_VENUE for row in rows}
+    made = again.after(max(hours), {name: recorded.get(name, ()) for name in TOLD}) if hours else {}
+    for name, rows in recorded.items():
+        if name in TOLD_BY_THE_VENUE:
+            continue
+        for one in mismatches(name, rows, made.get(name, ())):
+            yield Difference(
+                run_id=run_id,
+                hour_ts_utc=last,
+                table=name,
+                key=one.key,
+                kind=one.kind,
+                field=one.field,
+                recorded=one.recorded,
+                recomputed=one.recomputed,
+                seq=one.seq,
+            )
 
 
 def _wanted(event: Row, order: Row, *, ended: bool) -> dict[str, Any]:

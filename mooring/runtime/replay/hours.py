@@ -17,6 +17,8 @@ from mooring.runtime.store.types import Row
 # Alerts that an hour itself makes; others are raised between hours, by things that are no input of an hour.
 OF_THE_HOUR: Final = frozenset({"drawdown_halt"})
 BY_A_PERSON: Final = frozenset({"", "killed"})  # reasons with which orders are cancelled between hours
+# Inputs of a live hour; nothing can make them again.
+TOLD_BY_THE_VENUE: Final = frozenset({"movements", "reconciles"})
 COMPARED: Final = tuple(name for name in HOURLY if name not in {"alerts", "order_events", "manifests"})
 STATUS_AT: Final = HEAD + PAYLOAD["order_events"].index("status")
 
@@ -31,15 +33,19 @@ class HourComparison:
 
     Args:
         flatten: whether its kill switch sells what is held; None where that is not known.
+        live: whether it was traded at a venue.
     """
 
-    def __init__(self, run_id: str, *, flatten: bool | None) -> None:
+    def __init__(self, run_id: str, *, flatten: bool | None, live: bool = False) -> None:
         self._run_id = run_id
         self._flatten = flatten
+        self._told = TOLD_BY_THE_VENUE if live else frozenset()
 
     def __call__(self, hour: RecordedHour, redone: Redone) -> Iterator[Difference]:
         """The differences, in the order in which data flows."""
         for name in HOURLY:
+            if name in self._told:
+                continue
             for row in hour.strays.get(name, ()):
                 yield self._stray(name, row)
             for one in self._table(name, hour, redone):

@@ -14,7 +14,8 @@ from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.accounts import params_of
 from mooring.runtime.engine.carry import carried
 from mooring.runtime.engine.kept import opened
-from mooring.runtime.engine.run import SIGNAL_PARTS, Run
+from mooring.runtime.engine.run import LIVE, SIGNAL_PARTS, Run
+from mooring.runtime.engine.told import Inherited, inherited, working_at
 from mooring.runtime.engine.world import Machine
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.replay.again import Balances, Standing
@@ -143,7 +144,7 @@ class Past:
         opening = opened(machine)
         if not opens and end is not None:
             same = all(params_of(end.run)[part] == params_of(row)[part] for part in SIGNAL_PARTS)
-            opening = carried(opening, end.state, same_signals=same)
+            opening = carried(opening, end.state, same_signals=same, same_orders=row["mode"] == LIVE)
         run = Run(
             run_id=row["run_id"],
             account_id=row["account_id"],
@@ -234,7 +235,7 @@ def standing_before(past: Past, row: Row, hour_ts_utc: int) -> tuple[Standing, E
     end = past.recorded_end(row)
     kept = spans.last_state(hour_ts_utc)
     if kept is None:
-        return opening_standing(row, end), end
+        return opening_standing(past.reader, row, end), end
     hour, state = kept
     manifest = past.reader.find("manifests", run_id=row["run_id"], hour_ts_utc=hour)
     if manifest is None or manifest["blob_hash"] != hashlib.sha256(state).hexdigest():
@@ -250,12 +251,13 @@ def standing_before(past: Past, row: Row, hour_ts_utc: int) -> tuple[Standing, E
         balances=spans.balances(hour),
         hours=spans.count_hours(hour),
         chain=bytes.fromhex(manifest["decision_hash"]),
-        working=spans.working(hour),
+        working=working_at(spans, hour) if row["mode"] == LIVE else spans.working(hour),
     )
     return standing, end
 
 
-def opening_standing(row: Row, end: End | None) -> Standing:
+def opening_standing(reader: Reader, row: Row, end: End | None) -> Standing:
     """Before the first hour of a run; `end` as in `Past.open`."""
     carries = end is not None and row["account_id"] != row["run_id"]
-    return Standing(balances=dict(end.balances) if carries and end is not None else {})
+    left = inherited(reader, row) if row["mode"] == LIVE else Inherited()
+    return Standing(balances=dict(end.balances) if carries and end is not None else {}, left=left)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from mooring.errors import MooringError, Unverified
 from mooring.runtime.decision.types import CONTROL_NAMES
-from mooring.runtime.engine.run import Run
+from mooring.runtime.engine.run import LIVE, Run
+from mooring.runtime.engine.told import Inherited, inherited
 from mooring.runtime.replay.again import Again, Redone, Standing
 from mooring.runtime.replay.ending import ending_differences, foreign_differences, state_differences
 from mooring.runtime.replay.found import Difference, RunFound, hour_text
@@ -72,7 +73,7 @@ class Replay:
         self._spans = spans
         self._standing = standing
         self._watch: Watch = watch or (lambda _hour, _redone, _found: None)
-        self._compare = HourComparison(past_run.run.run_id, flatten=past_run.flatten)
+        self._compare = HourComparison(past_run.run.run_id, flatten=past_run.flatten, live=past_run.run.mode == LIVE)
         self.again = Again(past_run.run, standing)
         self.at = BEFORE_ALL if standing.after is None else standing.after
         self.first: int | None = None
@@ -186,7 +187,8 @@ def recompute(run: Run, reader: Reader) -> Recomputed:
     """Do every recorded hour of a run again, from the world it opened with, up to the first that differs."""
     spans = Spans(reader, run_id=run.run_id, account_id=run.account_id)
     balances = {} if run.resumes_after is None else spans.balances(run.resumes_after)
-    replay = Replay(PastRun(run=run, flatten=None, ended=False), spans, Standing(balances=balances))
+    left = inherited(reader, run.manifest) if run.mode == LIVE else Inherited()
+    replay = Replay(PastRun(run=run, flatten=None, ended=False), spans, Standing(balances=balances, left=left))
     for found in replay.hours():
         if found:
             break
@@ -280,7 +282,7 @@ def _replay_whole(past: Past, row: Row, before: End | None, watch: Watch | None)
     spans = past.spans(row)
     try:
         past_run = past.open(row, before, spans.count_hours(FOR_EVER))
-        replay = Replay(past_run, spans, opening_standing(row, before), watch=watch)
+        replay = Replay(past_run, spans, opening_standing(past.reader, row, before), watch=watch)
     except REFUSED as why:
         return _not_opened(row, why), past.recorded_end_of(row)
     for _ in replay.hours():

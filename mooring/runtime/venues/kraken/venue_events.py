@@ -200,7 +200,9 @@ class EventStream(AsyncIterator[Event]):
             await asyncio.wait({self._next, self._running, woken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
-        if self._next.done() and not self._next.cancelled():
+        if self._next.cancelled():
+            raise StopAsyncIteration
+        if self._next.done():
             signal, self._next = self._next.result(), None
             return signal
         if self._running.done():

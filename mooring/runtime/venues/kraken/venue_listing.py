@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from mooring.errors import Halt, NotFound
+from mooring.errors import NotFound
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.venues.derivatives import spot_name
@@ -53,8 +54,11 @@ class Listing:
         assets = await self._market.assets()
         if not pairs or not assets:
             raise unreadable("AssetPairs", "lists nothing")
-        self._names = Names(pairs, assets)
-        self._decimals = {asset.id: asset.decimals for asset in assets}
+        # Orders and fills of a pair that is listed no more are still to be understood.
+        listed = {pair.id for pair in pairs}
+        gone = [replace(pair, status="delisted") for pair in self._pairs() if pair.id not in listed]
+        self._names = Names((*pairs, *gone), assets)
+        self._decimals |= {asset.id: asset.decimals for asset in assets}
         self._read_at = self._clock.monotonic()
 
     @property
@@ -85,18 +89,12 @@ class Listing:
             )
         return pair
 
-    async def pair_named(self, name: str) -> Pair:
-        """The pair of a name that Kraken used; the lists are read again where they do not have it.
-
-        Raises:
-            Halt: Kraken itself does not list it.
-        """
-        try:
-            return self.names.pair(name)
-        except NotFound:
-            if await self.reread():
-                return await self.pair_named(name)
-        raise unlisted(name)
+    async def pair_named(self, name: str) -> Pair | None:
+        """The pair of a name that Kraken used, after reading the lists again; None where Kraken does not list it."""
+        found = self.known(name)
+        if found is None and await self.reread():
+            return self.known(name)
+        return found
 
     def known(self, name: str) -> Pair | None:
         """The pair of a name, as far as the lists that were read have it."""
@@ -129,10 +127,8 @@ class Listing:
             )
         return pair.instrument()
 
+    def _pairs(self) -> tuple[Pair, ...]:
+        return self._names.pairs if self._names is not None else ()
+
     def _older_than(self, seconds: float) -> bool:
         return self._read_at is None or self._clock.monotonic() - self._read_at >= seconds
-
-
-def unlisted(name: str) -> Halt:
-    """Kraken spoke of a pair that it does not list."""
-    return unreadable("a question about the account", f"speaks of a pair that is not listed: {safe_text(name)}")

@@ -95,18 +95,18 @@ class Orders:
             )
         self._keep(new.client_id, None)
         try:
-            txid = await self._either(
+            placed = await self._either(
                 lambda socket: socket.add(new, lane=lane, until_ms=until_ms),
                 lambda: self._trading.add(new, lane=lane, until_ms=until_ms),
             )
         except Unknown:
             raise
         except MooringError:
-            del self._sent[new.client_id]  # it is certain that nothing came of it
+            self._sent.pop(new.client_id, None)  # it is certain that nothing came of it
             raise
         self._keep(new.client_id, self._clock.monotonic())
-        self._seen.name(txid.txid, new.client_id)
-        return txid.txid
+        self._seen.name(placed.txid, new.client_id)
+        return placed.txid
 
     async def cancel(self, client_id: str, symbol: str) -> None:
         """Ask for a cancellation; nothing to say where the order has ended, or one is under way."""

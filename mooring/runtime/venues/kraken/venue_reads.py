@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from mooring.errors import Denied, Halt
 from mooring.runtime.domain.orders import Fill
 from mooring.runtime.venues.kraken import account as rest
+from mooring.runtime.venues.kraken.errors import unreadable
 from mooring.runtime.venues.kraken.limits import Lane
 from mooring.runtime.venues.kraken.names import Pair
 from mooring.runtime.venues.kraken.rest import QUERY_ORDERS_MOST, QUERY_TRADES_MOST, Account
@@ -67,18 +68,24 @@ class Reads:
         ours = [order for order in found.values() if order.client_id == client_id]
         if not ours:
             ours = await self._through_trades(client_id, pair, start)
-        return tuple([await self._whole(order) for order in sorted(ours, key=_age)])
+        return tuple([await self._whole(order, pair) for order in sorted(ours, key=_age)])
 
     async def open_orders(self) -> tuple[VenueOrder, ...]:
-        """All open orders of the account, without fills."""
+        """All open orders of the account, without fills.
+
+        Pairs that Kraken does not list (dark pools) are left out, here and in `trades`: none of them can be ours, and
+        what they move is in the ledger.
+        """
         listed = (await self._account.open_orders()).orders
-        return tuple([await self._plain(order) for order in sorted(listed, key=_age)])
+        made = [await self._plain(order) for order in sorted(listed, key=_age)]
+        return tuple(order for order in made if order is not None)
 
     async def trades(self, *, since_ms: int) -> tuple[VenueTrade, ...]:
         """All fills of the account since then, oldest first."""
         listed = [trade for trade in await self._history(since_ms) if seconds_ms(trade.time) >= since_ms]
         await self._learn_names({trade.order_txid for trade in listed})
-        return tuple([await self._told(trade) for trade in sorted(listed, key=lambda each: (each.time, each.txid))])
+        made = [await self._told(trade) for trade in sorted(listed, key=lambda each: (each.time, each.txid))]
+        return tuple(trade for trade in made if trade is not None)
 
     async def holdings(self) -> Holdings:
         """All balances."""
@@ -133,9 +140,15 @@ class Reads:
     async def _learn_names(self, txids: Collection[str]) -> None:
         await self._query({txid for txid in txids if not self._seen.named(txid)})
 
-    async def _whole(self, order: rest.Order) -> VenueOrder:
-        """An order with all of its fills that can be had."""
-        pair = await self._listing.pair_named(order.pair)
+    async def _whole(self, order: rest.Order, pair: Pair) -> VenueOrder:
+        """An order with all of its fills that can be had.
+
+        Raises:
+            Halt: it is of another pair than was asked for.
+        """
+        named = self._listing.known(order.pair)
+        if named is None or named.id != pair.id:
+            raise unreadable("a question about an order", "is about another pair")
         self._seen.name(order.txid, order.client_id)
         if "fcib" in order.flags and order.fee:
             self._trouble(fee_asset_trouble(symbol_of(pair)))
@@ -155,12 +168,15 @@ class Reads:
                 return ()
             raise
 
-    async def _plain(self, order: rest.Order) -> VenueOrder:
+    async def _plain(self, order: rest.Order) -> VenueOrder | None:
         self._seen.name(order.txid, order.client_id)
-        return order_of(order, await self._listing.pair_named(order.pair))
+        pair = await self._listing.pair_named(order.pair)
+        return order_of(order, pair) if pair is not None else None
 
-    async def _told(self, trade: rest.Trade) -> VenueTrade:
+    async def _told(self, trade: rest.Trade) -> VenueTrade | None:
         pair = await self._listing.pair_named(trade.pair)
+        if pair is None:
+            return None
         return VenueTrade(
             symbol=symbol_of(pair),
             side=side_of(trade.side),

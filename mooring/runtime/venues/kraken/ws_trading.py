@@ -152,7 +152,8 @@ class SocketTrading:
         try:
             return await self._ask(call, params)
         except Retry as error:
-            believe(self._limits, counter, error, self._now_us())
+            if error.code == "kraken_rate_limited":
+                counter.exceeded(self._now_us())
             raise
         finally:
             counter.settle(cost, self._now_us())
@@ -183,6 +184,8 @@ class SocketTrading:
             done.cancel()
         if failure is None and not replies[0].success:
             failure = refusal([replies[0].error], call, now=self._clock.now())
+        if isinstance(failure, Retry):
+            believe(self._limits, None, failure, self._now_us())
         if failure is not None:
             raise failure
         return replies

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from mooring.errors import Halt, MooringError, NotFound, Retry
+from mooring.errors import Denied, Halt, MooringError, NotFound, Retry
 from mooring.runtime.domain.orders import Side, Status
 from mooring.runtime.venues.kraken import venue_reads
 from mooring.runtime.venues.protocol import EntryKind
+from mooring.runtime.venues.simulator.records import Refusal
 from tests.support.kraken_venue import Stage, client_id, meet
 
 USD = Decimal("0.0001")  # a unit of the ledger
@@ -94,6 +95,63 @@ def test_an_order_that_only_its_trades_lead_to_is_found(monkeypatch) -> None:
     (found,), none = meet(use, listen=False)
     assert (found.client_id, found.status, len(found.fills) > 0) == (client_id(1), Status.FILLED, True)
     assert none == ()
+
+
+def test_fills_that_rest_does_not_have_yet_are_missing_and_the_quantity_says_so(monkeypatch) -> None:
+    def not_yet(_call):
+        raise Refusal("EQuery:Unknown trade")
+
+    async def use(stage: Stage):
+        await stage.place(stage.order(1, "buy market 1000000"))
+        with monkeypatch.context() as lagging:
+            lagging.setitem(stage.simulation.rest._account.methods, "QueryTrades", not_yet)
+            before = await stage.find(1)
+        return before, await stage.find(1)
+
+    (before,), (after,) = meet(use, listen=False)
+    assert (before.status, before.filled, before.fills) == (Status.FILLED, 1_000_000, ())
+    assert sum(fill.quantity for fill in after.fills) == 1_000_000
+
+
+def test_an_order_of_a_pair_that_is_listed_no_more_is_still_understood(monkeypatch) -> None:
+    async def use(stage: Stage):
+        await stage.place(stage.order(1, "buy limit 1000000 500"))
+        methods = stage.simulation.rest._public.methods
+        listed = methods["AssetPairs"]({})
+        fewer = {name: each for name, each in listed.items() if name != "XXBTZUSD"}
+        monkeypatch.setitem(methods, "AssetPairs", lambda _fields: fewer)
+        await asyncio.sleep(86_400)
+        assert await stage.kraken.refresh()
+        with pytest.raises(Denied) as refused:
+            await stage.place(stage.order(2, "buy limit 1000000 500"))
+        await stage.kraken.cancel(client_id(1), "BTC-USD")
+        await asyncio.sleep(1)
+        return (await stage.find(1))[0].status, refused.value.code
+
+    assert meet(use) == (Status.CANCELLED, "kraken_pair_closed")
+
+
+def test_what_others_do_with_pairs_that_no_list_has_is_left_out(monkeypatch) -> None:
+    async def use(stage: Stage):
+        listed = stage.simulation.rest._public.methods["AssetPairs"]({})
+        fewer = {name: each for name, each in listed.items() if name != "SOLUSD"}
+        monkeypatch.setitem(stage.simulation.rest._public.methods, "AssetPairs", lambda _fields: fewer)
+        await stage.kraken.open()
+        stage.fault(kind="external_order", pair="SOLUSD", side="buy", volume="1")
+        stage.fault(kind="external_order", pair="SOLUSD", side="buy", volume="1", price="1.0")
+        stage.fault(kind="external_order", pair="XBTUSD", side="buy", volume="0.01")
+        await asyncio.sleep(1)
+        trades = await stage.kraken.trades(since_ms=0)
+        return (
+            {trade.symbol for trade in trades},
+            await stage.kraken.open_orders(),
+            await stage.kraken.entries(since_ms=0),
+        )
+
+    symbols, orders, entries = meet(use, opened=False)
+    assert symbols == {"BTC-USD"}
+    assert orders == ()
+    assert "SOL" in {entry.asset for entry in entries}
 
 
 def test_many_fills_of_one_order_are_all_there_and_are_the_link_s_own() -> None:
@@ -212,7 +270,7 @@ def test_a_symbol_that_is_not_listed_is_not_found() -> None:
         codes = []
         for ask in (
             lambda: stage.kraken.instruments(["BTC-USD", "NIX-USD"]),
-            lambda: stage.kraken.instruments(["XBTUSD"]),
+            lambda: stage.kraken.instruments(["XBT-USD"]),
         ):
             with pytest.raises(NotFound) as caught:
                 ask()

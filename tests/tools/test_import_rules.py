@@ -48,6 +48,7 @@ FORBIDDEN = [
     ("light", "mooring.runtime.engine", "numba"),
     ("light", "mooring.daemon", "pandas"),
     ("light", "mooring.control_api", "PySide6"),
+    ("light", "mooring.daemon", "ccxt"),
     ("cli", "mooring.cli", "mooring.control_api.guard"),
     ("cli", "mooring.cli", "mooring.secrets"),
     ("cli", "mooring.cli", "mooring.runtime.store"),

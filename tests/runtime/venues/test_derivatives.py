@@ -124,9 +124,7 @@ def test_the_gate_looks_at_nothing_that_could_be_set() -> None:
     assert imported == {
         "__future__", "re", "collections.abc", "typing", "mooring.errors", "mooring.runtime.domain.instruments"
     }  # fmt: skip
-    parameters = [
-        list(inspect.signature(each).parameters) for each in (spot_venue, spot_symbol, spot_market, spot_fields)
-    ]
+    parameters = [list(inspect.signature(each).parameters) for each in GATE]
     assert parameters == [["name"], ["name"], ["symbol"], ["symbol", "kind"], ["fields"]]
 
 

@@ -80,6 +80,7 @@ class CcxtVenue:
     async def open(self) -> None:
         await self._wire.open()
         await self.refresh()
+        await self._wire.ready()
         before = self._clock.now_ms()
         told = await self._dialect.time_ms(self._wire)
         self._ahead_ms = 0 if told is None else told - (before + self._clock.now_ms()) // 2

@@ -106,9 +106,7 @@ class Wire:
         assert self._exchange is not None, "open() comes first"
         came = self.clock.monotonic()
         async with self._lane:
-            wait = self._free_at - self.clock.monotonic()
-            if wait > 0:
-                await self._sleep(wait)
+            await self._turn()
             waited_ms = (self.clock.monotonic() - came) * 1000
             if deadline_ms is not None and waited_ms > deadline_ms:
                 raise translated(NotSent("its turn came too late"), self.name, effect)
@@ -119,6 +117,16 @@ class Wire:
                 raise translated(error, self.name, effect) from error
             finally:
                 self._free_at = self.clock.monotonic() + SPACING_MS[self.name] / 1000
+
+    async def ready(self) -> None:
+        """Wait until a call would not have to wait."""
+        async with self._lane:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        wait = self._free_at - self.clock.monotonic()
+        if wait > 0:
+            await self._sleep(wait)
 
     async def send(self, exchange: Any, url: str, method: str, headers: Mapping[str, str] | None, body: Any) -> Any:
         """What stands in for ccxt's own way of sending; its judgement of answers is kept."""

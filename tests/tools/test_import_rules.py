@@ -28,6 +28,8 @@ FORBIDDEN = [
     ("house", "mooring.control_api", "mooring.runtime.domain"),
     ("house", "mooring.bundles", "mooring.runtime"),
     ("house", "mooring.runtime", "mooring.onboarding"),
+    ("house", "mooring.onboarding", "mooring.runtime.venues"),
+    ("house", "mooring.onboarding", "mooring.secrets"),
     ("house", "mooring.daemon", "mooring.cli"),
     ("house", "mooring.menubar", "mooring.cli"),
     ("runtime", "mooring.runtime.domain", "mooring.runtime.decision"),
@@ -58,6 +60,8 @@ FORBIDDEN = [
 ALLOWED = [
     ("mooring.daemon", "mooring.secrets"),
     ("mooring.daemon", "mooring.control_api"),
+    ("mooring.daemon", "mooring.onboarding"),
+    ("mooring.runtime.venues", "mooring.hosts"),
     ("mooring.daemon", "mooring.runtime.research"),
     ("mooring.secrets", "keyring"),
     ("mooring.runtime.research", "numba"),

@@ -47,7 +47,7 @@ class Desk:
         task = asyncio.create_task(self.execution.run(), name="execution")
         try:
             if ready:
-                await asyncio.wait_for(self.execution.ready.wait(), 900)
+                await asyncio.wait_for(self.execution.ready.wait(), 2000)
             yield self
         finally:
             assert not task.done(), task.exception()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mooring.errors import Invalid
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.money import MONEY_DECIMALS, mul_div, to_units
+from mooring.runtime.domain.spot import spot_name
 
 SYMBOL: Final = re.compile(r"[A-Z0-9]{1,12}-[A-Z0-9]{1,12}\Z")
 MAX_SYMBOLS: Final = 200
@@ -83,12 +84,13 @@ def parse_symbol(text: str) -> str:
 
     Raises:
         Invalid: anything else.
+        Denied: it names a contract or margin; only spot is traded.
     """
     if not SYMBOL.match(text):
         raise Invalid(
             "bad_symbol", "A symbol does not read BASE-QUOTE.", todo="Write it like BTC-USDT, in capital letters."
         )
-    return text
+    return spot_name(text)
 
 
 class Scales(NamedTuple):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from mooring.errors import Denied, Invalid
-from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.domain import spot
+from mooring.runtime.domain.instruments import SYMBOL, Instrument
+from mooring.runtime.market.universe import instruments
 from mooring.runtime.venues import derivatives
 from mooring.runtime.venues.capabilities import CAPABILITIES, capabilities_of
 from mooring.runtime.venues.derivatives import (
@@ -21,8 +22,6 @@ from mooring.runtime.venues.derivatives import (
     spot_symbol,
     spot_venue,
 )
-from mooring.runtime.venues.paper.matching import PaperParams
-from mooring.runtime.venues.paper.venue import PaperVenue
 from mooring.runtime.venues.protocol import Venue
 from mooring.settings import describe
 
@@ -118,14 +117,26 @@ def test_the_refusal_shows_nothing_odd_and_stays_short() -> None:
 
 def test_the_gate_looks_at_nothing_that_could_be_set() -> None:
     """It imports neither settings nor the environment, and its functions take only what is to be judged."""
-    tree = ast.parse(Path(derivatives.__file__).read_text("utf-8"))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported: set[str | None] = set()
+    for module in (derivatives, spot):
+        tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+        imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {
-        "__future__", "re", "collections.abc", "typing", "mooring.errors", "mooring.runtime.domain.instruments"
+        "__future__", "re", "collections.abc", "typing", "mooring.errors", "mooring.runtime.domain.instruments",
+        "mooring.runtime.domain.spot",
     }  # fmt: skip
     parameters = [list(inspect.signature(each).parameters) for each in GATE]
     assert parameters == [["name"], ["name"], ["symbol"], ["symbol", "kind"], ["fields"]]
+
+
+@pytest.mark.parametrize("symbol", [name for name in CONTRACTS if SYMBOL.match(name)])
+def test_no_contract_becomes_an_instrument(symbol: str) -> None:
+    with pytest.raises(Denied) as refused:
+        Instrument.of(symbol, pair_decimals=1, lot_decimals=8, order_min="0.0001", cost_min="1")
+    assert refused.value.code == "derivatives_locked"
+    with pytest.raises(Denied):
+        instruments((symbol,))
 
 
 @pytest.mark.parametrize(
@@ -149,13 +160,6 @@ def test_no_variable_opens_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     for symbol in CONTRACTS:
         with pytest.raises(Denied):
             spot_symbol(symbol)
-
-
-def test_the_paper_venue_cannot_be_given_a_contract() -> None:
-    contract = Instrument.of("BTC-PERP", pair_decimals=1, lot_decimals=8, order_min="0.0001", cost_min="1")
-    with pytest.raises(Denied) as refused:
-        PaperVenue([contract], PaperParams(4000, 2500, 500), cash=Decimal(100))
-    assert refused.value.code == "derivatives_locked"
 
 
 def test_the_protocol_of_venues_has_no_word_for_contracts() -> None:

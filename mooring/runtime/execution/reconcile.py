@@ -103,6 +103,8 @@ def compare(
     for name, amount in sorted(seen.holdings.unknown.items()):
         if amount:
             sums.breaks.append(f"{plain(amount)} of {name}: an asset that Mooring does not know.")
+    if not now.opened and sums.breaks:
+        movements = []  # an account is opened as a whole, or it is tried again as if nothing had been
     return Compared(
         found=Reconciled(
             trigger=trigger, at_ms=seen.at_ms, movements=tuple(movements), breaks=tuple(sums.breaks), detail=detail

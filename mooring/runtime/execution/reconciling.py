@@ -20,6 +20,8 @@ TRIGGERS: Final = ("person", "start", "wake", "reconnect", "moved", "schedule")
 ALL_ANEW: Final = frozenset({"start", "wake", "reconnect", "person"})
 FIRST_WAIT: Final = 5.0
 WAIT_MAX: Final = 40.0
+# Lines so old or younger are marked as part of an opening balance; books must not ask for older ones later.
+OPENING_MS: Final = 3_600_000
 MONEY: Final = Decimal("1e-8")
 
 
@@ -135,7 +137,7 @@ class Reconciling:
         at_ms = self._venue.now_ms()
         holdings = await self._venue.holdings()
         orders = await self._venue.open_orders()
-        since_ms = (now.since_ms if now.opened else at_ms) - self._options.lag_ms
+        since_ms = now.since_ms - self._options.lag_ms if now.opened else at_ms - OPENING_MS
         ledger = self._venue.capabilities.ledger
         entries = await self._venue.entries(since_ms=max(0, since_ms)) if ledger else ()
         live = self._board.live()

@@ -10,7 +10,7 @@ from mooring.errors import Halt, Retry
 from mooring.runtime.domain.orders import Status
 from mooring.runtime.venues.protocol import Trouble
 from tests.support.execution_rig import bought, entry, play, stop
-from tests.support.scripted_venue import DENIED, NOT_SENT
+from tests.support.scripted_venue import DENIED, E8, NOT_SENT
 
 WHOLE = 100_000_000
 
@@ -34,16 +34,19 @@ def test_an_entry_is_released_sent_filled_in_parts_and_told_once():
     assert rig.books.alerts == []
 
 
-def test_nothing_is_sent_before_the_first_comparison():
-    buy = entry()
+def test_nothing_is_sent_before_the_first_comparison_not_even_a_stop():
+    buy, protect = entry(), stop()
 
     async def use(rig):
+        rig.books.positions["BTC"] = WHOLE
+        rig.venue.total["BTC"] = WHOLE * E8
         rig.venue.fail("holdings", *[Retry("kraken_unreachable", "No answer.")] * 8)
         async with rig.running(ready=False):
-            rig.send(buy)
-            await asyncio.sleep(60)
+            rig.send(buy, protect)
+            await asyncio.sleep(100)
             assert rig.venue.sent() == []
             await rig.reaches(buy, "OPEN")
+            await rig.reaches(protect, "OPEN")
 
     rig = play(use)
     names = rig.venue.names("keep_alive")

@@ -87,9 +87,9 @@ def test_the_first_comparison_takes_what_is_not_ours_as_outside() -> None:
 
 def test_an_account_with_less_than_is_to_be_worked_with_breaks() -> None:
     now = books(opened=False, outside={}, positions={})
-    assert run(now, holdings("499.99", "0")).found.breaks == (
-        "The account has 499.99 USD, and Mooring is to work with 500.",
-    )
+    compared = run(now, holdings("499.99", "0", ETH="3"))
+    assert compared.found.breaks == ("The account has 499.99 USD, and Mooring is to work with 500.",)
+    assert compared.found.movements == (), "it is opened as a whole or not at all"
 
 
 def test_what_the_ledger_explains_becomes_movements() -> None:

@@ -58,6 +58,20 @@ def test_an_account_is_not_opened_on_a_list_that_may_lack_what_just_came() -> No
     assert all(found.equal for found in rig.books.comparisons)
 
 
+def test_what_came_before_the_account_was_opened_is_not_counted_again_however_far_back_the_books_ask() -> None:
+    async def use(rig):
+        rig.venue.deposit("USD", "500")
+        await asyncio.sleep(600)
+        async with rig.running() as execution:
+            rig.books.since_ms -= 900_000
+            execution.reconcile()
+            await rig.until(lambda: "person" in triggers(rig))
+
+    rig = play(use)
+    assert rig.books.comparisons[-1].equal
+    assert rig.books.outside["USD"] == 500
+
+
 def test_money_that_comes_is_booked_as_outside_once() -> None:
     async def use(rig):
         async with rig.running():

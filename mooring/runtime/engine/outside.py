@@ -46,10 +46,10 @@ class Outside:
             self._trades.appendleft(row["trade_id"])
         last = next(iter(reader.page("reconciles", limit=1, account_id=account_id).items), None)
         if last is not None:
-            self.opened = True
             self.breaks = tuple(_texts(last["breaks"]))
         whole = next(iter(reader.page("reconciles", limit=1, account_id=account_id, filters={"equal": 1}).items), None)
         if whole is not None:
+            self.opened = True
             self.since_ms = whole["at_ms"] - OVERLAP_MS
 
     @property
@@ -97,9 +97,9 @@ class Outside:
         for table, row in rows:
             if table == "movements":
                 self._add(row)
-        self.opened = True
         self.breaks = found.breaks
-        if found.equal:
+        if found.equal:  # an account is opened as a whole: a first comparison with breaks brings no movements
+            self.opened = True
             self.since_ms = found.at_ms - OVERLAP_MS
 
     def _add(self, row: Row) -> None:

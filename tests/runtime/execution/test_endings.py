@@ -65,6 +65,21 @@ def test_a_cancellation_is_asked_for_again_until_the_order_ended():
     assert play(use).venue.names().count("cancel") == 5
 
 
+def test_a_cancellation_waits_until_the_order_has_arrived():
+    buy = entry()
+
+    async def use(rig):
+        async with rig.running() as execution:
+            rig.send(buy)
+            await asyncio.sleep(0.02)
+            assert rig.status(buy) == "SUBMITTING"
+            execution.cancel([buy])
+            await rig.reaches(buy, "CANCELLED", 5)
+
+    names = play(use).venue.names("keep_alive")
+    assert names[names.index("place") :] == ["place", "cancel"]
+
+
 def test_a_cancellation_that_is_not_done_for_long_is_alerted_and_goes_on():
     buy = entry()
 

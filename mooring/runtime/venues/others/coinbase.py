@@ -56,6 +56,9 @@ class Coinbase:
 
     async def products(self, wire: Wire) -> list[Product]:
         answer = await wire.call("v3PublicGetBrokerageMarketProducts", {"product_type": "SPOT"})
+        pages = answer.get("pagination")
+        if isinstance(pages, dict) and pages.get("has_next"):
+            raise _too_much(wire.name, "markets")
         return [_product(raw) for raw in exact.objects(answer.get("products"), "products")]
 
     async def time_ms(self, wire: Wire) -> int | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 
-from mooring.errors import Denied, NotFound
+from mooring.errors import Denied, Halt, NotFound
 from mooring.runtime.domain.orders import Kind, Order, Side
 from tests.support.coinbase_stage import LAST, Stage, play
 
@@ -87,5 +88,17 @@ def test_two_markets_of_one_name_are_neither() -> None:
         await stage.venue.refresh()
         with pytest.raises(NotFound):
             stage.venue.instruments(["BTC-USD"])
+
+    play(use)
+
+
+def test_a_list_of_markets_that_goes_on_is_not_taken_for_a_whole_one() -> None:
+    async def use(stage: Stage) -> None:
+        page = {"products": [stage.account._product()], "pagination": {"has_next": True}}
+        stage.account.faults.append(("products", json.dumps(page)))
+        with pytest.raises(Halt) as raised:
+            await stage.venue.refresh()
+        assert raised.value.code == "venue_too_much"
+        assert stage.venue.instruments(["BTC-USD"])
 
     play(use)

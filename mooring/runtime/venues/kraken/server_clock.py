@@ -8,6 +8,7 @@ from typing import Final
 from mooring.runtime.market.clock import Clock
 
 WRONG_MS: Final = 2_000
+MOVED_MS: Final = 1_000
 ROUND_TRIP_MOST_MS: Final = 2_000  # a slower answer says too little about the time
 
 
@@ -16,16 +17,24 @@ class ServerClock:
 
     Args:
         clock: of this machine.
+        speed: seconds of a look-alike's time in a real one; 1 for Kraken itself.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, speed: float = 1.0) -> None:
         self._clock = clock
+        self._speed = speed
+        self._ahead: float | None = None
         self.offset_ms = 0
 
     @property
     def wrong(self) -> bool:
         """Whether this machine's clock is more than two seconds off."""
         return abs(self.offset_ms) > WRONG_MS
+
+    @property
+    def moved(self) -> bool:
+        """Whether this machine's clock was set, or the machine slept, since it was compared."""
+        return self._ahead is not None and abs(self._ahead_ms() - self._ahead) > MOVED_MS * self._speed
 
     def compare(self, *, asked_ms: int, seconds: int, answered_ms: int) -> None:
         """Take over what Kraken says its time is.
@@ -36,6 +45,7 @@ class ServerClock:
         """
         if not 0 <= answered_ms - asked_ms <= ROUND_TRIP_MOST_MS:
             return
+        self._ahead = self._ahead_ms()
         least, most = 1_000 * seconds - answered_ms, 1_000 * seconds + 999 - asked_ms
         self.offset_ms = 0 if least <= 0 <= most else (least + most) // 2
 
@@ -57,3 +67,7 @@ class ServerClock:
 
     def wait_until(self, ts: int, stop: threading.Event) -> bool:
         return self._clock.wait_until(ts - self.offset_ms // 1_000, stop)
+
+    def _ahead_ms(self) -> float:
+        """What the wall clock is ahead of time that only passes."""
+        return self._clock.now_ms() - 1_000 * self._speed * self._clock.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -95,7 +96,7 @@ class KrakenVenue:
         self._random = random
         self._sleep = sleep
         self._connector = connector
-        self._clock = ServerClock(clock)
+        self._clock = ServerClock(clock, speed=config.speed)
         self._limits = Limits(config.tier, rest_used=config.rest_used, speed=config.speed)
         self._http = Http(config.rest_url, clock=self._clock, transport=transport)
         sender = Sender(self._http, self._limits, self._clock, key=key.key, nonces=key.nonces, sleep=sleep)
@@ -221,7 +222,9 @@ class KrakenVenue:
         return await self._asked(self._reads.trades(since_ms=since_ms))
 
     async def holdings(self) -> Holdings:
-        """All balances."""
+        """All balances; lists that are a day old are read again on this occasion."""
+        with contextlib.suppress(Retry, Halt):
+            await self.refresh()
         return await self._asked(self._reads.holdings())
 
     async def entries(self, *, since_ms: int) -> tuple[Entry, ...]:

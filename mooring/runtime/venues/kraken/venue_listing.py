@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from mooring.errors import NotFound
+from mooring.errors import Halt, NotFound, Retry
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.venues.derivatives import spot_name
@@ -17,6 +19,8 @@ from mooring.runtime.venues.kraken.rest import Market
 from mooring.runtime.venues.kraken.server_clock import ServerClock
 
 REFRESH_SECONDS: Final = 86_400  # minimums change several times a year, without notice
+CLOCK_SECONDS: Final = 2.0
+CHECK_SECONDS: Final = 60.0
 REREAD_SECONDS: Final = 600  # how soon a name that is not there, or a closed pair, is looked for again
 
 
@@ -34,6 +38,7 @@ class Listing:
         self._names: Names | None = None
         self._decimals: dict[str, int] = {}
         self._read_at: float | None = None
+        self._next_check = 0.0
 
     @property
     def names(self) -> Names:
@@ -47,9 +52,7 @@ class Listing:
         Raises:
             Retry, Halt: Kraken does not answer, or answers nonsense.
         """
-        asked_ms = self._clock.local_ms()
-        seconds = await self._market.time()
-        self._clock.compare(asked_ms=asked_ms, seconds=seconds, answered_ms=self._clock.local_ms())
+        await self._compare()
         pairs = await self._market.pairs()
         assets = await self._market.assets()
         if not pairs or not assets:
@@ -60,6 +63,22 @@ class Listing:
         self._names = Names((*pairs, *gone), assets)
         self._decimals |= {asset.id: asset.decimals for asset in assets}
         self._read_at = self._clock.monotonic()
+
+    async def check_clock(self) -> None:
+        """Compare clocks again where this machine's was moved; an order waits for that two seconds at most."""
+        now = self._clock.monotonic()
+        if not self._clock.moved or now < self._next_check:
+            return
+        self._next_check = now + CHECK_SECONDS
+        # Without an answer the order goes with the time that is known: Kraken refuses a deadline that makes no sense.
+        with contextlib.suppress(Retry, Halt, TimeoutError):
+            async with asyncio.timeout(CLOCK_SECONDS):
+                await self._compare()
+
+    async def _compare(self) -> None:
+        asked_ms = self._clock.local_ms()
+        seconds = await self._market.time()
+        self._clock.compare(asked_ms=asked_ms, seconds=seconds, answered_ms=self._clock.local_ms())
 
     @property
     def due(self) -> bool:

@@ -80,7 +80,10 @@ class Orders:
             Retry: it was not sent, or Kraken refused it in passing.
             Unknown: it may have been placed, or a former attempt of it was.
         """
-        until_ms = self._clock.now_ms() + deadline_ms
+        begun = self._clock.monotonic()
+        await self._listing.check_clock()
+        waited_ms = round(1_000 * (self._clock.monotonic() - begun))
+        until_ms = self._clock.now_ms() + deadline_ms - waited_ms
         new = await self._new_order(order)
         lane = _LANES[order.role]
         if validate:
@@ -94,6 +97,7 @@ class Orders:
                 todo="Look the order up by its client id; do not send it again.",
             )
         self._keep(new.client_id, None)
+        self._seen.doubt(new.client_id)
         try:
             placed = await self._either(
                 lambda socket: socket.add(new, lane=lane, until_ms=until_ms),
@@ -106,6 +110,7 @@ class Orders:
             raise
         self._keep(new.client_id, self._clock.monotonic())
         self._seen.name(placed.txid, new.client_id)
+        self._seen.settle(new.client_id, placed.txid)
         return placed.txid
 
     async def cancel(self, client_id: str, symbol: str) -> None:

@@ -18,6 +18,7 @@ class Seen:
         self._orders_max = orders_max
         self._clients: OrderedDict[str, str] = OrderedDict()
         self._fills: OrderedDict[str, dict[str, Fill]] = OrderedDict()
+        self._only: OrderedDict[str, str | None] = OrderedDict()
 
     def name(self, order_id: str, client_id: str | None) -> None:
         """An order has this client id; None where Kraken says that it has none."""
@@ -33,6 +34,28 @@ class Seen:
     def client_id(self, order_id: str) -> str | None:
         """The client id of an order; None where it has none or none is known."""
         return self._clients.get(order_id) or None
+
+    def doubt(self, client_id: str) -> None:
+        """Nobody knows how many orders have this client id until it is settled, or ever."""
+        self._remember(client_id, None)
+
+    def settle(self, client_id: str, order_id: str) -> None:
+        """Exactly one order has this client id: Kraken took it, and it was sent once."""
+        self._remember(client_id, order_id)
+
+    def settle_found(self, client_id: str, order_id: str) -> None:
+        """The same, of an order that was looked for thoroughly and not sent by this process."""
+        if client_id not in self._only:
+            self._remember(client_id, order_id)
+
+    def only(self, client_id: str) -> str | None:
+        """The one order with this client id; None where there may be more."""
+        return self._only.get(client_id)
+
+    def _remember(self, client_id: str, order_id: str | None) -> None:
+        self._only[client_id] = order_id
+        while len(self._only) > self._orders_max:
+            self._only.popitem(last=False)
 
     def add(self, order_id: str, fill: Fill) -> Fill:
         """Keep a fill; what was told of it first stays."""

@@ -80,6 +80,50 @@ def test_time_is_the_venue_s_and_orders_have_their_deadlines_in_it(fast, wrong) 
     assert abs(offset + fast * 1000) <= 1_000
 
 
+@pytest.mark.parametrize("jump", [45, -45, 7_200])
+def test_after_the_clock_was_moved_or_the_machine_slept_orders_have_the_right_deadlines_again(jump) -> None:
+    async def use(stage: Stage):
+        stage.clock.asleep = jump
+        placed = await stage.place(stage.order(1, "buy market 1000000"))
+        return placed, stage.kraken.now_ms() - stage.venue.now // 10**6
+
+    placed, off = meet(use)
+    assert placed
+    assert abs(off) <= 1_000
+
+
+def test_a_clock_that_cannot_be_compared_holds_an_order_up_for_two_seconds_at_most() -> None:
+    async def use(stage: Stage):
+        stage.fault(kind="drop_answer", match="rest:Time")
+        stage.clock.asleep = 1.5
+        begun = stage.clock.monotonic()
+        placed = await stage.place(stage.order(1, "buy market 1000000"))
+        first = stage.clock.monotonic() - begun
+        await stage.place(stage.order(2, "buy market 1000000"))
+        return placed, first, stage.clock.monotonic() - begun
+
+    placed, first, both = meet(use)
+    assert placed
+    assert first <= 2.1
+    assert both - first < 0.5
+
+
+def test_lists_are_read_again_with_the_balances_of_the_next_day() -> None:
+    async def use(stage: Stage):
+        asked = []
+        handle = stage.simulation.rest.handle
+        stage.simulation.rest.handle = lambda request: (asked.append(request.path.rpartition("/")[2]), handle(request))[
+            1
+        ]
+        await stage.kraken.holdings()
+        await asyncio.sleep(86_400)
+        await stage.kraken.holdings()
+        await stage.kraken.holdings()
+        return asked
+
+    assert meet(use, listen=False) == ["BalanceEx", "Time", "AssetPairs", "Assets", "BalanceEx", "BalanceEx"]
+
+
 def test_a_clock_within_a_second_is_left_alone_and_a_slow_answer_says_nothing() -> None:
     clock = ServerClock(ManualClock(NOW))
     clock.compare(asked_ms=1_000 * NOW + 700, seconds=NOW, answered_ms=1_000 * NOW + 800)

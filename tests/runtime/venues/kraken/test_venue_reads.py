@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from mooring.errors import Denied, Halt, MooringError, NotFound, Retry
+from mooring.errors import Denied, Halt, MooringError, NotFound, Retry, Unknown
 from mooring.runtime.domain.orders import Side, Status
 from mooring.runtime.venues.kraken import venue_reads
 from mooring.runtime.venues.protocol import EntryKind
@@ -70,18 +70,72 @@ def test_what_the_link_told_is_kept_where_rest_still_lags() -> None:
     assert truth.filled == 400_000
 
 
+def other_process(stage: Stage, kind: str = "market") -> None:
+    """An order with our client id that this process did not send."""
+    fields = {"pair": "XBTUSD", "type": "buy", "ordertype": kind, "volume": "0.01", "cl_ord_id": client_id(1)}
+    fields |= {"price": "1000.0"} if kind == "limit" else {}
+    stage.venue.exchange.add(stage.venue.account, fields, stage.venue.now)
+    stage.venue.tell()
+
+
 def test_one_client_id_may_name_several_orders_and_all_are_found() -> None:
     async def use(stage: Stage):
-        fields = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.01", "cl_ord_id": client_id(1)}
-        for _ in range(2):
-            stage.venue.exchange.add(stage.venue.account, dict(fields), stage.venue.now)
+        for kind in ("market", "market", "limit"):
+            other_process(stage, kind)
             await asyncio.sleep(1)
-        await stage.place(stage.order(1, "buy limit 1000000 500"))
         return await stage.find(1)
 
     found = meet(use)
     assert [order.status for order in found] == [Status.FILLED, Status.FILLED, Status.OPEN]
     assert len({order.order_id for order in found}) == 3
+
+
+def asked(stage: Stage) -> list[str]:
+    """Names of the calls that the look-alike answers from now on."""
+    calls, handle = [], stage.simulation.rest.handle
+
+    def listen(request):
+        calls.append(request.path.rpartition("/")[2])
+        return handle(request)
+
+    stage.simulation.rest.handle = listen
+    return calls
+
+
+def test_an_order_that_is_there_once_for_certain_and_open_is_asked_for_alone() -> None:
+    async def use(stage: Stage):
+        await stage.place(stage.order(1, "buy limit 1000000 500"))
+        calls = asked(stage)
+        (placed,) = await stage.find(1)
+        await stage.kraken.cancel(client_id(1), "BTC-USD")
+        await asyncio.sleep(1)
+        (ended,) = await stage.find(1)
+        return placed.status, ended.status, calls
+
+    assert meet(use) == (Status.OPEN, Status.CANCELLED, ["QueryOrders", "QueryOrders", "OpenOrders", "ClosedOrders"])
+
+
+def test_an_order_of_a_former_process_is_looked_for_thoroughly_once() -> None:
+    async def use(stage: Stage):
+        other_process(stage, "limit")
+        calls = asked(stage)
+        return await stage.find(1), await stage.find(1), calls
+
+    first, second, calls = meet(use)
+    assert first == second
+    assert calls == ["OpenOrders", "ClosedOrders", "QueryOrders"]
+
+
+def test_an_order_whose_outcome_was_unclear_is_always_looked_for_thoroughly() -> None:
+    async def use(stage: Stage):
+        with pytest.raises(Unknown):
+            await stage.place(stage.order(1, "buy limit 1000000 500"))
+        calls = asked(stage)
+        return await stage.find(1), await stage.find(1), calls
+
+    first, second, calls = meet(use, {"kind": "drop_answer", "match": "ws:add_order"})
+    assert first == second != ()
+    assert calls == 2 * ["OpenOrders", "ClosedOrders"]
 
 
 def test_an_order_that_only_its_trades_lead_to_is_found(monkeypatch) -> None:

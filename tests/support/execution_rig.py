@@ -46,10 +46,11 @@ class Rig:
         self.books = books or MemoryBooks()
         self.venue = venue or ScriptedVenue(clock)
         self.options = Options(**options)
+        self.call = direct
         self.execution = self._new()
 
     def _new(self) -> Execution:
-        return Execution(self.venue, self.books, self.clock, options=self.options, call=direct)
+        return Execution(self.venue, self.books, self.clock, options=self.options, call=self.call)
 
     @contextlib.asynccontextmanager
     async def running(self, *, ready: bool = True):

@@ -28,7 +28,7 @@ class Desk:
         self.venue = virtual.simulation.venue
         self.clock = clock
         self.options = Options(**options)
-        self.books = MemoryBooks(cash="90000")
+        self.books = MemoryBooks(cash="9000000")
         self.stage: Stage | None = None
         self.execution: Execution | None = None
 
@@ -100,7 +100,7 @@ class Desk:
 
 def trade(use, *faults: dict, options: dict | None = None, **config) -> Desk:
     """A desk after `use(desk)`."""
-    config = {"balances": {"USD": "100000", "BTC": "2"}, "tier": "pro"} | config
+    config = {"balances": {"USD": "10000000", "BTC": "2"}, "tier": "pro"} | config
     simulation = Simulation(
         ["BTC-USD", "SOL-USD", "XRP-USD"],
         config=Config(**config),

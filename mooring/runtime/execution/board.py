@@ -12,6 +12,7 @@ from mooring.runtime.execution.orders import Track, after, due
 from mooring.runtime.execution.ports import Books
 
 LIVE_MAX: Final = 1_000
+DOUBLED_MAX: Final = 1_000
 SETTLED_MAX: Final = 4_096  # orders that ended, remembered for what is told of them late
 ALERTS_MAX: Final = 1_000
 WAIT_MAX: Final = 30.0
@@ -156,10 +157,12 @@ class Board:
         try:
             await self._call(self._books.take, list(updates))
         except Exception as error:  # noqa: BLE001 -- whatever it was, what is known must reach the books
-            self.alert("critical", "books_refused", f"The books did not take what became of an order: {error}")
+            if len(updates) == 1:
+                text = f"The books did not take what became of order {updates[0].client_id}: {error}"
+                self.alert("critical", "books_refused", text, about=updates[0].client_id)
             return False
-        self.calm("books_refused")
         for update in updates:
+            self.calm("books_refused", about=update.client_id)
             track = self.get(update.client_id)
             assert track is not None
             self.put(after(track, update))
@@ -172,6 +175,16 @@ class Board:
             except Exception:  # noqa: BLE001 -- told again later; orders must not wait for it
                 return False
             self._alerts.popleft()
+        return True
+
+    def second(self, order_id: str, client_id: str) -> bool:
+        """Remember another order of the venue under one of our ids; whether it was not known before."""
+        if order_id in self.doubled:
+            return False
+        while len(self.doubled) >= DOUBLED_MAX:
+            self.doubled_open.pop(oldest := next(iter(self.doubled)), None)
+            del self.doubled[oldest]
+        self.doubled[order_id] = client_id
         return True
 
     def _forget_oldest(self) -> None:

@@ -157,8 +157,7 @@ class Lookups:
         return True
 
     def _second(self, client_id: str, found: VenueOrder) -> None:
-        is_new = found.order_id not in self._board.doubled
-        self._board.doubled[found.order_id] = client_id
+        is_new = self._board.second(found.order_id, client_id)
         if found.status in ENDED:
             self._board.doubled_open.pop(found.order_id, None)
         elif is_new:

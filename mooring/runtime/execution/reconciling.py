@@ -108,15 +108,18 @@ class Reconciling:
         if trigger in ALL_ANEW:
             await self._look_at_all()
         begun, wait = self._clock.monotonic(), FIRST_WAIT
+        known = self._broken and not accept  # what is to be accepted must not be a list that lags
         while True:
-            found, fresh = await self._compare(trigger, accept=accept)
+            found, fresh = await self._compare(trigger, accept=False)
             patient = self._clock.monotonic() - begun < self._options.lag_ms / 1000
             for client_id in found.look:
                 self._lookups.look(client_id)
-            if not fresh and (found.found.equal or self._broken or not patient):
+            if not fresh and (found.found.equal or known or not patient):
                 break
             await self._sleep(wait)
             wait = min(2 * wait, WAIT_MAX)
+        if accept and not found.found.equal:
+            found, _ = await self._compare(trigger, accept=True)
         await self._call(self._books.reconciled, found.found)
         self._broken = not found.found.equal
         self._compared(found)

@@ -170,6 +170,45 @@ def test_books_that_do_not_take_are_told_again_and_nothing_is_lost():
     assert play(use).books.codes() == ["books_refused"]
 
 
+def test_one_order_that_the_books_never_take_keeps_no_other_back_and_is_told_once():
+    bad, good = entry(1, lots=WHOLE // 10), entry(2, lots=WHOLE // 10)
+
+    async def use(rig):
+        take = rig.books.take
+
+        def picky(updates):
+            if any(update.client_id == bad.client_id for update in updates):
+                raise Halt("fill_not_booked", "It cannot be booked.")
+            take(updates)
+
+        async with rig.running():
+            rig.send(bad, good)
+            rig.books.take = picky
+            await rig.reaches(good, "OPEN")
+            for _ in range(10):
+                rig.venue.fill(good, WHOLE // 100)
+                await asyncio.sleep(40)
+            assert rig.books.lines[good.client_id].filled
+            rig.books.take = take
+            await rig.reaches(bad, "OPEN", 60)
+
+    assert play(use, settle_ms=10**7).books.codes() == ["books_refused"]
+
+
+def test_books_that_block_are_called_from_threads():
+    buy = entry()
+
+    async def use(rig):
+        rig.call = asyncio.to_thread
+        async with rig.running():
+            rig.send(buy)
+            await rig.reaches(buy, "OPEN")
+            rig.venue.fill(buy, WHOLE)
+            await rig.reaches(buy, "FILLED")
+
+    assert play(use).books.positions["BTC"] == WHOLE
+
+
 def test_books_that_release_nothing_end_the_entry_as_not_sent():
     buy = entry()
 

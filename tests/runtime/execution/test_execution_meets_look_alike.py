@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.support.execution_stage import trade
 
 BUY = "buy limit 1000000 1002"  # takes what stands in the book
 REST = "buy limit 1000000 900"
-NEAR = "buy limit 20000000 999"  # fills in parts as the market comes to it
+DEEP = "buy limit 5000000000 1002"  # takes several levels of the book, each a fill
 
 
 async def day(desk) -> None:
@@ -107,7 +108,7 @@ def test_books_and_venue_agree_whatever_dies_when(seed: int) -> None:
             async with desk.process(ready=False):
                 await asyncio.sleep(chance.uniform(0, 120))
                 for _ in range(chance.randrange(3)):
-                    desk.send(chance.choice([BUY, REST, NEAR]), first=number)
+                    desk.send(chance.choice([BUY, REST, DEEP]), first=number)
                     number += 1
                     await asyncio.sleep(chance.choice([0, 0.01, 0.05, 0.3, 2, 20]))
         async with desk.process():
@@ -118,6 +119,21 @@ def test_books_and_venue_agree_whatever_dies_when(seed: int) -> None:
             await desk.compared()
 
     trade(use, *faults).check()
+
+
+def test_an_order_that_takes_many_levels_is_booked_fill_by_fill() -> None:
+    async def use(desk):
+        async with desk.process():
+            (buy,) = desk.send(DEEP)
+            await desk.reaches(buy, "FILLED")
+            assert len(desk.books.trades) > 1
+            (leave,) = desk.send("sell market 5000000000", first=2)
+            await desk.reaches(leave, "FILLED")
+            await desk.compared()
+
+    desk = trade(use)
+    desk.check()
+    assert 0 <= desk.rounding() <= Decimal("0.0002") * len(desk.books.trades)
 
 
 def test_an_entry_of_a_process_that_died_is_cancelled_by_the_venue_within_a_minute() -> None:

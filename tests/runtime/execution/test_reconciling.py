@@ -152,6 +152,24 @@ def test_a_person_can_accept_what_nothing_explains() -> None:
     assert play(use).books.outside["USD"] == 7
 
 
+def test_a_list_that_lags_is_not_accepted_in_haste() -> None:
+    buy = entry()
+
+    async def use(rig):
+        async with rig.running() as execution:
+            rig.send(buy)
+            await rig.reaches(buy, "OPEN")
+            rig.venue.lag = 55.0
+            rig.venue.fill(buy, WHOLE)
+            await rig.reaches(buy, "FILLED")
+            execution.reconcile(accept=True)
+            await rig.until(lambda: triggers(rig)[-1] == "person")
+
+    rig = play(use)
+    assert rig.books.movements == []
+    assert rig.books.comparisons[-1].equal
+
+
 def test_a_fill_that_was_not_heard_is_asked_for_before_it_could_break() -> None:
     buy = entry()
 

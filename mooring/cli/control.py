@@ -144,7 +144,7 @@ STATE_COMMANDS: Final = {
 
 def mode(
     ctx: typer.Context,
-    mode: Annotated[str, typer.Argument(help="paper or shadow", metavar="MODE")],
+    mode: Annotated[str, typer.Argument(help="paper, shadow or live", metavar="MODE")],
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -154,9 +154,34 @@ def mode(
     """
     as_json = wants_json(ctx, json)
     if mode not in ("paper", "shadow", "live"):
-        raise Invalid("bad_mode", "There is no such mode.", todo="Choose paper or shadow.")
+        raise Invalid("bad_mode", "There is no such mode.", todo="Choose paper, shadow or live.")
     with client_of(ctx, home) as client:
         show_status(client.set_mode(mode), as_json=as_json)
+
+
+def arm(
+    ctx: typer.Context,
+    phrase: Annotated[str, typer.Argument(help="I_UNDERSTAND", metavar="PHRASE")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let real orders leave until the daemon ends or you disarm; every start begins without.
+
+    Example: mooring arm I_UNDERSTAND
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        show_status(client.arm(phrase), as_json=as_json)
+
+
+def disarm(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Let no real order leave any more; what works at the venue stays.
+
+    Example: mooring disarm
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        show_status(client.disarm(), as_json=as_json)
 
 
 def scan(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -242,7 +267,7 @@ def doctor(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
 
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (status, health, mode, scan, token, doctor):
+    for command in (status, health, mode, arm, disarm, scan, token, doctor):
         app.command()(command)
     for name, change in STATE_COMMANDS.items():
         app.command(name)(change)

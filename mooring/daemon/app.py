@@ -19,7 +19,7 @@ from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
-from mooring.daemon.doctor import CheckResult, Probes, run_checks
+from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
@@ -27,7 +27,7 @@ from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.present import Presenter
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
-from mooring.daemon.trader import LIVE_LATER, MODES, Parts, Trader
+from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
 from mooring.errors import Invalid, MooringError, NotFound
 from mooring.home import Home
 from mooring.runtime.engine.lives import ENDED
@@ -43,6 +43,7 @@ from mooring.secrets.vault import KeyringVault, Vault
 from mooring.settings import Settings, load_settings
 
 TOKEN_BYTES: Final = 32
+KRAKEN: Final = "kraken"
 VAULT_ITEM: Final = "control-api"
 TOKENS_MAX: Final = 64
 NONE_YET: Final = "none yet; it is made at the first start"
@@ -105,7 +106,11 @@ class Daemon:
         closing.enter_context(InstanceLock(options.home))
         place = place_of(options.home, options.settings)
         token = options.token_source()
-        known = [token, *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN)]
+        known = [
+            token,
+            *await asyncio.to_thread(self._key_texts),
+            *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN),
+        ]
         closing.callback(
             configure_logging(
                 options.home, options.settings, console=options.console, redactor=Redactor(known=known).redact
@@ -116,18 +121,23 @@ class Daemon:
         closing.callback(self._forget_token)
         store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
-        market = await asyncio.to_thread(options.market_for, store.reader())
+        clock, desk, market = await asyncio.to_thread(self._market, store.reader())
         replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
         # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
         hub = EventHub(first_id=options.clock.now_ms())
-        writer = StatusWriter(options.clock, quote=market.instruments[0].quote, replay=lambda: replaying.seen)
+        writer = StatusWriter(
+            options.clock,
+            quote=market.instruments[0].quote,
+            replay=lambda: replaying.seen,
+            connected=(lambda: True) if desk is None else (lambda: desk.connected),
+        )
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))
 
         told = Waking(listener, replaying.wake)
         self.trader = await asyncio.to_thread(
             Trader,
-            Parts(settings=options.settings, store=store, clock=options.clock, market=market, listener=told),
+            Parts(settings=options.settings, store=store, clock=clock, market=market, listener=told, desk=desk),
         )
         closing.callback(replaying.stop)
         closing.callback(self._stop_engine)
@@ -154,8 +164,33 @@ class Daemon:
             await self.server.stop()
         await asyncio.to_thread(self._closing.close)
 
+    def _key_texts(self) -> tuple[str, ...]:
+        """What no log may hold of the venue's key, where one may be used."""
+        if self._options.settings.venue.name != KRAKEN:
+            return ()
+        from mooring.daemon.credentials import find_key  # noqa: PLC0415 -- clients that paper trading does not need
+
+        key = find_key(self._options.vault)
+        return () if key is None else key.known
+
+    def _market(self, reader: Reader) -> tuple[Clock, Desk | None, Market]:
+        """The market, and where it is a venue's, what speaks with the venue and the time that counts there."""
+        options = self._options
+        if KRAKEN not in {options.settings.market.source, options.settings.venue.name}:
+            if options.settings.trading.mode == LIVE:
+                raise NO_VENUE
+            return options.clock, None, options.market_for(reader)
+        from mooring.daemon.kraken_desk import KrakenDesk  # noqa: PLC0415 -- clients that paper trading does not need
+
+        warmup = decider_for(options.settings, instruments(options.settings.market.symbols)).warmup_bars
+        desk = KrakenDesk(options.settings, options.home, options.vault, options.clock, warmup_bars=warmup)
+        self._closing.callback(desk.close)
+        if options.settings.market.source != KRAKEN:
+            return options.clock, None, options.market_for(reader)
+        return desk.clock, desk, desk.begin()
+
     def _stop_engine(self) -> None:
-        self.trader.engine.stop()
+        self.trader.close()
         with suppress(MooringError):  # a store that can write no more must not keep the process
             self.trader.engine.note(ENDED, "")
         log.info("daemon_stopped", hours=self.trader.status.hours)
@@ -176,12 +211,9 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
 
     Raises:
         Invalid: a setting is wrong.
-        Denied: the settings ask for live trading; neither keychain nor database was touched.
     """
     home.prepare()
     settings = load_settings(home.root, environ)
-    if settings.trading.mode not in MODES:
-        raise LIVE_LATER
     clock = SystemClock()
 
     def market_for(reader: Reader) -> Market:
@@ -284,7 +316,16 @@ def _probes(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock
             Place(file=home.database) if isinstance(settings, Invalid) else place_of(home, settings)
         ),
         now=lambda: datetime.fromtimestamp(clock.now(), UTC),
+        more=_kraken_checks(settings, vault, clock),
     )
+
+
+def _kraken_checks(settings: Settings | Invalid, vault: Vault, clock: Clock) -> Checks:
+    if isinstance(settings, Invalid) or KRAKEN not in {settings.market.source, settings.venue.name}:
+        return ()
+    from mooring.daemon.venue_checks import kraken_checks  # noqa: PLC0415 -- clients that paper trading does not need
+
+    return kraken_checks(settings, vault, clock)
 
 
 def database_line(place: Place) -> str:

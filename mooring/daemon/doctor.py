@@ -74,6 +74,9 @@ def missing_packages() -> tuple[str, ...]:
     return tuple(missing)
 
 
+Checks = Sequence[tuple[str, Callable[[], CheckResult]]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Probes:
     """How the doctor asks the world.
@@ -94,7 +97,7 @@ class Probes:
     free: Callable[[Path], int] = free_bytes
     python: Callable[[], tuple[int, int, int]] = field(default=lambda: sys.version_info[:3])
     missing: Callable[[], Sequence[str]] = missing_packages
-    more: Sequence[tuple[str, Callable[[], CheckResult]]] = ()
+    more: Checks = ()
 
 
 def run_checks(home: Home, settings: Settings | MooringError, *, probes: Probes) -> list[CheckResult]:

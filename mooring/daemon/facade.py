@@ -13,7 +13,7 @@ from mooring.control_api.models import CancelResult, Check, Component, KillSwitc
 from mooring.daemon.doctor import CheckResult
 from mooring.daemon.present import Presenter, first_line, money_text, percent_text, time_text, word_for
 from mooring.daemon.replaying import ReplaySeen
-from mooring.daemon.trader import LIVE_LATER, Trader
+from mooring.daemon.trader import Trader
 from mooring.errors import Invalid, NotFound
 from mooring.runtime import extensions
 from mooring.runtime.decision.risk import BPS, total_cap_bps
@@ -84,9 +84,12 @@ class EventListener:
 class StatusWriter:
     """Makes the API's status out of the engine's picture and of how the replay of finished hours stands."""
 
-    def __init__(self, clock: Clock, *, quote: str, replay: Callable[[], ReplaySeen]) -> None:
+    def __init__(
+        self, clock: Clock, *, quote: str, replay: Callable[[], ReplaySeen], connected: Callable[[], bool] = bool
+    ) -> None:
         self._clock = clock
         self._replay = replay
+        self._connected = connected
         self._quote = quote
         self._begun = clock.monotonic()
         self._started_at = time_text(clock.now()) or ""
@@ -108,13 +111,17 @@ class StatusWriter:
                 "word": word_for(seen),
                 "first_line": first_line(seen),
                 "made_up_prices": seen.made_up_prices,
-                "armed": False,
+                "armed": seen.armed,
                 "kill_switch": KillSwitch(
                     active=seen.kill_active, reason=seen.kill_reason, since=time_text(seen.kill_since)
                 ),
                 "last_cycle": time_text(seen.last_cycle),
                 "next_cycle": time_text(seen.next_cycle),
-                "venue": Venue(name="paper", connected=True, detail=seen.market),
+                "venue": Venue(
+                    name="kraken" if seen.mode == "live" else "paper",
+                    connected=self._connected(),
+                    detail=seen.blocked or seen.market,
+                ),
                 "head": seen.head,
                 "ledger_head": seen.ledger_head if seen.ledger_rows else None,
                 "ledger_rows": seen.ledger_rows,
@@ -190,7 +197,7 @@ class RuntimeFacade:
 
     def start(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002 -- the API writes both to the audit
         """Begin to do hours, also after a restart."""
-        self._trader.engine.start(for_good=True)
+        self._trader.start()
         return self.status()
 
     def stop(self, actor: Actor, reason: str) -> Status:  # noqa: ARG002
@@ -209,16 +216,18 @@ class RuntimeFacade:
         return self.status()
 
     def set_mode(self, actor: Actor, mode: str) -> Status:  # noqa: ARG002
-        """Paper or shadow."""
+        """Paper, shadow, or live where the settings ask for it."""
         self._trader.set_mode(mode)
         return self.status()
 
-    def arm(self, actor: Actor, acknowledge: str) -> Status:  # noqa: ARG002
-        """Live trading is not there yet, so arming is always refused."""
-        raise LIVE_LATER
+    def arm(self, actor: Actor, acknowledge: str) -> Status:  # noqa: ARG002 -- the API writes who it was
+        """Let real orders leave in this start, where every other gate is open."""
+        self._trader.arm(acknowledge)
+        return self.status()
 
     def disarm(self, actor: Actor) -> Status:  # noqa: ARG002
-        """Nothing is armed."""
+        """Let no real order leave any more."""
+        self._trader.disarm()
         return self.status()
 
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:  # noqa: ARG002

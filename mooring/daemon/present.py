@@ -258,9 +258,22 @@ def first_line(status: EngineStatus) -> str:
     if word == "Paused":
         why = f": {status.state_reason}" if status.state_reason else ""
         return f"Paused by you at {_clock(status.state_since)}{why}. Exits still work."
-    if word == "Shadow":
-        return f"Shadow: decisions are recorded, nothing is sent. Fills are simulated.{made_up}"
-    return f"Paper trading. No real orders can leave this {MACHINE}.{made_up}"
+    trading = {
+        "Live": _live_line(status),
+        "Shadow": f"Shadow: decisions are recorded, nothing is sent. Fills are simulated.{made_up}",
+    }
+    return trading.get(word) or f"Paper trading. No real orders can leave this {MACHINE}.{made_up}"
+
+
+def _live_line(status: EngineStatus) -> str:
+    if not status.armed:
+        return "Live, not armed. Decisions are recorded and no order is sent. Arm it to send real orders."
+    made_up = " This is a look-alike: no real money." if status.made_up_prices else ""
+    if status.blocked:
+        return f"Live, entries blocked: {status.blocked} Exits still work.{made_up}"
+    cash = 100 * status.cash // status.equity if status.equity else 100
+    held = f"{status.positions} position{'' if status.positions == 1 else 's'}"
+    return f"Live. {held}, {cash} % in cash, next decision at {_clock(status.next_cycle)}.{made_up}"
 
 
 def _clock(ts: int | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 from mooring import __version__
 from mooring.daemon.market import Market
@@ -12,7 +12,9 @@ from mooring.errors import Conflict, Denied
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
+from mooring.runtime.engine.gates import Closed, Gates, denied
 from mooring.runtime.engine.listener import Listener
+from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.engine.run import Plan, Run, killing_rows, open_run
 from mooring.runtime.engine.status import EngineStatus
@@ -23,13 +25,45 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch
 from mooring.settings import Settings, describe
 
-MODES: Final = ("paper", "shadow")
-LIVE_LATER: Final = Denied(
-    "live_not_available",
-    "This version cannot trade live.",
+SIMULATED: Final = ("paper", "shadow")
+LIVE: Final = "live"
+MODES: Final = (*SIMULATED, LIVE)
+NO_VENUE: Final = Denied(
+    "live_needs_kraken",
+    "Live trading needs the account and the prices of Kraken, and the settings name neither.",
     money="No real order can be sent.",
-    todo="Use paper or shadow.",
+    todo='Set market.source and venue.name to "kraken" and trading.mode to "live", and start again.',
 )
+
+
+class Desk(Protocol):
+    """What speaks with a venue for a live engine."""
+
+    @property
+    def gates(self) -> Gates:
+        """What the settings say of real orders."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether prices, and the account's own word where it is traded, come."""
+        ...
+
+    def stale(self) -> str:
+        """Why nothing may be bought now; empty where it may."""
+        ...
+
+    def connect(self, engine: LiveEngine) -> None:
+        """Take the account up for this engine."""
+        ...
+
+    def disconnect(self) -> None:
+        """Let the account go; orders at the venue stay."""
+        ...
+
+    def resync(self) -> None:
+        """Compare books and venue now."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +72,7 @@ class Parts:
 
     Attributes:
         listener: told of what the engine does.
+        desk: speaks with the venue; None where the settings name none.
     """
 
     settings: Settings
@@ -45,6 +80,7 @@ class Parts:
     clock: Clock
     market: Market
     listener: Listener
+    desk: Desk | None = None
 
 
 def risk_bounds() -> str:
@@ -57,7 +93,7 @@ class Trader:
     """Holds the engine, and makes a new one where the mode changes. Safe to use from any thread.
 
     Raises:
-        Denied: the settings ask for live trading.
+        Denied: the settings ask for live trading, and it is refused; see `Desk.connect`.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -79,14 +115,14 @@ class Trader:
         """Change the mode while stopped; each mode has an account of its own.
 
         Raises:
-            Denied: live trading, which this version does not have.
+            Denied: live trading is refused, or would be left while its orders work.
             Conflict: the engine runs.
         """
         with self._lock:
             if mode == self.engine.mode:
                 return
-            if mode not in MODES:
-                raise LIVE_LATER
+            if mode == LIVE and (self._parts.desk is None or self._parts.settings.trading.mode != LIVE):
+                raise NO_VENUE
             if self.engine.status.state != "stopped":
                 raise Conflict(
                     "not_stopped",
@@ -94,6 +130,7 @@ class Trader:
                     money="Nothing was changed.",
                     todo="Stop first with `mooring stop`, then change the mode.",
                 )
+            self._leave_live()
             self.engine.note(ENDED, f"the mode was changed to {mode}")
             self.run, self.engine = self._open(mode)
             self.engine.refresh()
@@ -107,19 +144,61 @@ class Trader:
         with self._lock:
             self.engine.kill(reason)
             others = [
-                row for mode in MODES if mode != self.engine.mode for row in killing_rows(mode, self._parts.store)
+                row for mode in SIMULATED if mode != self.engine.mode for row in killing_rows(mode, self._parts.store)
             ]
             if others:
                 self._parts.store.commit(Batch(rows=others))
+
+    def start(self) -> None:
+        """Begin to do hours because a person asks; where live had halted, books and venue are compared anew."""
+        self.engine.start(for_good=True)
+        if self._parts.desk is not None:
+            self._parts.desk.resync()
+
+    def arm(self, acknowledge: str) -> None:
+        """Let real orders leave in this start; see `LiveEngine.arm`.
+
+        Raises:
+            Denied: a gate is closed, or the mode at hand is not live.
+        """
+        engine = self.engine
+        if not isinstance(engine, LiveEngine):
+            raise denied(Closed.NOT_LIVE)
+        engine.arm(acknowledge)
+
+    def disarm(self) -> None:
+        """Let no real order leave any more; no effect where none could."""
+        engine = self.engine
+        if isinstance(engine, LiveEngine):
+            engine.disarm()
+
+    def close(self) -> None:
+        """Stop, and let the account go."""
+        self.engine.stop()
+        if self._parts.desk is not None:
+            self._parts.desk.disconnect()
+
+    def _leave_live(self) -> None:
+        if not isinstance(self.engine, LiveEngine):
+            return
+        if self.engine.status.working_orders:
+            raise Denied(
+                "live_orders_working",
+                f"{self.engine.status.working_orders} live orders work at the venue, which another mode does not see.",
+                money="Nothing was changed; the orders are as they were.",
+                todo="Cancel them with `mooring cancel-all` and wait until none is left, or stay in live mode.",
+            )
+        if self._parts.desk is not None:
+            self._parts.desk.disconnect()
 
     def recompute(self) -> Recomputed:
         """Do all recorded hours of the run again and compare."""
         return recompute(self.run, self._parts.store.reader())
 
     def _open(self, mode: str) -> tuple[Run, Engine]:
-        if mode not in MODES:
-            raise LIVE_LATER
         parts = self._parts
+        if mode == LIVE and parts.desk is None:
+            raise NO_VENUE
         plan = Plan(
             mode=mode,
             code_version=__version__,
@@ -133,15 +212,20 @@ class Trader:
             seed=parts.market.seed,
             instruments=parts.market.instruments,
             machine=machine_for(parts.settings, parts.market.instruments),
+            venue="kraken" if mode == LIVE else "paper",
         )
         run = open_run(plan, parts.store, now=parts.clock.now())
         stored = parts.store.reader().latest_state(run.run_id)
-        engine = Engine(
-            run=run,
-            store=parts.store,
-            feed=parts.market.feed(parts.clock, run.resumes_after if stored is None else stored.hour_ts_utc),
-            clock=parts.clock,
-            listener=parts.listener,
-            flatten_on_kill=parts.settings.trading.kill_positions == "flatten",
-        )
+        made: dict[str, Any] = {
+            "run": run,
+            "store": parts.store,
+            "feed": parts.market.feed(parts.clock, run.resumes_after if stored is None else stored.hour_ts_utc),
+            "clock": parts.clock,
+            "listener": parts.listener,
+            "flatten_on_kill": parts.settings.trading.kill_positions == "flatten",
+        }
+        if mode != LIVE or parts.desk is None:
+            return run, Engine(**made)
+        engine = LiveEngine(gates=parts.desk.gates, stale=parts.desk.stale, **made)
+        parts.desk.connect(engine)
         return run, engine

@@ -13,7 +13,9 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Row, StoredState
 
 # What an account hangs on, in the words of a person, and the columns of the table of runs that say it.
-PARTS: Final = {"market": ("market", "market_hash", "seed"), "universe": ("universe",)}
+PARTS: Final = {"market": ("market", "market_hash", "seed")}
+UNIVERSE: Final = "universe"
+UNITS: Final = ("symbol", "pair_decimals", "lot_decimals")  # what amounts mean; minimums drift and change nothing held
 CASH: Final = "starting cash"
 
 
@@ -25,6 +27,8 @@ def params_of(row: Row) -> dict[str, Any]:
 def differences(before: Row, now: Row) -> list[str]:
     """What an account hangs on and differs between two runs of one mode, in the words of a person."""
     changed = [name for name, columns in PARTS.items() if any(before[column] != now[column] for column in columns)]
+    if _units(before) != _units(now):
+        changed.append(UNIVERSE)
     return changed + ([CASH] if params_of(before)["starting_cash"] != params_of(now)["starting_cash"] else [])
 
 
@@ -67,6 +71,10 @@ def new_account_rows(opened: Row, before: Row, stored: StoredState | None, reade
         "text": text,
     }
     return [("run_events", event), ("alerts", alert)]
+
+
+def _units(row: Row) -> list[list[Any]]:
+    return [[one[name] for name in UNITS] for one in orjson.loads(row["universe"])]
 
 
 def _listed(names: list[str]) -> str:

@@ -269,7 +269,10 @@ class LiveEngine(Engine):
         return len(orders)
 
     def _picture(self) -> EngineStatus:
-        return replace(super()._picture(), armed=self._armed, blocked=self._blocked())
+        seen = super()._picture()
+        # Fills come between closes: what is free is known at once, what it is worth at the next close.
+        cash = seen.cash if self._cycle.torn else int(self._cycle.world.account.cash[0])
+        return replace(seen, cash=cash, armed=self._armed, blocked=self._blocked())
 
 
 class _EngineBooks:

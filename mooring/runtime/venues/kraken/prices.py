@@ -32,7 +32,7 @@ from mooring.runtime.venues.kraken.signals import Connected, Lost, Refused, Subs
 from mooring.runtime.venues.kraken.ws import PublicLink
 
 HOUR_MINUTES: Final = 60
-CLOCK_ERROR_MS: Final = 2_000  # Kraken tells its time in whole seconds; less than this is no difference
+CLOCK_ERROR_MS: Final = 1_000  # of this machine's clock that does not matter
 _TRADE: Final = "trade"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -102,11 +102,11 @@ class KrakenPrices:
 
     async def sync(self) -> None:
         before = self._clock.now_ms()
-        theirs = await self._market.time() * 1000 + 500
+        theirs = await self._market.time() * 1000
         after = self._clock.now_ms()
-        # Where the clock runs fast an answer takes long of its time, and the middle of it is the best guess.
-        offset = theirs - (before + after) // 2
-        self._offset_ms = offset if abs(offset) > CLOCK_ERROR_MS else 0
+        # It told whole seconds, somewhere between asking and answer: only what that cannot explain is a difference.
+        least, most = theirs - after, theirs + 999 - before
+        self._offset_ms = 0 if least <= CLOCK_ERROR_MS and most >= -CLOCK_ERROR_MS else (least + most) // 2
 
     async def instruments(self) -> tuple[Instrument, ...]:
         await self._load()

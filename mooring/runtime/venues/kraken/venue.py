@@ -16,6 +16,7 @@ from mooring.runtime.domain.orders import Order
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.venues.capabilities import capabilities_of
 from mooring.runtime.venues.kraken.hosts import REST_URL, WS_AUTH_URL, checked_url
+from mooring.runtime.venues.kraken.errors import unreadable
 from mooring.runtime.venues.kraken.http import Http
 from mooring.runtime.venues.kraken.limits import Limits, Tier
 from mooring.runtime.venues.kraken.nonce import Nonces
@@ -30,6 +31,7 @@ from mooring.runtime.venues.kraken.venue_orders import Orders
 from mooring.runtime.venues.kraken.venue_reads import Reads
 from mooring.runtime.venues.kraken.venue_rights import Rights, rights_of
 from mooring.runtime.venues.kraken.venue_seen import Seen
+from mooring.runtime.venues.kraken.venue_units import ppm_of_percent
 from mooring.runtime.venues.kraken.ws import PrivateLink
 from mooring.runtime.venues.kraken.ws_trading import SocketTrading
 from mooring.runtime.venues.protocol import Capabilities, Entry, Event, Holdings, VenueOrder, VenueTrade
@@ -155,6 +157,23 @@ class KrakenVenue:
             Retry, Halt: as `open`.
         """
         return rights_of(await self._asked(self._account.key_info()))
+
+    async def fees(self, symbols: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """(maker, taker) fee of each symbol for this account now, in ppm, rounded up.
+
+        Raises:
+            NotFound: a symbol that it does not trade.
+            Retry, Halt: as `open`.
+        """
+        pairs = {symbol: self._listing.pair(symbol) for symbol in symbols}
+        told = await self._asked(self._account.fees(pairs.values()))
+        try:
+            return {
+                symbol: (ppm_of_percent(told.maker[pair.id]), ppm_of_percent(told.taker[pair.id]))
+                for symbol, pair in pairs.items()
+            }
+        except KeyError as missing:
+            raise unreadable("TradeVolume", f"has no fee of {missing.args[0]}") from None
 
     async def close(self) -> None:
         """End every connection; orders stay as they are."""

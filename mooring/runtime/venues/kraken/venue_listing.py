@@ -57,9 +57,9 @@ class Listing:
         assets = await self._market.assets()
         if not pairs or not assets:
             raise unreadable("AssetPairs", "lists nothing")
-        # Orders and fills of a pair that is listed no more are still to be understood.
-        listed = {pair.id for pair in pairs}
-        gone = [replace(pair, status="delisted") for pair in self._pairs() if pair.id not in listed]
+        # Orders and fills of a pair that is listed no more are still to be understood, unless another one has its name.
+        taken = {name for pair in pairs for name in _names_of(pair)}
+        gone = [replace(pair, status="delisted") for pair in self._pairs() if not taken & _names_of(pair)]
         self._names = Names((*pairs, *gone), assets)
         self._decimals |= {asset.id: asset.decimals for asset in assets}
         self._read_at = self._clock.monotonic()
@@ -151,3 +151,7 @@ class Listing:
 
     def _older_than(self, seconds: float) -> bool:
         return self._read_at is None or self._clock.monotonic() - self._read_at >= seconds
+
+
+def _names_of(pair: Pair) -> set[str]:
+    return {pair.id, pair.altname, pair.wsname, pair.ws, pair.symbol} - {""}

@@ -23,6 +23,7 @@ from mooring.runtime.venues.protocol import Entry, EntryKind, VenueOrder
 
 # Exact for all that an answer may hold: numbers of 40 places before and after the point, and their products.
 _EXACT: Final = Context(prec=400)
+PPM_OF_PERCENT: Final = 10_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS: Final = {
     "limit": Kind.LIMIT,
@@ -276,3 +277,8 @@ def text_ms(text: str) -> int:
         return (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, TypeError):
         raise unreadable("a report", "has a time that cannot be read") from None
+
+
+def ppm_of_percent(percent: Decimal) -> int:
+    """A rate in percent as parts per million, rounded up: against us, as it is one that we pay."""
+    return int((percent * PPM_OF_PERCENT).to_integral_value(rounding=ROUND_CEILING))

@@ -1,0 +1,240 @@
+"""All that speaks with Kraken in a running daemon: prices for every mode, and the account for live trading.
+
+Imported only where the settings ask for Kraken: HTTP and WebSocket clients stay out of a daemon that needs neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+
+from mooring.daemon.credentials import load_key
+from mooring.daemon.look_alike import look_alike_clock
+from mooring.daemon.loop_thread import LoopThread
+from mooring.daemon.market import Market
+from mooring.daemon.prices import LivePrices
+from mooring.daemon.venue import execution_options, kraken_venue_from, require_real_prices
+from mooring.errors import Denied, MooringError, Retry
+from mooring.home import Home
+from mooring.hosts import is_local
+from mooring.runtime.domain.bars import HOUR_SECONDS
+from mooring.runtime.domain.ids import canonical_json, content_hash
+from mooring.runtime.engine.gates import Gates
+from mooring.runtime.engine.live_engine import LiveEngine
+from mooring.runtime.execution.service import Execution
+from mooring.runtime.market.clock import Clock
+from mooring.runtime.market.feed import Feed
+from mooring.runtime.market.live.feed import LiveFeed
+from mooring.runtime.market.live.options import CANDLES_MAX, Notice, Told
+from mooring.runtime.venues.kraken.venue import KrakenVenue
+from mooring.secrets.vault import Vault
+from mooring.settings import Settings
+
+OPEN_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 75.0
+CLOSE_SECONDS: Final = 10.0
+WARM_SPARE: Final = 24  # hours of the past beyond what producers need
+QUIET: Final = frozenset({Notice.UP, Notice.LATE_TRADE, Notice.ASKING_FAILED})  # for the log only
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveMarket(Market):
+    """Prices of a venue as they come; its feed is the same for every run of this process.
+
+    Attributes:
+        live: the feed. warm_hours: of the past that a new run begins with. now: the venue's time, UTC unix seconds.
+    """
+
+    live: LiveFeed
+    warm_hours: int
+    now: Callable[[], int]
+
+    def feed(self, clock: Clock, last_close_ts: int | None) -> Feed:  # noqa: ARG002 -- its time is the venue's
+        """Its bars, from the hour after `last_close_ts`, or from so long ago that a new run begins warm."""
+        this_hour = self.now() // HOUR_SECONDS * HOUR_SECONDS
+        self.live.seek(this_hour - self.warm_hours * HOUR_SECONDS if last_close_ts is None else last_close_ts)
+        return self.live
+
+
+class KrakenDesk:
+    """Prices and account of Kraken for one daemon. Begin it, hand its market to the trader, close it last.
+
+    Args:
+        home: prepared; another process of it that uses the key is a Conflict.
+        clock: this machine's.
+        warmup_bars: hours that producers need before they say anything.
+
+    Raises:
+        Denied: the settings want real orders on prices that are not the venue's.
+        Retry: a look-alike that the settings name does not answer.
+    """
+
+    def __init__(self, settings: Settings, home: Home, vault: Vault, clock: Clock, *, warmup_bars: int) -> None:
+        require_real_prices(settings)
+        self._settings, self._home, self._vault = settings, home, vault
+        self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
+        self._loop = LoopThread("mooring-venue")
+        self._warm_hours = min(CANDLES_MAX, warmup_bars + WARM_SPARE)
+        self._prices: LivePrices
+        self._held = ExitStack()
+        self._venue: KrakenVenue | None = None
+        self._execution: Execution | None = None
+        self._running: Future[None] | None = None
+        self._failed = ""
+        self._engine: LiveEngine | None = None
+
+    @property
+    def gates(self) -> Gates:
+        """What the settings say of real orders."""
+        trading = self._settings.trading
+        return Gates(live=trading.mode == "live", dry_run=trading.dry_run)
+
+    @property
+    def connected(self) -> bool:
+        """Whether prices are followed, and the account's own word comes where it is traded."""
+        execution = self._execution
+        return not self._prices.feed.stale and (execution is None or (execution.state.linked and not self._failed))
+
+    def stale(self) -> str:
+        """Why nothing may be bought now; empty where it may."""
+        if self._failed:
+            return self._failed
+        return "Prices are not followed at the moment." if self._prices.feed.stale else ""
+
+    def begin(self) -> LiveMarket:
+        """Follow prices from now on.
+
+        Raises:
+            Retry: Kraken does not answer. NotFound, Invalid: a symbol that it has not. Halt: an unreadable answer.
+        """
+        self._loop.start()
+        self._prices = LivePrices(
+            self._settings,
+            self._loop,
+            self.clock,
+            warm_hours=self._warm_hours,
+            tell=self._told,
+            ended=lambda error: self._alert("critical", error.code, str(error)),
+        )
+        instruments = self._prices.begin()
+        source = "look-alike" if is_local(self._settings.venue.rest_url) else "kraken"
+        return LiveMarket(
+            instruments=instruments,
+            text=canonical_json({"source": source}).decode(),
+            hash=content_hash({"source": source}),
+            seed=0,
+            start_ts=0,
+            hours=None,
+            speed=1.0,
+            bars=None,
+            live=self._prices.feed,
+            warm_hours=self._warm_hours,
+            now=self.clock.now,
+        )
+
+    def connect(self, engine: LiveEngine) -> None:
+        """Take the account up for this engine: key, rights, fees, then comparison and orders.
+
+        Raises:
+            Denied: no key, or one that may too much or too little; fees above what the settings count with.
+            Conflict: another process uses the key. Retry, Halt: Kraken does not answer, or refuses the key.
+        """
+        key = load_key(self._vault)
+        venue = self._held.enter_context(kraken_venue_from(self._settings, self._home, key.api, self.clock))
+        self._venue = venue
+        self._call(venue.open(), OPEN_SECONDS)
+        self._require_fees(venue)
+        self._engine, self._failed = engine, ""
+        options = execution_options(self._settings, self.clock)
+        self._execution = Execution(venue, engine.books, self.clock, options=options)
+        self._running = self._loop.submit(self._execution.run())
+        self._running.add_done_callback(self._ended)
+        engine.connect(self._execution)
+
+    def disconnect(self) -> None:
+        """Let the account go: nothing new is sent, and what works at the venue stays. Safe to call twice."""
+        execution, running, venue = self._execution, self._running, self._venue
+        self._engine = self._execution = self._running = self._venue = None
+        if execution is not None and running is not None and not running.done():
+            with suppress(MooringError, TimeoutError):
+                self._call(execution.drain(), DRAIN_SECONDS)
+            running.cancel()
+            with suppress(Exception, CancelledError):
+                running.result(CLOSE_SECONDS)
+        if venue is not None:
+            with suppress(MooringError, TimeoutError):
+                self._call(venue.close(), CLOSE_SECONDS)
+        self._held.close()
+
+    def resync(self) -> None:
+        """Compare books and venue now."""
+        if self._execution is not None:
+            self._execution.reconcile()
+
+    def close(self) -> None:
+        """End everything; safe to call twice, and after a beginning that failed."""
+        self.disconnect()
+        if hasattr(self, "_prices"):
+            self._prices.close()
+        self._loop.stop()
+
+    def _require_fees(self, venue: KrakenVenue) -> None:
+        """Positions are sized, and cash is set aside, with the fees of the settings: they must cover the real ones."""
+        costs = self._settings.costs
+        fees = self._call(venue.fees(self._settings.market.symbols), OPEN_SECONDS)
+        dearest = max(max(maker, taker) for maker, taker in fees.values())
+        counted = max(costs.maker_fee_ppm, costs.taker_fee_ppm)
+        if dearest > counted:
+            raise Denied(
+                "fees_above_settings",
+                f"Kraken takes up to {dearest} ppm of this account, and the settings count with {counted}.",
+                money="Nothing was sent. With fees that are set too low, an order could cost more than was set aside.",
+                todo=f"Set costs.taker_fee_ppm to {dearest} or more, and start again.",
+            )
+
+    def _call(self, work: Coroutine[object, object, T], seconds: float) -> T:
+        try:
+            return self._loop.call(work, seconds=seconds)
+        except TimeoutError:
+            raise Retry(
+                "venue_slow",
+                f"Kraken did not answer within {seconds:g} seconds.",
+                money="Nothing new is sent.",
+                todo="Check the connection to the internet, and Kraken's status page; then start again.",
+            ) from None
+
+    def _ended(self, running: Future[None]) -> None:
+        """Execution ended by itself: nobody looks after orders, so nothing may be bought."""
+        if running.cancelled() or self._running is not running:
+            return
+        error = running.exception()
+        log.error("execution_ended", exc_info=error)
+        self._failed = "The part that sends and watches orders has failed."
+        self._alert(
+            "critical",
+            "execution_failed",
+            f"{self._failed} Stops at the venue stay. Look at the log, and start the daemon again.",
+        )
+
+    def _told(self, told: Told) -> None:
+        log.info("prices_told", notice=told.notice.value, symbol=told.symbol, close_ts=told.close_ts, text=told.text)
+        if told.notice not in QUIET:
+            self._alert("warning", f"prices_{told.notice.value}", told.text or told.notice.value)
+
+    def _alert(self, severity: str, code: str, text: str) -> None:
+        engine = self._engine
+        if engine is not None:
+            # In a thread of its own: the engine may wait for its turn, and the loop must not.
+            self._loop.submit(asyncio.to_thread(engine.alert, severity, code, text))
+        else:
+            log.warning("venue_alert", severity=severity, code=code, text=text)

@@ -42,6 +42,21 @@ def test_figures_are_read_again_after_a_day(monkeypatch) -> None:
     assert meet(use, listen=False) == (5_000, False, True, 100_000)
 
 
+def test_a_pair_that_got_another_id_is_that_one_pair(monkeypatch) -> None:
+    async def use(stage: Stage):
+        methods = stage.simulation.rest._public.methods
+        listed = methods["AssetPairs"]({})
+        renamed = {"BTCUSDNEW" if name == "XXBTZUSD" else name: each for name, each in listed.items()}
+        monkeypatch.setitem(methods, "AssetPairs", lambda _fields: renamed)
+        await asyncio.sleep(86_400)
+        await stage.kraken.refresh()
+        return stage.kraken._listing.pair("BTC-USD").id, await stage.place(stage.order(1, "buy limit 1000000 500"))
+
+    name, placed = meet(use)
+    assert name == "BTCUSDNEW"
+    assert placed
+
+
 def test_lists_that_fail_leave_what_was_read_before(monkeypatch) -> None:
     async def use(stage: Stage):
         await asyncio.sleep(86_400)

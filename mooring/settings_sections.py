@@ -171,8 +171,8 @@ class Costs(BaseModel):
 
     model_config = _STRICT
 
-    taker_fee_ppm: int = _int(4000, 0, 20_000, "Fee of an order that takes liquidity, in ppm of its cost.")
-    maker_fee_ppm: int = _int(2500, 0, 20_000, "Fee of an order that rests in the book, in ppm of its cost.")
+    taker_fee_ppm: int = _int(8000, 0, 20_000, "Fee of an order that takes liquidity, in ppm of its cost.")
+    maker_fee_ppm: int = _int(4000, 0, 20_000, "Fee of an order that rests in the book, in ppm of its cost.")
     half_spread_ppm: int = _int(250, 0, 10_000, "Half of the spread, paid on each market fill, in ppm of the price.")
     slippage_ppm: int = _int(250, 0, 10_000, "Further worsening of each market fill, in ppm of the price.")
 

@@ -12,7 +12,7 @@ from mooring.errors import Conflict, Denied
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
-from mooring.runtime.engine.gates import Closed, Gates, denied
+from mooring.runtime.engine.gates import SAYS, Closed, Gates
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.lives import ENDED
@@ -163,7 +163,7 @@ class Trader:
         """
         engine = self.engine
         if not isinstance(engine, LiveEngine):
-            raise denied(Closed.NOT_LIVE)
+            raise SAYS[Closed.NOT_LIVE]
         engine.arm(acknowledge)
 
     def disarm(self) -> None:

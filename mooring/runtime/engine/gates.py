@@ -22,19 +22,38 @@ class Closed(StrEnum):
     BLOCKED = "blocked"
 
 
-WHAT: Final = {
-    Closed.NOT_LIVE: "The settings do not ask for live trading.",
-    Closed.DRY_RUN: "The settings ask for a dry run: trading.dry_run is on.",
-    Closed.KILL_SWITCH: "The kill switch is on.",
-    Closed.NOT_ARMED: "Live trading was not armed in this start.",
-    Closed.BLOCKED: "Nothing is bought for now.",
-}
-TODO: Final = {
-    Closed.NOT_LIVE: "Set trading.mode to live, and start again.",
-    Closed.DRY_RUN: "Set trading.dry_run to false, and start again.",
-    Closed.KILL_SWITCH: "Release it with `mooring release` once you are sure.",
-    Closed.NOT_ARMED: f"Arm it with `mooring arm {PHRASE}`.",
-    Closed.BLOCKED: "See `mooring status` for the reason.",
+NOTHING_SENT: Final = "No real order is sent."
+SAYS: Final = {
+    Closed.NOT_LIVE: Denied(
+        "not_live",
+        "The settings do not ask for live trading.",
+        money=NOTHING_SENT,
+        todo="Set trading.mode to live, and start again.",
+    ),
+    Closed.DRY_RUN: Denied(
+        "dry_run",
+        "The settings ask for a dry run: trading.dry_run is on.",
+        money=NOTHING_SENT,
+        todo="Set trading.dry_run to false, and start again.",
+    ),
+    Closed.KILL_SWITCH: Denied(
+        "kill_switch",
+        "The kill switch is on.",
+        money=NOTHING_SENT,
+        todo="Release it with `mooring release` once you are sure.",
+    ),
+    Closed.NOT_ARMED: Denied(
+        "not_armed",
+        "Live trading was not armed in this start.",
+        money=NOTHING_SENT,
+        todo=f"Arm it with `mooring arm {PHRASE}`.",
+    ),
+    Closed.BLOCKED: Denied(
+        "blocked",
+        "Nothing is bought for now.",
+        money=NOTHING_SENT,
+        todo="See `mooring status` for the reason.",
+    ),
 }
 
 
@@ -74,7 +93,7 @@ class Gates:
         """
         closed = self.closed(armed=True, killed=killed)
         if closed is not None:
-            raise denied(closed)
+            raise SAYS[closed]
         if acknowledge != PHRASE:
             raise Denied(
                 "wrong_phrase",
@@ -82,8 +101,3 @@ class Gates:
                 money="No real order can be sent.",
                 todo=f"Type {PHRASE}, in capital letters.",
             )
-
-
-def denied(closed: Closed) -> Denied:
-    """What a closed gate says."""
-    return Denied(closed.value, WHAT[closed], money="No real order is sent.", todo=TODO[closed])

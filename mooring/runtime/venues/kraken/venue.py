@@ -15,8 +15,8 @@ from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.orders import Order
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.venues.capabilities import capabilities_of
-from mooring.runtime.venues.kraken.hosts import REST_URL, WS_AUTH_URL, checked_url
 from mooring.runtime.venues.kraken.errors import unreadable
+from mooring.runtime.venues.kraken.hosts import REST_URL, WS_AUTH_URL, checked_url
 from mooring.runtime.venues.kraken.http import Http
 from mooring.runtime.venues.kraken.limits import Limits, Tier
 from mooring.runtime.venues.kraken.nonce import Nonces

@@ -94,13 +94,23 @@ class Spans:
         query = self._span(select(*(i.c[name] for name in names)), i, BEFORE_ALL, upto).where(~done).order_by(i.c.seq)
         return [dict(zip(names, values, strict=True)) for values in self._reader.tuples(query)]
 
+    def working_of_account(self, upto: int) -> list[str]:
+        """Client ids of the account's orders that had no final event by then, of whichever run, oldest first."""
+        i, e = order_intents, order_events
+        done = exists().where(
+            e.c.client_order_id == i.c.client_order_id, e.c.status.in_(sorted(TERMINAL)), e.c.hour_ts_utc <= upto
+        )
+        query = select(i.c.client_order_id).where(i.c.account_id == self._account_id, i.c.hour_ts_utc <= upto, ~done)
+        return [str(name) for (name,) in self._reader.tuples(query.order_by(i.c.seq))]
+
     def of_orders(self, name: str, column: str, names: Sequence[str], upto: int) -> list[Row]:
-        """Rows of a table, of hours up to that one, whose column has one of these names; in the order written."""
+        """Rows of the account, of hours up to that one, whose column has one of these names; in the order written."""
         table = metadata.tables[name]
         columns = ["hour_ts_utc", *PAYLOAD[name]]
-        query = self._span(select(*(table.c[one] for one in columns)), table, BEFORE_ALL, upto)
-        found = self._reader.tuples(query.where(table.c[column].in_(sorted(names))).order_by(table.c.seq))
-        return [dict(zip(columns, values, strict=True)) for values in found]
+        query = select(*(table.c[one] for one in columns)).where(
+            table.c.account_id == self._account_id, table.c.hour_ts_utc <= upto, table.c[column].in_(sorted(names))
+        )
+        return [dict(zip(columns, values, strict=True)) for values in self._reader.tuples(query.order_by(table.c.seq))]
 
     def foreign(self, name: str, *, most: int) -> list[tuple[str, Values]]:
         """(account, row) of rows that name the run, and an account that is not its own."""

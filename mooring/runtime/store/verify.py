@@ -34,6 +34,7 @@ from mooring.runtime.store.verify_marks import Marks, read_marks
 from mooring.runtime.store.verify_noted import check_states, read_noted
 from mooring.runtime.store.verify_outside import check_outside
 from mooring.runtime.store.verify_rows import TableWalk
+from mooring.runtime.store.verify_rules import ask_rules, check_rules
 
 MAX_BREAKS: Final = 1000
 MAX_BREAKS_TABLE: Final = 100
@@ -89,6 +90,7 @@ class _Check:
         check_schema(source, breaks)
         present = source.tables() & metadata.tables.keys()
         asked_of_file = ask_file(self._beside) if source.is_sqlite else None
+        asked_rules = ask_rules(self._beside, present) if source.is_sqlite else []
         asked_parents, asked_books = ask_parents(self._beside, present), ask_books(self._beside, present)
         noted: dict[str, Head] = {}
         if "chain_heads" in present:
@@ -102,6 +104,7 @@ class _Check:
         if asked_of_file is not None:
             check_file(source, asked_of_file, breaks)
         if not breaks.any_of("database"):
+            check_rules(asked_rules, breaks)
             check_parents(asked_parents, breaks)
             check_books(asked_books, breaks)
             if "movements" in present and not breaks.any_of("movements"):

@@ -12,7 +12,9 @@ from mooring.runtime.store.columns import metadata
 from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow
+from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
+from tests.support.forge import forge
 
 # Table, rule, and columns that break this rule and no other.
 BROKEN = [
@@ -217,3 +219,11 @@ def test_a_row_that_names_what_is_not_there_is_refused(ready, table, column):
         columns["account_id"] = book.ACCOUNT  # which the writer would otherwise look up, and not find
     store, batch = ready(table), spoilt(table, columns)
     assert "FOREIGN KEY constraint failed" in refusal(store, batch)
+
+
+@pytest.mark.parametrize(("table", "rule", "columns"), BROKEN, ids=lambda part: str(part).replace(" ", ""))
+def test_a_row_that_breaks_a_rule_is_found_though_every_hash_was_made_again(run_copy, table, rule, columns):
+    sets = ", ".join(f"{name} = ?" for name in columns)
+    forge(run_copy, (f"UPDATE {table} SET {sets} WHERE seq = 1", tuple(columns.values())))
+    said = f"It breaks the rule ck_{table}_{rule} of its table."
+    assert (table, 1, said) in [(b.table, b.seq, b.what) for b in verify(run_copy).breaks]

@@ -22,6 +22,7 @@ from mooring.runtime.market.live.source import Beat, Event, PriceSource, SourceD
 from mooring.runtime.market.times import utc_text
 
 _TICK_SECONDS: Final = (0.02, 1.0)
+_NEVER: Final = 10**15
 _PATIENCE_SECONDS: Final = 0.2  # within which trades that overtook one another are all here
 
 
@@ -55,6 +56,10 @@ class Collector:
         self._epoch = 0  # of what is known: another one after every loss, sleep or seek
         self._placed = False  # the open hour is known, and the last one before it
         self._open_ms = 0
+        self._found_ms = 0  # when the connection came back, or the open hour was found
+        self._limit_ms = feed.options.limit_ms + feed.options.limit_symbol_ms * len(symbols)
+        self._lag_ms = self._lag_before_ms = _NEVER  # least delay of a trade, in this hour and the one before
+        self._asking_failed = False
         self._seeks = 0
         self._told_ms = self._any_ms = self._beat_ms = 0  # see `Heard`
 
@@ -84,17 +89,21 @@ class Collector:
     def _take(self, event: Event) -> None:
         now = self._source.now_ms()
         if isinstance(event, Trades):
-            self._told_ms = max(self._told_ms, max((trade.time_ms for trade in event.trades), default=0))
+            told = max((trade.time_ms for trade in event.trades), default=0)
+            self._told_ms = max(self._told_ms, told)
+            self._lag_ms = min(self._lag_ms, max(0, now - told))
             self._hear(now)
             self._trades(event.trades)
         elif isinstance(event, Beat):
             self._hear(now)
-            self._beat_ms = event.time_ms
-            if self._placed and event.time_ms >= self._open_ms + HOUR_MS:
+            self._beat_ms = self._any_ms
+            if self._placed and self._beat_ms >= self._open_ms + HOUR_MS:
                 self._close_ready()
         elif isinstance(event, SourceUp):
             self._hear(now)
-            self._up_ms = now
+            self._up_ms, self._found_ms = now, self._venue_ms()
+            self._asking_failed = False
+            self._lag_ms = self._lag_before_ms = _NEVER
             self._tell(Told(notice=Notice.UP))
             self._doubt()
         elif isinstance(event, SourceDown):
@@ -109,7 +118,7 @@ class Collector:
                 self._tell(Told(notice=Notice.SYMBOL_LOST, symbol=event.symbol, text=event.reason))
 
     def _hear(self, now: int) -> None:
-        self._any_ms = now
+        self._any_ms = self._careful_ms()
         self._feed.heard(now, self._told_ms)
 
     def _trades(self, trades: tuple[Trade, ...]) -> None:
@@ -146,7 +155,7 @@ class Collector:
     def _close_ready(self) -> None:
         while self._placed and self._feed.has_room:
             close_ms = self._open_ms + HOUR_MS
-            heard = self._heard()
+            heard = self._heard(close_ms)
             verdicts = [lane.verdict(close_ms, heard) for lane in self.lanes]
             if Verdict.WAIT in verdicts:
                 if any(lane.needs(self._source.now_ms()) for lane in self.lanes):
@@ -157,10 +166,19 @@ class Collector:
                 self._doubt_place()
                 return
             self._open_ms = close_ms
+            self._lag_before_ms, self._lag_ms = self._lag_ms, _NEVER
 
-    def _heard(self) -> Heard:
-        now = self._source.now_ms() if self._options.by_clock else self._told_ms
-        return Heard(self._told_ms, self._any_ms, self._beat_ms, now, self._up_ms)
+    def _heard(self, close_ms: int) -> Heard:
+        until = max(close_ms, self._found_ms) + self._limit_ms
+        return Heard(self._told_ms, self._any_ms, self._beat_ms, self._venue_ms(), self._up_ms is not None, until)
+
+    def _careful_ms(self) -> int:
+        """The venue's time at the latest: where its quickest trades of late came late, our clock may be ahead."""
+        lag = min(self._lag_ms, self._lag_before_ms)
+        return self._source.now_ms() - (lag if lag < _NEVER else 0)
+
+    def _venue_ms(self) -> int:
+        return self._source.now_ms() if self._options.by_clock else self._told_ms
 
     def _closed(self, lane: Lane, verdict: Verdict) -> Ohlcv | None:
         if verdict is Verdict.SURE:
@@ -189,7 +207,9 @@ class Collector:
                     self._work.set()
                     continue
             except MooringError as error:
-                self._tell(Told(notice=Notice.ASKING_FAILED, text=str(error)))
+                if not self._asking_failed:  # told once a connection: it is tried again every few seconds
+                    self._asking_failed = True
+                    self._tell(Told(notice=Notice.ASKING_FAILED, text=str(error)))
                 await self._sleep(self._options.retry_seconds)
                 self._work.set()
                 continue
@@ -203,10 +223,11 @@ class Collector:
             if not lane.needs(self._source.now_ms()):
                 continue
             try:
-                helped = await lane.fill(self._source, lambda: self._epoch == epoch)
+                helped = await lane.fill(self._source, self._careful_ms(), lambda: self._epoch == epoch)
             except MooringError as error:
                 helped = False
-                self._tell(Told(notice=Notice.ASKING_FAILED, symbol=lane.symbol, text=str(error)))
+                if not lane.failing:
+                    self._tell(Told(notice=Notice.ASKING_FAILED, symbol=lane.symbol, text=str(error)))
             if self._epoch != epoch:
                 return
             if helped:
@@ -222,6 +243,7 @@ class Collector:
         epoch = self._epoch
         made_to, seeks = self._feed.position
         await self._source.sync()
+        self._lag_ms = self._lag_before_ms = _NEVER
         running = hour_of(self._source.now_ms()) // 1000
         floor = max(made_to, running - HOUR_SECONDS)
         for lane in self.lanes:
@@ -237,7 +259,7 @@ class Collector:
         ends = [max(column) + HOUR_SECONDS if column else 0 for column in columns.values()]
         needed = min(floor, running)
         behind = any(end < needed for end in ends)
-        if behind and self._source.now_ms() < self._up_ms + self._options.limit_ms:
+        if behind and self._source.now_ms() < self._up_ms + self._limit_ms:
             return False
         begin = max(made_to, min((end for end in ends if end >= needed), default=floor))
         if not await self._put_past(columns, made_to, begin, seeks):
@@ -247,6 +269,7 @@ class Collector:
             before = max((each for each in known if each < begin), default=0)
             lane.builder.advance(begin * 1000, known[before].close if before else 0)
         self._open_ms, self._seeks, self._placed = begin * 1000, seeks, True
+        self._found_ms = self._venue_ms()
         return True
 
     async def _put_past(self, columns: dict[str, dict[int, Ohlcv]], first: int, end: int, seeks: int) -> bool:
@@ -275,7 +298,7 @@ class Collector:
             await self._sleep(pause)
             now = self._source.now_ms()
             if not -self._options.stale_ms < now - before < self._options.stale_ms and self._up_ms is not None:
-                self._up_ms = now
+                self._up_ms, self._found_ms = now, self._venue_ms()
                 self._doubt()
             before = now
             if self._feed.position[1] != self._seeks and self._placed:

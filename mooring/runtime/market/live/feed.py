@@ -12,7 +12,7 @@ from mooring.runtime.market.live.options import FeedOptions
 from mooring.runtime.market.live.source import PriceSource
 
 READY_MAX: Final = 1_000  # bars that wait to be taken; the collector waits for room
-_SLICE_SECONDS: Final = 0.1  # a wait looks at its `stop` at least this often
+_SLICE_SECONDS: Final = 0.25  # a wait looks at its `stop` at least this often
 
 
 class LiveFeed:

@@ -26,14 +26,15 @@ class Heard(NamedTuple):
     """What was heard of the venue, and when: UTC unix milliseconds.
 
     told_ms: the time of the latest trade. any_ms, beat_ms: when anything, and a beat, was last told.
-    now_ms: the venue's time. up_ms: since when the connection is up; None while it is down.
+    now_ms: the venue's time. up: whether it is connected. until_ms: when what is not certain by then is given up.
     """
 
     told_ms: int
     any_ms: int
     beat_ms: int
     now_ms: int
-    up_ms: int | None
+    up: bool
+    until_ms: int
 
 
 class Lane:
@@ -57,6 +58,11 @@ class Lane:
         self._failures = 0
         self._not_before_ms = 0
         self._late_hour_ms = 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last question about it did not help."""
+        return self._failures > 0
 
     @property
     def followed(self) -> bool:
@@ -97,7 +103,7 @@ class Lane:
             return Verdict.UNSURE
         if self.builder.proven_to(close_ms):
             return Verdict.SURE
-        if heard.up_ms is None:
+        if not heard.up:
             return Verdict.WAIT
         options = self._options
         quiet = heard.told_ms >= close_ms + options.grace_ms
@@ -108,21 +114,21 @@ class Lane:
             return Verdict.SURE
         if quiet:
             self._wanted_ms = close_ms
-        if heard.now_ms < max(close_ms, heard.up_ms) + options.limit_ms:
+        if heard.now_ms < heard.until_ms:
             return Verdict.WAIT
         # Asking failed all the time; a connection that was up throughout with no id missing is still good evidence.
         return Verdict.SURE if certain else Verdict.UNSURE
 
-    async def fill(self, source: PriceSource, still: Callable[[], bool]) -> bool:
+    async def fill(self, source: PriceSource, asked_ms: int, still: Callable[[], bool]) -> bool:
         """Ask for what is missing; whether nothing is any more.
 
         Args:
+            asked_ms: the venue's time by now, rather too early than too late.
             still: whether the connection is the same as when this began.
 
         Raises:
             MooringError: the venue could not be asked.
         """
-        asked_ms = source.now_ms()
         since_ms = self.builder.since_ms()
         whole = joined = False
         for _ in range(PAGES_MAX):

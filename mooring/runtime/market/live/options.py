@@ -18,7 +18,8 @@ class FeedOptions:
     Attributes:
         grace_ms: after the close, for trades that are on their way; a later trade of the symbol makes it shorter.
         beat_grace_ms: the same, where the venue said that nothing was waiting.
-        limit_ms: after the close, or after the connection came back, until an hour that is not certain is given up.
+        limit_ms: after the close, or after all was found again, until an hour that is not certain is given up.
+        limit_symbol_ms: so much longer for each symbol, as a venue lets itself be asked about one at a time.
         stale_ms: silence after which the feed counts as stale.
         past_ms: a bar that closed so long ago is of the past when it is taken: not to be traded on.
         by_clock: whether the clock, or only the times of trades, says that an hour is over.
@@ -32,6 +33,7 @@ class FeedOptions:
     grace_ms: int = 2_000
     beat_grace_ms: int = 500
     limit_ms: int = 120_000
+    limit_symbol_ms: int = 2_000
     stale_ms: int = 30_000
     past_ms: int = 120_000
     by_clock: bool = True

@@ -83,6 +83,14 @@ def test_the_connection_breaks_at_the_very_close() -> None:
     assert followed.notices().count("down") >= 10
 
 
+@pytest.mark.parametrize("confirm", [True, False])
+@pytest.mark.parametrize("back", [3590, 3601, 3700])
+def test_a_connection_that_was_away_before_the_close_is_made_good_before_the_hour_is_closed(confirm, back) -> None:
+    fault = {"kind": "cut", "match": "*", "after": 3000, "until": back}
+    followed = follow(six_hours, fault, options=FeedOptions(confirm=confirm))
+    followed.assert_true(followed.bars)
+
+
 def test_rest_that_fails_for_a_minute_after_the_close_only_delays_the_bar() -> None:
     faults = [
         {"kind": "drop_frame", "match": TRADES, "after": 3000, "until": 3600},

@@ -111,22 +111,6 @@ def test_a_pause_refuses():
     assert refusal(Rig().close(paused=1)) == (Reason.PAUSED, 0, 1)
 
 
-def test_an_hour_that_is_caught_up_with_refuses():
-    assert refusal(Rig().close(catch_up=1)) == (Reason.CATCHING_UP, 0, 1)
-
-
-def test_books_that_differ_from_the_venue_refuse_until_they_do_not():
-    rig = Rig()
-    assert refusal(rig.close(blocked=1)) == (Reason.BLOCKED, 0, 1)
-    entered(rig.close(at=START + 2 * HOUR))
-
-
-def test_a_person_is_named_before_the_clock_and_the_clock_before_the_books():
-    every = ["kill", "paused", "catch_up", "blocked"]
-    reasons = [refusal(Rig().close(**dict.fromkeys(every[at:], 1)))[0] for at in range(len(every))]
-    assert reasons == [Reason.KILL_SWITCH, Reason.PAUSED, Reason.CATCHING_UP, Reason.BLOCKED]
-
-
 def test_a_drawdown_at_the_limit_halts_until_it_is_rebased():
     rig = Rig(daily_loss_bps=9_999)
     entered(rig.close())

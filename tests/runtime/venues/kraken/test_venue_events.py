@@ -167,6 +167,27 @@ def test_a_wait_that_is_cancelled_loses_nothing() -> None:
     assert len(truth) >= 30
 
 
+def test_who_listens_too_late_is_told_that_something_was_lost_and_finds_it() -> None:
+    async def use(stage: Stage):
+        events, told = stage.kraken.events(), []
+        while not told or not isinstance(told[-1], LinkUp):
+            told.append(await anext(events))
+        stage.kraken._stream.link._queue._maxsize = 5
+        for number in range(5):
+            with contextlib.suppress(Unknown):  # the link that starts anew takes the answer with it
+                await stage.place(stage.order(number, "buy market 100000"))
+            await asyncio.sleep(3)
+        told.append(await anext(events))
+        while not isinstance(told[-1], LinkUp):
+            told.append(await anext(events))
+        return told, [await stage.find(number) for number in range(5)]
+
+    told, found = meet(use, listen=False)
+    assert [type(event) for event in told if isinstance(event, LinkUp | LinkDown)] == [LinkUp, LinkDown, LinkUp]
+    assert "not taken in time" in next(event.why for event in told if isinstance(event, LinkDown))
+    assert [orders[0].filled for orders in found] == [100_000] * 5
+
+
 def test_the_stream_ends_with_the_venue_and_there_is_one() -> None:
     async def use(stage: Stage):
         with pytest.raises(AssertionError):

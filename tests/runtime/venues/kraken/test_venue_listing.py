@@ -52,7 +52,7 @@ def test_a_pair_that_got_another_id_is_that_one_pair(monkeypatch) -> None:
         await stage.kraken.refresh()
         return stage.kraken._listing.pair("BTC-USD").id, await stage.place(stage.order(1, "buy limit 1000000 500"))
 
-    name, placed = meet(use)
+    name, placed = meet(use, listen=False)
     assert name == "BTCUSDNEW"
     assert placed
 

@@ -182,7 +182,7 @@ def test_an_order_of_a_pair_that_is_listed_no_more_is_still_understood(monkeypat
         await asyncio.sleep(1)
         return (await stage.find(1))[0].status, refused.value.code
 
-    assert meet(use) == (Status.CANCELLED, "kraken_pair_closed")
+    assert meet(use, listen=False) == (Status.CANCELLED, "kraken_pair_closed")
 
 
 def test_what_others_do_with_pairs_that_no_list_has_is_left_out(monkeypatch) -> None:

@@ -36,7 +36,7 @@ UNCLEAR = Unknown("kraken_outcome_unknown", "No answer in time.")
 class ScriptedVenue:
     """Lots of 10^-8, ticks of one cent. `faults[name]` holds what the next calls of that name do.
 
-    A fault is an error, raised before anything happens, or (error, "after"): raised after it happened.
+    A fault is an error, raised before anything happens, (error, "after"): raised after it happened, or "hang".
     """
 
     name = "scripted"
@@ -217,6 +217,8 @@ class ScriptedVenue:
         await asyncio.sleep(0.05)
         waiting = self.faults.get(name)
         fault = waiting.popleft() if waiting else None
+        if fault == "hang":
+            await asyncio.sleep(1_000_000)
         if isinstance(fault, tuple):
             return fault[0]
         if fault is not None:

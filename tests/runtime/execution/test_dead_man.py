@@ -94,6 +94,22 @@ def test_an_order_of_somebody_else_keeps_it_off() -> None:
     assert {seconds for _, seconds in renewals(play(use))} == {0}
 
 
+def test_after_a_sleep_it_is_renewed_at_once() -> None:
+    buy = entry()
+
+    async def use(rig):
+        async with rig.running():
+            rig.send(buy)
+            await rig.reaches(buy, "OPEN")
+            await asyncio.sleep(3)
+            rig.clock.asleep = 3600.0
+            await asyncio.sleep(3)
+
+    times = [at for at, seconds in renewals(play(use)) if seconds == 60]
+    assert len(times) == 2
+    assert 3_600_000 <= times[1] - times[0] < 3_606_000
+
+
 def test_a_venue_without_one_is_never_asked() -> None:
     async def use(rig):
         rig.venue.capabilities = replace(ALL, dead_man_switch=False)

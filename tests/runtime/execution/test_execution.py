@@ -209,6 +209,30 @@ def test_books_that_block_are_called_from_threads():
     assert play(use).books.positions["BTC"] == WHOLE
 
 
+def test_books_that_are_slow_are_told_each_thing_once():
+    buy = entry()
+
+    async def slow(func, /, *args):
+        await asyncio.sleep(0.7)
+        return func(*args)
+
+    async def use(rig):
+        rig.call = slow
+        async with rig.running() as execution:
+            rig.send(buy)
+            await rig.reaches(buy, "OPEN")
+            for _ in range(5):
+                rig.venue.fill(buy, WHOLE // 5)
+                execution.reconcile()
+                await asyncio.sleep(0.4)
+            await rig.reaches(buy, "FILLED")
+            await asyncio.sleep(100)
+
+    rig = play(use)
+    assert rig.books.passed_over == 0
+    assert rig.books.comparisons[-1].equal
+
+
 def test_books_that_release_nothing_end_the_entry_as_not_sent():
     buy = entry()
 

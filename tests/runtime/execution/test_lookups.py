@@ -31,6 +31,21 @@ def test_an_order_that_landed_without_an_answer_is_found_and_not_sent_again(erro
     assert len(rig.venue.sent()) == 1
 
 
+def test_a_request_that_never_comes_back_is_unknown_after_two_minutes():
+    buy = entry()
+
+    async def use(rig):
+        async with rig.running():
+            rig.venue.fail("place", "hang")
+            rig.send(buy)
+            await asyncio.sleep(115)
+            assert rig.status(buy) == "SUBMITTING"
+            await rig.reaches(buy, "UNKNOWN", 10)
+            await rig.reaches(buy, "CANCELLED", 200)
+
+    assert len(play(use).venue.sent()) == 1
+
+
 def test_an_order_that_filled_at_once_without_an_answer_is_found_with_its_fills():
     buy = entry()
 

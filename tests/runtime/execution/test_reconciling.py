@@ -174,14 +174,14 @@ def test_a_fill_that_was_not_heard_is_asked_for_before_it_could_break() -> None:
     buy = entry()
 
     async def use(rig):
-        async with rig.running() as execution:
+        async with rig.running():
             rig.send(buy)
             await rig.reaches(buy, "OPEN")
             rig.venue.fill(buy, WHOLE // 2, tell=False)
             rig.venue.end(buy, Status.EXPIRED, tell=False)
-            execution.reconcile()
+            rig.venue.queue.put_nowait(MoneyMoved())
             await rig.reaches(buy, "EXPIRED", 10)
-            await rig.until(lambda: triggers(rig)[-1] == "person")
+            await rig.until(lambda: triggers(rig)[-1] == "moved")
 
     assert play(use).books.comparisons[-1].equal
 

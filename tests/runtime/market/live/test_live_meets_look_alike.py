@@ -114,14 +114,19 @@ def test_an_hour_that_cannot_be_made_certain_is_absent_and_told_and_the_next_one
 
 
 def test_an_outage_of_hours_is_made_good_from_candles() -> None:
+    asked = []
+
     async def use(followed) -> None:
         await followed.bars_of(2)
+        candles = followed.source.candles
+        followed.source.candles = lambda symbol, since: asked.append(symbol) or candles(symbol, since)
         await followed.bars_of(10)
 
     fault = {"kind": "cut", "match": "*", "after": 2 * HOUR_SECONDS + 600, "until": 8 * HOUR_SECONDS + 1200}
     followed = follow(use, fault)
     followed.assert_true(followed.bars)
     late = [at / 1000 - bar.close_ts for at, bar in zip(followed.taken_at, followed.bars, strict=True)]
+    assert set(asked) == set(SYMBOLS)
     assert max(late) > 5 * HOUR_SECONDS
     assert late[-1] < 10
 

@@ -78,7 +78,8 @@ class Status(_Answer):
     word: Word
     first_line: str = Field(description="the state in one sentence, for people")
     made_up_prices: bool
-    armed: bool
+    armed: bool = Field(description="whether a person let real orders leave in this start")
+    blocked: str = Field(default="", description="why nothing is bought for now in live mode, in sentences")
     kill_switch: KillSwitch
     active_bundle: str | None = None
     last_cycle: Time | None = None

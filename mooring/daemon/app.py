@@ -177,8 +177,6 @@ class Daemon:
         """The market, and where it is a venue's, what speaks with the venue and the time that counts there."""
         options = self._options
         if KRAKEN not in {options.settings.market.source, options.settings.venue.name}:
-            if options.settings.trading.mode == LIVE:
-                raise NO_VENUE
             return options.clock, None, options.market_for(reader)
         from mooring.daemon.kraken_desk import KrakenDesk  # noqa: PLC0415 -- clients that paper trading does not need
 
@@ -211,9 +209,12 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
 
     Raises:
         Invalid: a setting is wrong.
+        Denied: live trading without the account and the prices of Kraken.
     """
     home.prepare()
     settings = load_settings(home.root, environ)
+    if settings.trading.mode == LIVE and {settings.market.source, settings.venue.name} != {KRAKEN}:
+        raise NO_VENUE  # before keychain and database are touched
     clock = SystemClock()
 
     def market_for(reader: Reader) -> Market:

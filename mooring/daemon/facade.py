@@ -112,6 +112,7 @@ class StatusWriter:
                 "first_line": first_line(seen),
                 "made_up_prices": seen.made_up_prices,
                 "armed": seen.armed,
+                "blocked": seen.blocked,
                 "kill_switch": KillSwitch(
                     active=seen.kill_active, reason=seen.kill_reason, since=time_text(seen.kill_since)
                 ),
@@ -120,7 +121,7 @@ class StatusWriter:
                 "venue": Venue(
                     name="kraken" if seen.mode == "live" else "paper",
                     connected=self._connected(),
-                    detail=seen.blocked or seen.market,
+                    detail=seen.market,
                 ),
                 "head": seen.head,
                 "ledger_head": seen.ledger_head if seen.ledger_rows else None,

@@ -112,7 +112,7 @@ def test_what_cannot_be_done_says_so_with_its_status(day: dict[str, Any]) -> Non
     assert day["mode while running"]["status"] == 7
     assert "mooring stop" in day["mode while running"]["err"]
     assert day["mode live"]["status"] == 3
-    assert told(day["mode live"])["error"]["code"] == "live_not_available"
+    assert told(day["mode live"])["error"]["code"] == "live_needs_kraken"
     assert day["scan"]["status"] == 7
     assert "next full hour" in day["scan"]["err"]
 

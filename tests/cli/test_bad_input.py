@@ -180,7 +180,7 @@ def test_live_in_the_settings_is_denied_before_keychain_and_database_are_touched
     monkeypatch.setattr("mooring.daemon.app.KeyringVault", lambda: asked.append("keychain"))
     monkeypatch.setenv("MOORING_TRADING__MODE", "live")
     said = mooring("run", "--json")
-    assert (said.status, said.error["code"]) == (3, "live_not_available")
+    assert (said.status, said.error["code"]) == (3, "live_needs_kraken")
     assert asked == []
     assert not (home / "data" / "mooring.db").exists()
     assert not (home / "run" / "daemon.lock").exists()

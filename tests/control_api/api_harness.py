@@ -74,6 +74,7 @@ class FakeRuntime:
         self.calls: list[tuple[Any, ...]] = []
         self.audit_rows: list[tuple[str, str, str, str]] = []
         self.killed = False
+        self.armed = False
         self.fail_with: Exception | None = None
         self.audit_fails = False
         self.block_reads = None
@@ -88,7 +89,7 @@ class FakeRuntime:
         return "ok"
 
     def status(self) -> Status:
-        return status_object(kill_switch=KillSwitch(active=self.killed))
+        return status_object(kill_switch=KillSwitch(active=self.killed), armed=self.armed)
 
     def health(self) -> list[Component]:
         self._did("health")
@@ -116,17 +117,19 @@ class FakeRuntime:
     def set_mode(self, actor: Actor, mode: str) -> Status:
         self._did("mode", actor, mode)
         if mode == "live":
-            raise Denied(
-                "live_not_available", "Live trading is not there yet.", money="No order was sent.", todo="Wait."
-            )
+            raise Denied("live_needs_kraken", "Live needs Kraken.", money="No order was sent.", todo="Set it up.")
         return status_object(mode=mode)
 
     def arm(self, actor: Actor, acknowledge: str) -> Status:
         self._did("arm", actor, acknowledge)
-        raise Denied("live_not_available", "Live trading is not there yet.")
+        if acknowledge != "I_UNDERSTAND":
+            raise Denied("wrong_phrase", "The phrase is another one.")
+        self.armed = True
+        return self.status()
 
     def disarm(self, actor: Actor) -> Status:
         self._did("disarm", actor)
+        self.armed = False
         return self.status()
 
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:

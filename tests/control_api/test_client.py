@@ -90,10 +90,14 @@ def test_too_many_calls_come_back_as_retry(run_dir: Path) -> None:
     assert caught.value.retry_after_seconds > 1
 
 
-def test_arming_is_refused_with_the_reason(client: Client) -> None:
+def test_arming_needs_the_phrase_and_is_taken_back_at_once(client: Client) -> None:
     with pytest.raises(Denied) as caught:
-        client.arm("I_UNDERSTAND")
-    assert caught.value.code == "live_not_available"
+        client.arm("i understand")
+    assert caught.value.code == "wrong_phrase"
+    assert client.status().armed is False
+    assert client.arm("I_UNDERSTAND").armed is True
+    assert client.status().armed is True
+    assert client.disarm().armed is False
 
 
 def test_an_odd_alert_id_stays_one_path_segment(client: Client, served: Running) -> None:

@@ -87,7 +87,7 @@ def test_the_audit_row_holds_actor_action_reason_and_result(served: Running) -> 
     assert served.runtime.audit_rows == [
         ("menubar", "kill_switch", "on: fire", "ok"),
         ("menubar", "kill_switch", "off", "ok"),
-        ("menubar", "runtime.mode", "to live", "live_not_available"),
+        ("menubar", "runtime.mode", "to live", "live_needs_kraken"),
         ("menubar", "token.issue", "scope read", "ok"),
     ]
 
@@ -150,7 +150,44 @@ def test_each_error_has_its_status(served: Running, error: MooringError, status:
 def test_a_refusal_carries_its_reason(served: Running) -> None:
     with served.uds() as client:
         answer = client.post("/v1/runtime/mode", json={"mode": "live"})
-    assert (answer.status_code, answer.json()["reason"]) == (403, "live_not_available")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "live_needs_kraken")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "status", "result"), [("I_UNDERSTAND", 200, "ok"), ("i_understand", 403, "wrong_phrase")]
+)
+def test_arming_is_answered_with_its_status_and_audited_either_way(
+    served: Running, phrase: str, status: int, result: str
+) -> None:
+    with served.uds() as client:
+        answer = client.post("/v1/runtime/arm", json={"acknowledge": phrase})
+    assert answer.status_code == status
+    assert answer.json().get("armed", False) is (status == 200)
+    assert served.runtime.audit_rows == [("cli", "runtime.arm", "", result)]
+    assert phrase not in str(served.runtime.audit_rows)
+
+
+@pytest.mark.parametrize("body", [{}, {"acknowledge": True}, {"acknowledge": "I_UNDERSTAND", "more": 1}, None])
+def test_arming_takes_one_phrase_and_nothing_else(served: Running, body: dict[str, object] | None) -> None:
+    with served.uds() as client:
+        answer = client.post("/v1/runtime/arm", json=body) if body is not None else client.post("/v1/runtime/arm")
+    assert answer.status_code == 422
+    assert not served.runtime.armed
+
+
+def test_no_token_arms_and_one_of_scope_control_disarms(served: Running) -> None:
+    with served.uds() as client:
+        client.post("/v1/runtime/arm", json={"acknowledge": "I_UNDERSTAND"})
+        control = client.post("/v1/tokens", json={"scope": "control"}).json()["token"]
+        reading = client.post("/v1/tokens", json={"scope": "read"}).json()["token"]
+    with served.tcp(reading) as client:
+        assert client.post("/v1/runtime/disarm").status_code == 403
+        assert served.runtime.armed
+    with served.tcp(control) as client:
+        refused = client.post("/v1/runtime/arm", json={"acknowledge": "I_UNDERSTAND"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "socket_only")
+        assert client.post("/v1/runtime/disarm").status_code == 200
+    assert not served.runtime.armed
 
 
 def test_an_unexpected_failure_tells_nothing_but_is_logged(served: Running, capsys: pytest.CaptureFixture[str]) -> None:

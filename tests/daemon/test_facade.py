@@ -198,11 +198,11 @@ def test_components_are_well(finished: Running) -> None:
 
 def test_arming_is_refused_and_written_down(home: Home) -> None:
     with running(home) as it:
-        with pytest.raises(Denied, match="cannot trade live"):
+        with pytest.raises(Denied, match="do not ask for live trading"):
             it.client.arm("I_UNDERSTAND")
         newest = it.client.page("audit", limit=1).items[0]
         assert "arm" in newest["action"]
-        assert "live_not_available" in newest["result"]
+        assert newest["result"] == "not_live"
         assert it.client.status().armed is False
         assert it.client.disarm().armed is False
 

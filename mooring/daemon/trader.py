@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from mooring import __version__
 from mooring.daemon.market import Market
-from mooring.errors import Conflict, Denied
+from mooring.errors import Conflict, Denied, Invalid
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
@@ -30,7 +30,7 @@ LIVE: Final = "live"
 MODES: Final = (*SIMULATED, LIVE)
 NO_VENUE: Final = Denied(
     "live_needs_kraken",
-    "Live trading needs the account and the prices of Kraken, and the settings name neither.",
+    "Live trading needs the account and the prices of Kraken, and the settings do not ask for all of it.",
     money="No real order can be sent.",
     todo='Set market.source and venue.name to "kraken" and trading.mode to "live", and start again.',
 )
@@ -121,6 +121,8 @@ class Trader:
         with self._lock:
             if mode == self.engine.mode:
                 return
+            if mode not in MODES:
+                raise Invalid("bad_mode", "There is no such mode.", todo=f"Choose {', '.join(MODES)}.")
             if mode == LIVE and (self._parts.desk is None or self._parts.settings.trading.mode != LIVE):
                 raise NO_VENUE
             if self.engine.status.state != "stopped":

@@ -74,9 +74,9 @@ def test_without_a_keychain_nothing_is_opened(home: Home) -> None:
     assert not home.control_socket.exists()
 
 
-def test_live_mode_is_denied_and_everything_is_closed_again(home: Home) -> None:
+def test_live_mode_without_a_venue_is_denied_and_everything_is_closed_again(home: Home) -> None:
     made = options(home, trading__mode="live")
-    with pytest.raises(Denied, match="cannot trade live"), DaemonThread(made):
+    with pytest.raises(Denied, match="needs the account and the prices of Kraken"), DaemonThread(made):
         pass
     assert holder(home) is None
     assert made.vault.get(VAULT_ITEM) is None

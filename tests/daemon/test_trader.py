@@ -118,7 +118,7 @@ def test_settings_of_the_treasury_reach_its_rows_and_keep_the_run(home: Home) ->
 
 @pytest.mark.parametrize("mode", ["live", "yolo"])
 def test_mode_that_is_not_there_is_denied(home: Home, mode: str) -> None:
-    with running(home) as it, pytest.raises(Denied):
+    with running(home) as it, pytest.raises((Denied, Invalid)):
         it.daemon.trader.set_mode(mode)
 
 

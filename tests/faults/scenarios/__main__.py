@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--hours", type=int, nargs=2, default=(4, 10), metavar=("LEAST", "MOST"))
+    parser.add_argument("--hours", type=int, nargs=2, default=(3, 8), metavar=("LEAST", "MOST"))
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     failed = []

@@ -38,11 +38,11 @@ def unsettled(world: World) -> list[str]:
 
 
 class _Rows:
-    """The evidence of all runs."""
+    """The evidence of all runs, oldest first."""
 
     def __init__(self, process: Process) -> None:
         reader = process.store.reader()
-        ids = [row["run_id"] for row in _pages(reader, "runs")]
+        ids = [row["run_id"] for row in reversed(_pages(reader, "runs"))]
         tables = ("order_intents", "order_events", "fills", "venue_fills")
         found = {name: [row for one in ids for row in reader.scan(name, one)] for name in tables}
         self.intents = {row["client_order_id"]: row for row in found["order_intents"]}

@@ -14,7 +14,7 @@ from mooring.runtime.venues.simulator.simulation import Simulation
 
 LATE_S = 2
 PAST_MS = 120_000
-WARM_HOURS = 14
+WARM_HOURS = 10
 
 
 class CandleFeed:

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 HOUR = 3600
+QUIET = 700  # seconds without faults before the last close
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD", "DOT-USD", "LINK-USD")
 RECORDED = ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD")
 RECORDED_FROM = 1_620_777_600  # 2021-05-12
@@ -50,8 +51,9 @@ class Scenario:
 
     Attributes:
         start: UTC unix seconds on the hour, None for the made-up market's own; begin: seconds after it.
-        hours: closes that happen while things go wrong; two more come after that.
+        hours: closes; before the last one things no longer go wrong.
         live_feed: whether bars are made from trades, or taken from the look-alike's candles.
+        exact: whether every timer is on time, also while nothing is under way.
         faults: as in a file of faults.
     """
 
@@ -63,6 +65,7 @@ class Scenario:
     hours: int
     tier: str
     live_feed: bool
+    exact: bool
     flatten: bool
     dead_man: str
     outside: dict[str, str]
@@ -71,19 +74,19 @@ class Scenario:
 
     @property
     def seconds(self) -> float:
-        """From the start until faults end: a while after the last close."""
-        return self.hours * HOUR - self.begin + 300
+        """From the start until faults end: a while before the last close."""
+        return self.hours * HOUR - self.begin - QUIET
 
 
-def scenario(seed: int, *, recorded: bool = False, hours: tuple[int, int] = (4, 10)) -> Scenario:
+def scenario(seed: int, *, recorded: bool = False, hours: tuple[int, int] = (3, 8)) -> Scenario:
     """The scenario of a seed; `recorded` only says whether recorded prices may be used."""
     chance = Random(seed)
     from_records = chance.random() < 0.4 and recorded
-    symbols = tuple(chance.sample(RECORDED if from_records else SYMBOLS, chance.randint(2, 4)))
+    symbols = tuple(chance.sample(RECORDED if from_records else SYMBOLS, chance.choice((2, 3, 4, 4))))
     begin = chance.choice((3000, 3300, 3500, 3590))
     count = chance.randint(*hours)
-    until = count * HOUR - begin
-    closes = [HOUR * n - begin for n in range(1, count + 1)]
+    until = count * HOUR - begin - QUIET
+    closes = [HOUR * n - begin for n in range(1, count)]
     bases = [symbol.partition("-")[0] for symbol in symbols]
     faults = [_fault(chance, until, closes, bases) for _ in range(chance.randint(0, 6))]
     acts = [_act(chance, until, closes) for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4, 6)))]
@@ -96,6 +99,7 @@ def scenario(seed: int, *, recorded: bool = False, hours: tuple[int, int] = (4, 
         hours=count,
         tier=chance.choice(("starter", "intermediate", "pro")),
         live_feed=chance.random() < 0.2,
+        exact=chance.random() < 0.05,
         flatten=chance.random() < 0.5,
         dead_man=chance.choice(("entries", "entries", "always", "off")),
         outside={"USD": "7000", **{base: "5" for base in bases if chance.random() < 0.5}},

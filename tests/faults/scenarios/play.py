@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+from mooring.runtime.store.store import Store
 from mooring.runtime.venues.simulator.transport import VirtualVenue
 from tests.faults.scenarios.checks import unsettled, unsound
 from tests.faults.scenarios.generator import Scenario
@@ -39,6 +43,8 @@ def play(made: Scenario) -> Outcome:
     """Play one in virtual time."""
     with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as name:
         folder = Path(name)
+        for file in _empty().iterdir():
+            shutil.copy(file, folder)
         virtual = VirtualVenue(simulation_of(made))
         loop = lookalike(virtual)
         world = World(made, folder, LoopClock(loop), loop, virtual)
@@ -65,6 +71,15 @@ def play(made: Scenario) -> Outcome:
         except Exception as error:  # noqa: BLE001 -- one of thousands: it is told, with its seed
             problems = [f"{type(error).__name__}: {error}", *world.seen.problems]
         return outcome(made, world.seen, figures, problems)
+
+
+@cache
+def _empty() -> Path:
+    """A folder with an empty database in it: what brings one to the newest schema is tested elsewhere."""
+    name = tempfile.mkdtemp(prefix="mooring-empty-", dir=RAM if RAM.is_dir() else None)
+    atexit.register(shutil.rmtree, name, ignore_errors=True)
+    Store.open(Path(name) / "m.db").close()
+    return Path(name)
 
 
 def tell(world: World, figures: Counter[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from mooring.errors import Conflict, Denied, MooringError
+from mooring.runtime.domain.orders import Status
 from mooring.runtime.engine.gates import PHRASE, Gates
 from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.run import Plan, open_run
@@ -209,6 +210,15 @@ class Process:
             return False
         self.watch(self)
         return True
+
+    @property
+    def stirs(self) -> bool:
+        """Whether anything is under way: an order, a cancellation, a start."""
+        execution = self.execution
+        if self.trap.dead or not execution.ready.is_set() or execution._inbox or execution._cancelling._asked:
+            return True
+        moving = (Status.INTENT, Status.SUBMITTING)
+        return any(track.reached in moving or track.unsure or track.end for track in execution._board.live())
 
     def failures(self) -> list[str]:
         """What ended that should have gone on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -24,17 +25,41 @@ from tests.support.virtual_loop import NANO, LookAlike, LoopClock, VirtualLoop
 
 LIMIT = 40 * 86_400
 SETTLE_SECONDS = 1800
-VARIANTS: tuple[dict[str, Any], ...] = ({}, {"entry_score": 3, "target_atr_percent": 300})
+# Always in when it was out, and out again as soon as anything speaks for it.
+OFTEN = {"entry_score": -9, "exit_score": -1, "stop_atr_percent": 60, "target_atr_percent": 80, "cooldown_bars": 0}
+VARIANTS: tuple[dict[str, Any], ...] = (OFTEN, OFTEN | {"exit_score": 0, "stop_atr_percent": 100})
+SLOW = 8.0  # seconds; a line counts as dead after 10
+CALM = 20
+ENOUGH = 600  # seconds before a close for books and venue to agree in
 LINE_HOLDS = 20  # seconds that a line outlives the machine that fell asleep
 
 
 class Machine(VirtualLoop):
-    """A computer: its monotonic time stands still while it sleeps."""
+    """A computer: its monotonic time stands still while it sleeps.
+
+    It is slow while nothing is under way: `quiet` says by how many seconds a timer may come late then. An hour in which
+    nothing happens costs little so.
+    """
 
     slept = 0
+    quiet: Callable[[], float] = float
 
     def time(self) -> float:
         return (self.world.now() - self._begun - self.slept) / NANO
+
+    def pass_time(self, seconds: float | None) -> None:
+        late = self.quiet() if seconds is not None else 0
+        if seconds is None or late <= seconds:
+            super().pass_time(seconds)
+        else:
+            self.world.leap(self.world.now() + round(late * NANO))  # type: ignore[attr-defined]
+
+
+class Leaping(LookAlike):
+    """As `LookAlike`, and over stretches in which nobody looks in one go."""
+
+    def leap(self, until: int) -> None:
+        self._virtual.run(until)
 
 
 def plan_of(symbols: tuple[str, ...], variant: int) -> Plan:
@@ -96,6 +121,22 @@ class World:
         self.seen = Seen()
         self.variant = 0
         self.process: Process | None = None
+        self._until = 0.0  # when something is done next, seconds after the start
+        self._stirred = 0
+        if not made.exact:
+            loop.quiet = self._quiet
+
+    def _quiet(self) -> float:
+        """How late a timer may come now: not at all while an order is under way, or a close or an act is near."""
+        now, process = self.venue.now, self.process
+        if process is not None and process.stirs:
+            self._stirred = now
+        if now - self._stirred < CALM * NANO:
+            return 0.0
+        since_close = now / NANO % 3600
+        if since_close < CALM:
+            return 0.0
+        return min(SLOW, 3600 - since_close - 1, max(0.0, self._until - (now - self.venue.started) / NANO))
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
@@ -141,6 +182,7 @@ class World:
 
     async def settle(self) -> None:
         """Faults end; the person sees to it that all gates are open; one close passes, and the next is not decided."""
+        self._until = float("inf")
         self.seen.hits = sum(self.virtual.simulation.faults.hits)
         self.virtual.simulation.happenings.clear()
         self.venue.key.locked_until = 0
@@ -150,21 +192,16 @@ class World:
         process = self.process
         assert process is not None
         process.trap.set("", 0)
-        await self._to_a_close(400)
         process.engine.release()
         process.arm()
         process.execution.reconcile()
-        await self._to_a_close(0)
-        await asyncio.sleep(60)
+        left = 3600 - self.clock.now() % 3600
+        await asyncio.sleep(60 + (left if left > ENOUGH else left + 3600))
         process.hours = False
-
-    async def _to_a_close(self, before: int) -> None:
-        """Wait until so many seconds before the next close, at least 200 seconds."""
-        left = 3600 - (self.clock.now() + before) % 3600
-        await asyncio.sleep(left if left > 200 else left + 3600)
 
     async def _wait_to(self, at: float) -> None:
         """Until so many seconds after the start; a process whose trap was sprung is started again meanwhile."""
+        self._until = at
         while (left := at - (self.venue.now - self.venue.started) / NANO) > 0:
             process = self.process
             if process is None:
@@ -228,4 +265,4 @@ class World:
 
 def lookalike(virtual: VirtualVenue) -> Machine:
     """The loop in whose time a scenario plays."""
-    return Machine(LookAlike(virtual), limit=LIMIT)
+    return Machine(Leaping(virtual), limit=LIMIT)

@@ -202,8 +202,9 @@ class LiveDesk(Desk):
         self._resize(now, world.paper, ended=status in ENDED)
         if status in ENDED:
             del self._live[update.client_id]
-            never_left = live.status is Status.INTENT and status is Status.CANCELLED  # a crash came between
-            if never_left or now.order.role is not Role.STOP or remaining != int(world.account.quantity[now.symbol]):
+            # Nobody cancelled it: a crash came between, or it was looked for and never arrived.
+            never_there = status is Status.CANCELLED and RANK[live.status] < RANK[Status.OPEN]
+            if never_there or now.order.role is not Role.STOP or remaining != int(world.account.quantity[now.symbol]):
                 self._protect(hour_ts_utc, now, taken, world, order_min)
         elif now.order.role is Role.ENTRY and int(world.account.lot_count[now.symbol]) > LOTS_LIMIT - LOTS_KEPT_FREE:
             taken.cancels.append(now.order)  # filled in so many parts that the lots run out

@@ -174,6 +174,23 @@ def arm(
         show_status(client.arm(phrase), as_json=as_json)
 
 
+def reconcile(
+    ctx: typer.Context,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Book what nothing explains, and is no loss, as not Mooring's.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare the books with the venue now; `mooring status` says what came of it.
+
+    Example: mooring reconcile
+    """
+    as_json = wants_json(ctx, json)
+    with client_of(ctx, home) as client:
+        show_status(client.reconcile(accept=accept), as_json=as_json)
+
+
 def disarm(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Let no real order leave any more; what works at the venue stays.
 
@@ -267,7 +284,7 @@ def doctor(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
 
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (status, health, mode, arm, disarm, scan, token, doctor):
+    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor):
         app.command()(command)
     for name, change in STATE_COMMANDS.items():
         app.command(name)(change)

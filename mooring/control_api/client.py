@@ -188,6 +188,10 @@ class Client:
         """Withdraw the arming."""
         return self._post("/v1/runtime/disarm", Status)
 
+    def reconcile(self, *, accept: bool = False) -> Status:
+        """Compare the books with the venue soon."""
+        return self._post("/v1/runtime/reconcile", Status, {"accept": accept})
+
     def scan(self) -> ScanResult:
         """Decide now."""
         return self._post("/v1/scan", ScanResult)

@@ -77,6 +77,14 @@ class Runtime(Protocol):
         """Withdraw the arming."""
         ...
 
+    def reconcile(self, actor: Actor, accept: bool) -> Status:
+        """Compare the books with the venue soon; with `accept`, book what nothing explains as not Mooring's.
+
+        Raises:
+            Denied: nothing is traded at a venue.
+        """
+        ...
+
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:
         """Press or release the kill switch; pressing twice is pressing once."""
         ...

@@ -219,6 +219,12 @@ class ArmBody(_Asked):
     acknowledge: Annotated[str, StringConstraints(max_length=64)]
 
 
+class ReconcileBody(_Asked):
+    """Whether what nothing explains, and is no loss, is booked as not Mooring's."""
+
+    accept: bool = False
+
+
 class KillBody(_Asked):
     """Press (`true`) or release (`false`) the kill switch."""
 

@@ -8,7 +8,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mooring.control_api.documented import documented
-from mooring.control_api.models import ArmBody, CancelResult, KillBody, ModeBody, ReasonBody, ScanResult, Status
+from mooring.control_api.models import (
+    ArmBody,
+    CancelResult,
+    KillBody,
+    ModeBody,
+    ReasonBody,
+    ReconcileBody,
+    ScanResult,
+    Status,
+)
 from mooring.control_api.secure import Door, json_answer
 
 
@@ -102,6 +111,16 @@ def _add_mode(router: APIRouter, door: Door) -> None:
     )
     async def arm(request: Request, body: ArmBody) -> Response:
         return json_answer(await door.change(request, "", lambda actor: runtime.arm(actor, body.acknowledge)))
+
+    @router.post(
+        "/v1/runtime/reconcile",
+        response_model=Status,
+        **_change("runtime.reconcile", "Compare the books with the venue now."),
+    )
+    async def reconcile(request: Request, body: ReconcileBody | None = None) -> Response:
+        accept = body is not None and body.accept
+        reason = "accept" if accept else ""
+        return json_answer(await door.change(request, reason, lambda actor: runtime.reconcile(actor, accept)))
 
     @router.post("/v1/runtime/disarm", response_model=Status, **_change("runtime.disarm", "Withdraw the arming."))
     async def disarm(request: Request) -> Response:

@@ -231,6 +231,11 @@ class RuntimeFacade:
         self._trader.disarm()
         return self.status()
 
+    def reconcile(self, actor: Actor, accept: bool) -> Status:  # noqa: ARG002
+        """Compare the books with the venue soon."""
+        self._trader.reconcile(accept=accept)
+        return self.status()
+
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:  # noqa: ARG002
         """On: cancel open orders and block entries. Off: let entries happen again."""
         if active:

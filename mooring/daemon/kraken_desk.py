@@ -111,8 +111,11 @@ class KrakenDesk:
             return self._failed
         return "Prices are not followed at the moment." if self._prices.feed.stale else ""
 
-    def begin(self) -> LiveMarket:
+    def begin(self, *, cold: bool = False) -> LiveMarket:
         """Follow prices from now on.
+
+        Args:
+            cold: without the past that makes producers warm.
 
         Raises:
             Retry: Kraken does not answer. NotFound, Invalid: a symbol that it has not. Halt: an unreadable answer.
@@ -122,7 +125,7 @@ class KrakenDesk:
             self._settings,
             self._loop,
             self.clock,
-            warm_hours=self._warm_hours,
+            warm_hours=0 if cold else self._warm_hours,
             tell=self._told,
             ended=lambda error: self._alert("critical", error.code, str(error)),
         )
@@ -176,10 +179,10 @@ class KrakenDesk:
                 self._call(venue.close(), CLOSE_SECONDS)
         self._held.close()
 
-    def resync(self) -> None:
-        """Compare books and venue now."""
+    def resync(self, *, accept: bool = False) -> None:
+        """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""
         if self._execution is not None:
-            self._execution.reconcile()
+            self._execution.reconcile(accept=accept)
 
     def close(self) -> None:
         """End everything; safe to call twice, and after a beginning that failed."""

@@ -61,8 +61,8 @@ class Desk(Protocol):
         """Let the account go; orders at the venue stay."""
         ...
 
-    def resync(self) -> None:
-        """Compare books and venue now."""
+    def resync(self, *, accept: bool = False) -> None:
+        """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""
         ...
 
 
@@ -167,6 +167,17 @@ class Trader:
         if not isinstance(engine, LiveEngine):
             raise SAYS[Closed.NOT_LIVE]
         engine.arm(acknowledge)
+
+    def reconcile(self, *, accept: bool) -> None:
+        """Compare books and venue soon; see `Desk.resync`.
+
+        Raises:
+            Denied: nothing is traded at a venue.
+        """
+        desk = self._parts.desk
+        if desk is None or not isinstance(self.engine, LiveEngine):
+            raise SAYS[Closed.NOT_LIVE]
+        desk.resync(accept=accept)
 
     def disarm(self) -> None:
         """Let no real order leave any more; no effect where none could."""

@@ -132,6 +132,10 @@ class FakeRuntime:
         self.armed = False
         return self.status()
 
+    def reconcile(self, actor: Actor, accept: bool) -> Status:
+        self._did("reconcile", actor, accept)
+        return self.status()
+
     def kill_switch(self, actor: Actor, active: bool, reason: str) -> Status:
         self._did("kill", actor, active, reason)
         self.killed = active

@@ -63,6 +63,8 @@ def test_short_lists_have_the_shape_of_lists(served: Running, path: str) -> None
         ("/v1/runtime/disarm", None, ("disarm", "cli")),
         ("/v1/scan", None, ("scan", "cli")),
         ("/v1/orders/cancel-all", {"reason": "x"}, ("cancel", "cli", "x")),
+        ("/v1/runtime/reconcile", {"accept": True}, ("reconcile", "cli", True)),
+        ("/v1/runtime/reconcile", {}, ("reconcile", "cli", False)),
         ("/v1/kill-switch", {"active": True, "reason": "fire"}, ("kill", "cli", True, "fire")),
         ("/v1/alerts/a1/acknowledge", None, ("ack", "cli", "a1")),
     ],

@@ -134,6 +134,7 @@ class Process:
             clock=clock, random=lambda: 0.5, transport=_Transport(virtual, self.trap), connector=connector,
         )  # fmt: skip
         self._http: Http | None = None
+        self._source: KrakenPrices | None = None
         self._collector: Collector | None = None
         feed: Any = self._live_feed(connector) if live_feed else CandleFeed(virtual.simulation, clock)
         self.engine = LiveEngine(
@@ -155,9 +156,9 @@ class Process:
         self._http = Http(REST, clock=self.clock, transport=self.virtual.transport)
         link = PriceLink(WS, random=lambda: 0.5, monotonic=self.clock.monotonic, connector=connector)
         market = Market(Sender(self._http, Limits(Tier.STARTER), self.clock))
-        source = KrakenPrices(link, market, symbols, clock=self.clock, made_up=True)
-        feed = LiveFeed(source, FeedOptions(warm_hours=WARM_HOURS))
-        self._collector = Collector(feed, source, symbols, tell=lambda told: None)
+        self._source = KrakenPrices(link, market, symbols, clock=self.clock, made_up=True)
+        feed = LiveFeed(self._source, FeedOptions(warm_hours=WARM_HOURS))
+        self._collector = Collector(feed, self._source, symbols, tell=lambda told: None)
         return feed
 
     async def _opening(self, url: str) -> _Socket:
@@ -181,7 +182,7 @@ class Process:
         """Begin to work."""
         self._tasks.append(asyncio.create_task(self._work(), name="process"))
         if self._collector is not None:
-            self._tasks.append(asyncio.create_task(self._collector.run(), name="collector"))
+            self._tasks.append(asyncio.create_task(self._collect(self._collector), name="prices"))
 
     def arm(self) -> None:
         """As a person does, who reads what is refused."""
@@ -201,6 +202,17 @@ class Process:
             while self.hours and self._scan():
                 pass
             await asyncio.sleep(TICK)
+
+    async def _collect(self, collector: Collector) -> None:
+        assert self._source is not None
+        while True:
+            try:
+                await self._source.sync()
+                await self._source.instruments()
+                break
+            except MooringError:
+                await asyncio.sleep(AGAIN)
+        await collector.run()
 
     def _scan(self) -> bool:
         """Do an hour if one has closed; whether one had."""

@@ -19,9 +19,10 @@ from mooring.runtime.venues.kraken.link import Link, Subscription
 from mooring.runtime.venues.kraken.names import Pair
 from mooring.runtime.venues.kraken.requests import Replies
 from mooring.runtime.venues.kraken.signals import BookChanged, BookLost, Gap, OrdersTold
-from mooring.runtime.venues.kraken.sockets import Socket, Wire
+from mooring.runtime.venues.kraken.sockets import Socket, SocketClosed, Wire
 
 RESYNC_CAP_SECONDS: Final = 60.0
+SNAPSHOT_SECONDS: Final = 30.0  # without one the connection is opened anew: nothing that follows it is taken
 EXECUTIONS: Final = Subscription(
     channel="executions", params=(("snap_orders", True), ("snap_trades", True), ("order_status", True))
 )
@@ -148,6 +149,7 @@ class PrivateLink(Link):
         self._token_source = token
         self._token = ""
         self._sequences: dict[str, int | None] = {}
+        self._bare: dict[Subscription, float] = {}  # since when a snapshot is awaited
         self._wanted |= {EXECUTIONS: None, BALANCES: None}
         self.orders = OrderCache()
         self.replies = Replies()
@@ -172,6 +174,7 @@ class PrivateLink(Link):
     def _opened(self, credentials: str) -> None:
         self._token = credentials
         self._sequences.clear()
+        self._bare = dict.fromkeys((EXECUTIONS, BALANCES), self._monotonic())
         super()._opened(credentials)
 
     def _said(self, subscription: Subscription) -> Mapping[str, Wire]:
@@ -204,9 +207,17 @@ class PrivateLink(Link):
             return True
         if sequence > last:
             del self._sequences[channel]
+            self._bare[subscription] = self._monotonic()
             self._tell(Gap(channel=channel))
             self._ask("unsubscribe", [subscription])
         return False
+
+    def _overdue(self) -> None:
+        super()._overdue()
+        late = self._monotonic() - SNAPSHOT_SECONDS
+        for subscription, since in self._bare.items():
+            if since < late and subscription in self._wanted and subscription.channel not in self._sequences:
+                raise SocketClosed(f"no snapshot of {subscription.channel} came")
 
     def _acknowledged(self, method: str, subscription: Subscription) -> None:
         if method == "unsubscribe" and subscription in self._wanted:

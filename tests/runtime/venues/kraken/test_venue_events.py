@@ -218,3 +218,17 @@ def test_two_runs_of_the_same_day_tell_the_same() -> None:
         {"kind": "drop_answer", "match": "ws:add_order", "percent": 30},
     ]
     assert meet(use, *faults) == meet(use, *faults)
+
+
+@pytest.mark.parametrize("channel", ["executions", "balances"])
+def test_a_connection_whose_snapshot_never_comes_is_opened_anew(channel) -> None:
+    async def use(stage: Stage):
+        listening = asyncio.create_task(stage.listen())
+        await asyncio.sleep(25)
+        early = stage.of(LinkUp)
+        await listening
+        return early, stage.virtual.simulation.faults.hits
+
+    early, hits = meet(use, {"kind": "drop_frame", "match": f"frame:{channel}", "times": 2}, listen=False)
+    assert early == []
+    assert hits == [2]

@@ -136,7 +136,9 @@ class Tossed:
         self.engine.books.take([Update(client_id=name, status=status, **more)])
 
 
-def live_engine(store: Any, bars: Any, *, told: Any = None, gates: Gates = OPEN_GATES, **over: Any) -> LiveEngine:
+def live_engine(
+    store: Any, bars: Any, *, told: Any = None, gates: Gates = OPEN_GATES, compared: bool = True, **over: Any
+) -> LiveEngine:
     """As `runs.make_engine`, for a live run; the books are called equal to the venue's, and it is armed."""
     wall = ManualClock(runs.NOW)
     run = open_run(runs.plan(bars.present.shape[1], mode="live", **over), store, now=wall.now())
@@ -149,7 +151,7 @@ def live_engine(store: Any, bars: Any, *, told: Any = None, gates: Gates = OPEN_
         listener=told or runs.Told(),
         flatten_on_kill=False,
     )
-    if not engine.now().opened:
+    if compared:
         engine.reconciled(Reconciled(trigger="start", at_ms=runs.NOW * 1000))
     return engine
 

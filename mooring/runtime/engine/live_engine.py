@@ -47,6 +47,7 @@ class LiveEngine(Engine):
         self._gates = gates
         self._stale = stale
         self._armed = False
+        self._compared = False
         self._outlet: Outlet | None = None
         self._outside: Outside
         super().__init__(**parts)
@@ -126,6 +127,7 @@ class LiveEngine(Engine):
             rows = self._outside.rows(found, run_id=self._run.run_id, hour_ts_utc=self._next_hour())
             self._cycle.note(rows)
             self._outside.settle(found, rows)
+            self._compared = True
             self._changed()
         if found.breaks:
             self.alert(
@@ -158,8 +160,8 @@ class LiveEngine(Engine):
         """Why nothing is bought for now; empty where it may be."""
         if self._outside.breaks:
             return " ".join(self._outside.breaks)
-        if not self._outside.opened:
-            return "The books were not compared with the venue yet."
+        if not (self._compared and self._outside.opened):
+            return "The books were not compared with the venue in this start yet."
         return self._stale()
 
     def _advance(self, bar: Bar) -> HourDone:

@@ -215,3 +215,13 @@ def test_cancel_all_asks_for_entries_and_stops_and_leaves_sales(tmp_path):
         wanted = [one.order for one in engine.now().working if one.order.role is not Role.EXIT]
         assert engine.cancel_all() == len(wanted)
         assert [order.client_id for order in venue.cancels][-len(wanted) :] == [order.client_id for order in wanted]
+
+
+def test_before_books_and_venue_were_compared_in_this_start_nothing_is_bought(tmp_path):
+    with Store.open(tmp_path / "m.db") as store:
+        engine, venue = live.armed(store, BARS, 2)
+        hours(engine, venue, 10)
+        again = live.live_engine(store, BARS, compared=False)
+        assert "in this start" in again.status.blocked
+        again.reconciled(Reconciled(trigger="start", at_ms=3))
+        assert again.status.blocked == ""

@@ -178,6 +178,7 @@ class Presenter:
             | {n: row[n] for n in names}
             | {
                 "status": row["status"] or "INTENT",
+                "status_reason": row["status_reason"],
                 "quantity": self._quantity(symbol, row["quantity"]),
                 "filled_quantity": self._quantity(symbol, row["filled_quantity"]),
                 "price": self._price(symbol, row["price"]) if row["price"] else None,
@@ -248,16 +249,21 @@ def first_line(status: EngineStatus) -> str:
     """The state in one sentence: what it is doing, why, and what still works."""
     word = word_for(status)
     made_up = " Prices are made up." if status.made_up_prices else ""
+    live = status.mode == "live"
+    real, dumb = live and bool(status.working_orders), live and not status.armed
     if word == "Killed":
         why = f": {status.kill_reason}" if status.kill_reason else ""
-        return f"Kill switch on since {_clock(status.kill_since)}{why}. Open orders were cancelled."
+        done = f"are being cancelled; {status.working_orders} still work" if real else "were cancelled"
+        return f"Kill switch on since {_clock(status.kill_since)}{why}. Open orders {done}."
     if word == "Off":
-        return f"Mooring is off. Nothing is being traded. {status.state_reason}".rstrip()
+        stay = f" Open orders at Kraken stay: {status.working_orders}." if real else ""
+        return f"Mooring is off. Nothing is being traded. {status.state_reason}".rstrip() + stay
     if word == "Halted":
         return f"Halted: {status.state_reason} Nothing new will be bought. Next: `mooring doctor`."
     if word == "Paused":
         why = f": {status.state_reason}" if status.state_reason else ""
-        return f"Paused by you at {_clock(status.state_since)}{why}. Exits still work."
+        exits = "Not armed: no order is sent, exits neither." if dumb else "Exits still work."
+        return f"Paused by you at {_clock(status.state_since)}{why}. {exits}"
     trading = {
         "Live": _live_line(status),
         "Shadow": f"Shadow: decisions are recorded, nothing is sent. Fills are simulated.{made_up}",
@@ -266,9 +272,9 @@ def first_line(status: EngineStatus) -> str:
 
 
 def _live_line(status: EngineStatus) -> str:
-    if not status.armed:
-        return "Live, not armed. Decisions are recorded and no order is sent. Arm it to send real orders."
     made_up = " This is a look-alike: no real money." if status.made_up_prices else ""
+    if not status.armed:
+        return f"Live, not armed. Decisions are recorded and no order is sent. Arm it to send real orders.{made_up}"
     if status.blocked:
         return f"Live, entries blocked: {status.blocked} Exits still work.{made_up}"
     cash = 100 * status.cash // status.equity if status.equity else 100

@@ -31,7 +31,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "campaigns": {"campaign_id": name, "event": name}
     | dict.fromkeys(("quantity", "cost", "realised_pnl", "stop", "target"), whole),
     "positions": dict.fromkeys(("quantity", "price", "cost", "value"), whole),
-    "orders": dict.fromkeys(("client_order_id", "side", "order_type", "reason"), name)
+    "orders": dict.fromkeys(("client_order_id", "side", "order_type", "reason", "status_reason"), name)
     | {"parent_id": st.none() | name, "status": st.none() | st.just("OPEN")}
     | dict.fromkeys(("quantity", "filled_quantity", "price", "stop_price"), whole),
     "fills": dict.fromkeys(("fill_id", "client_order_id", "side", "liquidity"), name)
@@ -94,7 +94,7 @@ def test_ledger_amounts_of_the_base_asset_count_in_lots_and_those_of_the_quote_i
 
 
 def test_order_without_a_price_has_none_and_one_not_yet_answered_is_an_intent() -> None:
-    row = dict.fromkeys(("client_order_id", "side", "order_type", "reason", "parent_id"), "x") | {
+    row = dict.fromkeys(("client_order_id", "side", "order_type", "reason", "parent_id", "status_reason"), "x") | {
         "seq": 1, "row_hash": "f", "symbol": "AAA-USD", "status": None, "quantity": 5, "filled_quantity": 0,
         "price": 0, "stop_price": 0,
     }  # fmt: skip
@@ -195,6 +195,59 @@ def picture(**over: Any) -> EngineStatus:
             {"kill_active": True, "kill_since": None, "state": "stopped"},
             "Killed",
             "Kill switch on since an unknown time. Open orders were cancelled.",
+        ),
+        (
+            {"mode": "live"},
+            "Live",
+            "Live, not armed. Decisions are recorded and no order is sent. Arm it to send real orders.",
+        ),
+        (
+            {"mode": "live", "made_up_prices": True},
+            "Live",
+            (
+                "Live, not armed. Decisions are recorded and no order is sent. Arm it to send real orders. "
+                "This is a look-alike: no real money."
+            ),
+        ),
+        (
+            {"mode": "live", "armed": True, "positions": 3, "cash": 42, "equity": 100, "next_cycle": NOON},
+            "Live",
+            "Live. 3 positions, 42 % in cash, next decision at 12:02 UTC.",
+        ),
+        (
+            {"mode": "live", "armed": True, "positions": 1, "made_up_prices": True},
+            "Live",
+            "Live. 1 position, 100 % in cash, next decision at an unknown time. This is a look-alike: no real money.",
+        ),
+        (
+            {"mode": "live", "armed": True, "blocked": "Prices are not followed at the moment."},
+            "Live",
+            "Live, entries blocked: Prices are not followed at the moment. Exits still work.",
+        ),
+        (
+            {"mode": "live", "armed": True, "state": "paused", "state_reason": "lunch", "working_orders": 2},
+            "Paused",
+            "Paused by you at 12:02 UTC: lunch. Exits still work.",
+        ),
+        (
+            {"mode": "live", "state": "paused"},
+            "Paused",
+            "Paused by you at 12:02 UTC. Not armed: no order is sent, exits neither.",
+        ),
+        (
+            {"mode": "live", "state": "stopped", "working_orders": 2},
+            "Off",
+            "Mooring is off. Nothing is being traded. Open orders at Kraken stay: 2.",
+        ),
+        (
+            {"mode": "live", "kill_active": True, "kill_since": NOON, "kill_reason": "enough", "working_orders": 2},
+            "Killed",
+            "Kill switch on since 12:02 UTC: enough. Open orders are being cancelled; 2 still work.",
+        ),
+        (
+            {"mode": "live", "kill_active": True, "kill_since": NOON},
+            "Killed",
+            "Kill switch on since 12:02 UTC. Open orders were cancelled.",
         ),
     ],
 )

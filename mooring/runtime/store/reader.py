@@ -97,8 +97,8 @@ class Reader:
         """Rows of a table, newest first.
 
         Args:
-            kind: a table of evidence, or `prices`, `orders` (with `status`, `filled_quantity`), `audit`;
-                `alerts` come with `acknowledged_at` and `acknowledged_by`.
+            kind: a table of evidence, or `prices`, `orders` (with `status`, `status_reason`, `filled_quantity`),
+                `audit`; `alerts` come with `acknowledged_at` and `acknowledged_by`.
             limit: 1 to 500.
             before_seq: only rows before this one.
             filters: column = value.
@@ -233,7 +233,12 @@ def _extra_columns(table: Table) -> dict[str, ColumnElement[Any]]:
         e = order_events.c
         last = select(e.status).where(e.client_order_id == table.c.client_order_id).order_by(e.seq.desc()).limit(1)
         filled = func.coalesce(last.with_only_columns(e.filled_quantity).scalar_subquery(), 0)
-        return {"status": last.scalar_subquery().label("status"), "filled_quantity": filled.label("filled_quantity")}
+        why = func.coalesce(last.with_only_columns(e.reason).scalar_subquery(), "")
+        return {
+            "status": last.scalar_subquery().label("status"),
+            "status_reason": why.label("status_reason"),
+            "filled_quantity": filled.label("filled_quantity"),
+        }
     if table is alerts:
         a = alert_acks.c
         ack = select(a.at).where(a.alert_id == table.c.alert_id).order_by(a.seq).limit(1)

@@ -167,3 +167,25 @@ def test_a_stop_of_a_process_that_died_stays() -> None:
             assert desk.status(protect) == "OPEN"
 
     trade(use).check()
+
+
+def test_a_stream_of_events_that_dies_is_taken_up_again_and_orders_are_told_as_before() -> None:
+    async def use(desk):
+        async with desk.process():
+            translator = desk.stage.kraken._stream._translator
+
+            def fails(_signal):
+                raise KeyError("nobody foresaw this")
+
+            translator.take = fails
+            (low,) = desk.send(REST)
+            await desk.until(lambda: not desk.execution.state.linked, 60)
+            await desk.until(lambda: desk.execution.state.linked and not desk.execution.state.held, 60)
+            (buy,) = desk.send(BUY, first=2)
+            await desk.reaches(buy, "FILLED", seconds=20)
+            desk.execution.cancel([low])
+            await desk.reaches(low, "CANCELLED", seconds=20)
+            await asyncio.sleep(90)
+            await desk.compared()
+
+    trade(use).check()

@@ -108,6 +108,7 @@ class KrakenVenue:
         self._reads = Reads(self._account, self._listing, self._seen, self._tell)
         self._orders = Orders(Trading(sender, self._clock), self._socket, self._listing, self._seen, self._clock)
         self._stream: EventStream | None = None
+        self._former: list[EventStream] = []  # that are not over yet
         self._trading: SocketTrading | None = None
 
     @property
@@ -178,8 +179,9 @@ class KrakenVenue:
     async def close(self) -> None:
         """End every connection; orders stay as they are."""
         stream, self._stream, self._trading = self._stream, None, None
-        if stream is not None:
-            await stream.close()
+        for each in (*self._former, *([] if stream is None else [stream])):
+            await each.close()
+        self._former.clear()
         await self._http.close()
 
     def instruments(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
@@ -192,8 +194,14 @@ class KrakenVenue:
         return self._listing.instruments(symbols)
 
     def events(self) -> AsyncIterator[Event]:
-        """Orders, the link, money and troubles, over a connection that is kept up until `close`; once only."""
-        assert self._stream is None, "there is one stream of events"
+        """Orders, the link, money and troubles, over a connection that is kept up until `close`.
+
+        Asked for again, as whoever listened has failed, the former stream ends and a new one begins.
+        """
+        if self._stream is not None:
+            self._stream.abandon()
+            self._former = [each for each in self._former if not each.over]
+            self._former.append(self._stream)
         link = PrivateLink(
             self._ws_auth_url,
             token=self._account.websocket_token,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from mooring.errors import MooringError, Retry
 from mooring.runtime.domain.orders import Fill
@@ -178,12 +178,23 @@ class EventStream(AsyncIterator[Event]):
         self._ready.extend(self._translator.refused(error))
         self._woken.set()
 
-    async def close(self) -> None:
-        """End the link; whoever waits for the next event is told that there is none."""
-        tasks = [task for task in (self._running, self._next) if task is not None]
-        for task in tasks:
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it works any more."""
+        return all(task.done() for task in self._tasks())
+
+    def abandon(self) -> None:
+        """End the link without waiting for it; whoever waits for the next event is told that there is none."""
+        for task in self._tasks():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End the link, and wait until it has ended."""
+        self.abandon()
+        await asyncio.gather(*self._tasks(), return_exceptions=True)
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        return [task for task in (self._running, self._next) if task is not None]
 
     async def _signal(self) -> Signal | None:
         """The next signal; None where something else is ready.

@@ -49,7 +49,7 @@ $(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt req
 
 setup: $(STAMPS)/dev #-- make .venv with everything for work on the project
 
-demo: $(STAMPS)/base #-- paper-trade a made-up market offline (DEMO_ARGS="--hours 48 --no-open --json")
+demo: $(STAMPS)/base #-- paper-trade a made-up market on this machine (DEMO_ARGS="--hours 48 --no-open --json")
 	@$(BIN)/mooring demo $(DEMO_ARGS)
 
 system-packages:

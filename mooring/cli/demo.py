@@ -65,7 +65,7 @@ def demo(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Paper-trade offline, with everything a daemon has.
+    """Paper-trade on this machine alone, with everything a daemon has and prices of a look-alike of Kraken.
 
     Without --home it works in a temporary directory. With --home the same command goes on where it was stopped.
 
@@ -73,8 +73,7 @@ def demo(
     """
     as_json = wants_json(ctx, json)
     from mooring.cli.local import parse_symbols, parse_time  # noqa: PLC0415
-    from mooring.daemon.app import DaemonThread  # noqa: PLC0415
-    from mooring.daemon.demo import DemoRequest, demo_options, summary  # noqa: PLC0415
+    from mooring.daemon.demo import DemoRequest, demonstration, summary  # noqa: PLC0415
     from mooring.daemon.present import first_line  # noqa: PLC0415
 
     with ExitStack() as stack:
@@ -88,9 +87,8 @@ def demo(
             speed=parse_speed(speed, hours=hours),
             seed=seed,
         )
-        options = demo_options(request, os.environ)
         stack.enter_context(_ended_by_sigterm())
-        with DaemonThread(options) as daemon:
+        with demonstration(request, os.environ, hint) as daemon:
             _say_what_it_is(daemon, made_up=bars is None, hours=hours)
             _watch(daemon, where, hours=hours, live=not as_json)
             daemon.trader.engine.stop()

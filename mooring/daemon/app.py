@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -42,6 +42,9 @@ from mooring.secrets.redaction import MIN_KNOWN, Redactor
 from mooring.secrets.vault import KeyringVault, Vault
 from mooring.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from mooring.daemon.rehearsal import Rehearsal
+
 TOKEN_BYTES: Final = 32
 KRAKEN: Final = "kraken"
 VAULT_ITEM: Final = "control-api"
@@ -62,6 +65,7 @@ class Options:
         vault: where the control API's token is kept.
         console: also write log lines for people to standard error.
         autostart: begin to do hours at once, unless a person stopped them and has not started them since.
+        rehearsal: the look-alike of Kraken that shows the market, where this process serves it.
     """
 
     home: Home
@@ -72,6 +76,7 @@ class Options:
     console: bool
     autostart: bool
     token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
+    rehearsal: Rehearsal | None = None
 
 
 class Daemon:
@@ -180,9 +185,14 @@ class Daemon:
             return options.clock, None, options.market_for(reader)
         from mooring.daemon.kraken_desk import KrakenDesk  # noqa: PLC0415 -- clients that paper trading does not need
 
+        rehearsal = options.rehearsal
         warmup = decider_for(options.settings, instruments(options.settings.market.symbols)).warmup_bars
-        desk = KrakenDesk(options.settings, options.home, options.vault, options.clock, warmup_bars=warmup)
+        system = options.clock if rehearsal is None else rehearsal.clock
+        desk = KrakenDesk(options.settings, options.home, options.vault, system, warmup_bars=warmup)
         self._closing.callback(desk.close)
+        if rehearsal is not None:
+            shown = options.market_for(reader)
+            return options.clock, desk, rehearsal.market(shown, desk.begin(cold=True))
         if options.settings.market.source != KRAKEN:
             return options.clock, None, options.market_for(reader)
         return desk.clock, desk, desk.begin()

@@ -1,23 +1,32 @@
-"""The demo: a whole daemon offline, over made-up or recorded bars, with its token in memory only."""
+"""The demo: a whole daemon on this machine, whose made-up or recorded prices come from a look-alike of Kraken.
+
+It follows them over REST and WebSocket on loopback, as it would follow Kraken; its token is in memory only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mooring.daemon.app import Daemon, Options
+import numpy as np
+
+from mooring.daemon.app import Daemon, DaemonThread, Options
 from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_market
 from mooring.daemon.present import money_text, time_text
-from mooring.errors import Invalid
+from mooring.daemon.rehearsal import rehearsing, shown_by
+from mooring.errors import Invalid, MooringError
 from mooring.home import Home
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.replay.recompute import Recomputed
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.verify import verify
+from mooring.runtime.venues.simulator.venue import Config
 from mooring.secrets.vault import MemoryVault
-from mooring.settings import load_settings
+from mooring.settings import Settings, load_settings
 
 # A made-up market has to begin somewhere, the same every time: 2024-01-01 00:00 UTC.
 DEMO_START: Final = 1_704_067_200
@@ -45,42 +54,83 @@ class DemoRequest:
     seed: int | None
 
 
-def demo_options(request: DemoRequest, environ: Mapping[str, str]) -> Options:
-    """The daemon of a demo.
+@contextmanager
+def demonstration(
+    request: DemoRequest, environ: Mapping[str, str], tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Daemon]:
+    """A demo that runs: its look-alike, and the daemon that follows it; both end with it.
+
+    Args:
+        tell: is told what a person should know of the market.
 
     Raises:
         Invalid: hours or symbols out of bounds, or a setting is wrong.
-
-    The daemon's start raises Conflict where the home holds records that are no demo.
+        Denied: this machine lets no program listen on loopback.
+        Conflict: the home holds records that are no demo; and as `Daemon`.
     """
     if request.hours is not None and not 1 <= request.hours <= HOURS_MAX:
         raise Invalid("bad_range", f"--hours must be 1 to {HOURS_MAX}.", todo="Give a number of hours.")
-    overrides: dict[str, object] = {"trading.mode": "paper", "store.url": None}  # its records are its home's own
+    # Its records are its home's own.
+    overrides: dict[str, object] = {"trading.mode": "paper", "venue.name": "paper", "store.url": None}
     if request.symbols is not None:
         overrides["market.symbols"] = list(request.symbols)
     if request.seed is not None:
         overrides["market.seed"] = request.seed
     request.home.prepare()
     settings = load_settings(request.home.root, environ, overrides=overrides)
+    shown = _shown(request, settings)
+    begin = _done_to(request.home, shown) or shown.start_ts
+    config = Config(seed=settings.market.seed)
+    with rehearsing(
+        lambda: shown_by(shown, config=config, start=begin), SystemClock(), speed=request.speed
+    ) as rehearsal:
+        followed = overrides | {"market.source": "kraken"} | rehearsal.urls
+        options = Options(
+            home=request.home,
+            settings=load_settings(request.home.root, environ, overrides=followed),
+            market_for=lambda reader: as_demo(shown, reader),
+            vault=MemoryVault(),
+            clock=SystemClock(),
+            console=False,
+            autostart=True,
+            rehearsal=rehearsal,
+        )
+        with DaemonThread(options) as daemon:
+            missing = 0 if shown.bars is None else int(np.count_nonzero(~shown.bars.present))
+            if missing:
+                tell(f"{missing} bars are missing: shown as hours without trades, where a backtest leaves them out.")
+            yield daemon
 
-    def market_for(reader: Reader) -> Market:
-        symbols, hours, speed = settings.market.symbols, request.hours, request.speed
-        if request.bars is not None:
-            recorded = recorded_market(request.bars, symbols, start=request.start, hours=hours, speed=speed)
-            return as_demo(recorded, reader)
-        start = DEMO_START if request.start is None else request.start
-        made_up = synthetic_market(symbols, seed=settings.market.seed, start=start, hours=hours, speed=speed)
-        return as_demo(made_up, reader)
 
-    return Options(
-        home=request.home,
-        settings=settings,
-        market_for=market_for,
-        vault=MemoryVault(),
-        clock=SystemClock(),
-        console=False,
-        autostart=True,
-    )
+def _shown(request: DemoRequest, settings: Settings) -> Market:
+    symbols, hours, speed = settings.market.symbols, request.hours, request.speed
+    if request.bars is not None:
+        return recorded_market(request.bars, symbols, start=request.start, hours=hours, speed=speed)
+    start = DEMO_START if request.start is None else request.start
+    return synthetic_market(symbols, seed=settings.market.seed, start=start, hours=hours, speed=speed)
+
+
+def _done_to(home: Home, shown: Market) -> int | None:
+    """Where a demo of this market stopped in this home, UTC unix seconds: its look-alike need not begin earlier.
+
+    What cannot be read is none: the daemon says what is wrong with it.
+    """
+    if not home.database.exists():
+        return None
+    try:
+        reader = Reader.open(Place(file=home.database))
+    except MooringError:
+        return None
+    try:
+        latest = reader.find("runs", mode="paper")
+        if latest is None or (latest["market"], latest["market_hash"]) != (as_demo(shown, reader).text, shown.hash):
+            return None
+        stored = reader.latest_state(latest["run_id"])
+    except MooringError:
+        return None
+    finally:
+        reader.close()
+    return None if stored is None else stored.hour_ts_utc
 
 
 def summary(daemon: Daemon) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def as_demo(market: Market, reader: Reader) -> Market:
             todo="Give the demo a home of its own with --home, or none at all.",
         )
     known = orjson.loads(market.text)
-    return replace(market, text=canonical_json(known | {"demo": True}).decode())
+    return replace(market, text=canonical_json(known | {"demo": True, "shown_by": "look-alike"}).decode())
 
 
 def _start_before(reader: Reader, wanted: MarketSettings) -> int | None:

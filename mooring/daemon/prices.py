@@ -89,6 +89,7 @@ class LivePrices:
         self.feed = LiveFeed(self.source, feed_options(settings, clock, warm_hours=warm_hours))
         self._collector = Collector(self.feed, self.source, symbols, tell=tell)
         self._following: Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._closing = False
 
     def begin(self) -> tuple[Instrument, ...]:
@@ -120,17 +121,22 @@ class LivePrices:
         if self._closing:
             return
         self._closing = True
-        if self._following is not None:
-            self._following.cancel()
         with suppress(TimeoutError, MooringError):  # the loop may be over already, and the connections with it
-            self._loop.call(self._http.close(), seconds=END_SECONDS)
+            self._loop.call(self._leave(), seconds=END_SECONDS)
         self.feed.end()
 
     async def _prepare(self) -> tuple[Instrument, ...]:
         await self.source.sync()
         return await self.source.instruments()
 
+    async def _leave(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])  # it says goodbye; cancelled once more it would only drop the line
+        await self._http.close()
+
     async def _follow(self) -> None:
+        self._task = asyncio.current_task()
         try:
             await self._collector.run()
         except asyncio.CancelledError:

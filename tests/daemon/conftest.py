@@ -26,3 +26,9 @@ def _levels_of_uvicorn() -> Iterator[None]:
 def home() -> Iterator[Home]:
     with short_home() as made:
         yield made
+
+
+@pytest.fixture
+def other_home() -> Iterator[Home]:
+    with short_home() as made:
+        yield made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mooring.runtime.venues.simulator.catalog import Catalog
@@ -23,6 +23,7 @@ class Simulation:
 
     Args:
         symbols: such as BTC-USD. data: directory of recorded prices, None for made-up ones.
+        source: makes the prices instead, of the pairs.
         start: UTC unix seconds on the hour, None for the source's own.
         begin: ns to which time goes before anything else, if later than `start`; faults count from there.
 
@@ -35,6 +36,7 @@ class Simulation:
         symbols: Sequence[str],
         *,
         data: Path | None = None,
+        source: Callable[[Catalog], Source] | None = None,
         start: int | None = None,
         begin: int | None = None,
         config: Config | None = None,
@@ -42,12 +44,14 @@ class Simulation:
     ) -> None:
         self.config = config or Config()
         catalog = Catalog(symbols)
-        source: Source
-        if data is None:
-            source = SyntheticSource(catalog, seed=self.config.seed, start=START if start is None else start)
+        prices: Source
+        if source is not None:
+            prices = source(catalog)
+        elif data is None:
+            prices = SyntheticSource(catalog, seed=self.config.seed, start=START if start is None else start)
         else:
-            source = RecordedSource(catalog, data, seed=self.config.seed, start=start)
-        self.venue = Venue(catalog, source, self.config)
+            prices = RecordedSource(catalog, data, seed=self.config.seed, start=start)
+        self.venue = Venue(catalog, prices, self.config)
         if begin is not None and begin > self.venue.now:
             self.venue.run(begin)
             self.venue.started = begin

@@ -168,13 +168,15 @@ class Limits:
         tier: of the account.
         rest_used: what may be on the REST counter at the start; after a crash, its limit is the careful value.
         speed: seconds of a look-alike's time in a real one, in which its counters leak; 1 for Kraken itself.
+        public: the counter of public calls, which Kraken keeps for each address and not for each account; its own
+            where nobody else in this event loop makes such calls.
     """
 
-    def __init__(self, tier: Tier, *, rest_used: int = 0, speed: float = 1.0) -> None:
+    def __init__(self, tier: Tier, *, rest_used: int = 0, speed: float = 1.0, public: Counter | None = None) -> None:
         self.tier = tier
         self._speed = speed
         self.rest = Counter(_at(REST[tier], speed), used=rest_used)
-        self.public = Counter(_at(PUBLIC, speed))
+        self.public = Counter(_at(PUBLIC, speed)) if public is None else public
         self._engine: dict[str, Counter] = {}
         self._locked_until_us = 0
         self._paused_until_us = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -18,13 +18,14 @@ from mooring.runtime.venues.capabilities import capabilities_of
 from mooring.runtime.venues.kraken.errors import unreadable
 from mooring.runtime.venues.kraken.hosts import REST_URL, WS_AUTH_URL, checked_url
 from mooring.runtime.venues.kraken.http import Http
-from mooring.runtime.venues.kraken.limits import Limits, Tier
+from mooring.runtime.venues.kraken.limits import Counter, Limits, Tier
 from mooring.runtime.venues.kraken.nonce import Nonces
 from mooring.runtime.venues.kraken.rest import Account, Market, Trading
 from mooring.runtime.venues.kraken.sender import Sender
 from mooring.runtime.venues.kraken.server_clock import ServerClock
 from mooring.runtime.venues.kraken.signing import ApiKey
 from mooring.runtime.venues.kraken.sockets import Connector, open_socket
+from mooring.runtime.venues.kraken.venue_changes import Change, change_of
 from mooring.runtime.venues.kraken.venue_events import EventStream, Translator
 from mooring.runtime.venues.kraken.venue_listing import Listing
 from mooring.runtime.venues.kraken.venue_orders import Orders
@@ -78,6 +79,7 @@ class KrakenVenue:
         random: a number of 0 to 1, for the spread of waits between connections.
         sleep: waits so many seconds.
         transport: instead of the network, for what answers in this process; likewise connector.
+        public: counts public calls of this address, shared with who else makes some in the same event loop.
 
     Raises:
         Invalid: an address is neither Kraken's nor one of this machine.
@@ -93,13 +95,14 @@ class KrakenVenue:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
         connector: Connector = open_socket,
+        public: Counter | None = None,
     ) -> None:
         self._ws_auth_url = checked_url(config.ws_auth_url, scheme="ws")
         self._random = random
         self._sleep = sleep
         self._connector = connector
         self._clock = ServerClock(clock, speed=config.speed)
-        self._limits = Limits(config.tier, rest_used=config.rest_used, speed=config.speed)
+        self._limits = Limits(config.tier, rest_used=config.rest_used, speed=config.speed, public=public)
         self._http = Http(config.rest_url, clock=self._clock, transport=transport)
         sender = Sender(self._http, self._limits, self._clock, key=key.key, nonces=key.nonces, sleep=sleep)
         self._account = Account(sender)
@@ -192,6 +195,18 @@ class KrakenVenue:
             Invalid: its figures are outside what can be counted.
         """
         return self._listing.instruments(symbols)
+
+    def changes(self, counted: Iterable[Instrument]) -> tuple[Change, ...]:
+        """What Kraken lists otherwise by now than a run counts with.
+
+        Args:
+            counted: the run's instruments.
+
+        Raises:
+            NotFound: Kraken never listed one.
+        """
+        pairs = ((each, self._listing.told(self._listing.pair(each.symbol))) for each in counted)
+        return tuple(change for each, pair in pairs if (change := change_of(each, pair)) is not None)
 
     def events(self) -> AsyncIterator[Event]:
         """Orders, the link, money and troubles, over a connection that is kept up until `close`.

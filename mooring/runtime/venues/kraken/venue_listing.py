@@ -37,6 +37,8 @@ class Listing:
         self._clock = clock
         self._names: Names | None = None
         self._decimals: dict[str, int] = {}
+        self._scales: dict[str, tuple[int, int]] = {}  # places of prices and quantities, as they were first read
+        self._recounted: dict[str, Pair] = {}  # pairs that have other ones now, as Kraken lists them
         self._read_at: float | None = None
         self._next_check = 0.0
 
@@ -59,6 +61,8 @@ class Listing:
             raise unreadable("AssetPairs", "lists nothing")
         # Orders and fills of a pair that is listed no more are still to be understood, unless another one has its name.
         taken = {name for pair in pairs for name in _names_of(pair)}
+        self._recounted.clear()
+        pairs = tuple(self._counted(pair) for pair in pairs)
         gone = [replace(pair, status="delisted") for pair in self._pairs() if not taken & _names_of(pair)]
         self._names = Names((*pairs, *gone), assets)
         self._decimals |= {asset.id: asset.decimals for asset in assets}
@@ -122,6 +126,10 @@ class Listing:
         except NotFound:
             return None
 
+    def told(self, pair: Pair) -> Pair:
+        """The pair as Kraken lists it now, where that may count in other places than this start does."""
+        return self._recounted.get(_key(pair), pair)
+
     def places(self, pair: Pair) -> int:
         """Places of the ledger of the pair's quote asset."""
         return self._decimals.get(pair.quote, MONEY_DECIMALS)
@@ -133,7 +141,7 @@ class Listing:
             NotFound: Kraken lists no such pair, or prices it in other steps than a power of ten.
             Denied: its name is one of a contract.
         """
-        return tuple(self._instrument(self.pair(spot_name(symbol))) for symbol in symbols)
+        return tuple(self._instrument(self.told(self.pair(spot_name(symbol)))) for symbol in symbols)
 
     @staticmethod
     def _instrument(pair: Pair) -> Instrument:
@@ -146,11 +154,24 @@ class Listing:
             )
         return pair.instrument()
 
+    def _counted(self, pair: Pair) -> Pair:
+        """The pair in the places that it was first read with: orders on their way and books count in them."""
+        places, lots = self._scales.setdefault(_key(pair), (pair.pair_decimals, pair.lot_decimals))
+        if (places, lots) == (pair.pair_decimals, pair.lot_decimals):
+            return pair
+        self._recounted[_key(pair)] = pair
+        tick = max(pair.tick_size, Decimal(1).scaleb(-places))
+        return replace(pair, pair_decimals=places, lot_decimals=lots, tick_size=tick)
+
     def _pairs(self) -> tuple[Pair, ...]:
         return self._names.pairs if self._names is not None else ()
 
     def _older_than(self, seconds: float) -> bool:
         return self._read_at is None or self._clock.monotonic() - self._read_at >= seconds
+
+
+def _key(pair: Pair) -> str:
+    return pair.ws or pair.id
 
 
 def _names_of(pair: Pair) -> set[str]:

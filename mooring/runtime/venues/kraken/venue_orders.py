@@ -12,6 +12,7 @@ from mooring.runtime.domain.orders import Kind, Order
 from mooring.runtime.domain.orders import Side as OrderSide
 from mooring.runtime.venues.kraken.limits import Lane
 from mooring.runtime.venues.kraken.names import Pair
+from mooring.runtime.venues.kraken.numbers import ticks_of
 from mooring.runtime.venues.kraken.orders import (
     DEAD_MAN_MOST_SECONDS,
     EXPIRES_LEAST_SECONDS,
@@ -162,6 +163,7 @@ class Orders:
         pair = self._listing.pair(order.symbol)
         if order.role is Role.ENTRY:
             pair = await self._open_pair(order, pair)
+            self._refuse_recounted(pair)
         # A market order fills at once or not at all, so that its deadline says all there is to say.
         expires_at = None if order.kind is Kind.MARKET else order.expires_at
         if expires_at is not None:
@@ -170,10 +172,10 @@ class Orders:
             pair=pair,
             side=_SIDES[order.side],
             order_type=_TYPES[order.kind],
-            lots=order.quantity,
+            lots=self._whole(order.quantity, pair),
             client_id=order.client_id,
             limit=order.limit if order.kind is Kind.LIMIT else None,
-            trigger=order.trigger if order.kind is Kind.STOP_LOSS else None,
+            trigger=self._on_step(order.trigger, pair) if order.kind is Kind.STOP_LOSS else None,
             time_in_force=TimeInForce.GTC if expires_at is None else TimeInForce.GTD,
             expires_at=expires_at,
         )
@@ -190,6 +192,26 @@ class Orders:
                 todo="Wait until Kraken opens the pair again, or take it out of the universe.",
             )
         return pair
+
+    def _refuse_recounted(self, pair: Pair) -> None:
+        if self._listing.told(pair) is not pair:
+            raise Denied(
+                "kraken_recounted",
+                f"Kraken counts {pair.symbol} with other decimals than when this start began.",
+                money="No order was placed. What is held can still be sold.",
+                todo="Start the daemon again, or take the symbol out of the universe.",
+            )
+
+    def _whole(self, lots: int, pair: Pair) -> int:
+        """A quantity that Kraken takes also where it counts in fewer places by now; what is held must be sellable."""
+        step: int = 10 ** max(0, pair.lot_decimals - self._listing.told(pair).lot_decimals)
+        return lots - lots % step
+
+    def _on_step(self, ticks: int, pair: Pair) -> int:
+        """A stop's trigger that Kraken takes also where its prices have fewer places by now: a little later."""
+        if self._listing.told(pair) is pair:
+            return ticks
+        return ticks - ticks % max(1, ticks_of(pair.tick_size, pair.pair_decimals))
 
     def _refuse_expiry(self, expires_at: int) -> None:
         left_ms = 1_000 * expires_at - self._clock.now_ms()

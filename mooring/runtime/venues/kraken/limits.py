@@ -161,6 +161,11 @@ class Counter:
         return self._top - self._rates.limit * UNIT * RESERVED[lane] // 100
 
 
+def public_counter(*, speed: float = 1.0) -> Counter:
+    """The counter of public calls of one address; `speed` as of `Limits`."""
+    return Counter(_at(PUBLIC, speed))
+
+
 class Limits:
     """All counters of one account: REST of the key, the engine's for each pair, and public calls.
 
@@ -176,7 +181,7 @@ class Limits:
         self.tier = tier
         self._speed = speed
         self.rest = Counter(_at(REST[tier], speed), used=rest_used)
-        self.public = Counter(_at(PUBLIC, speed)) if public is None else public
+        self.public = public_counter(speed=speed) if public is None else public
         self._engine: dict[str, Counter] = {}
         self._locked_until_us = 0
         self._paused_until_us = 0

@@ -214,8 +214,12 @@ class Link:
         error = refusal([reply.error], Call(name=f"subscribe {subscription.channel}"), now=0)
         if isinstance(error, Retry):
             raise SocketClosed(error.code)
-        self._wanted.pop(subscription, None)
         self._tell(Refused(what=f"{subscription.channel} {subscription.symbol}".strip(), error=error))
+        self._given_up(subscription)
+
+    def _given_up(self, subscription: Subscription) -> None:
+        """Kraken refuses a subscription, which is not asked for again."""
+        self._wanted.pop(subscription, None)
 
     def _ask(self, method: str, subscriptions: Iterable[Subscription]) -> None:
         """Put requests into the outbox: one for all symbols that are asked for in the same way."""

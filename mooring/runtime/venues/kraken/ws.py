@@ -223,6 +223,10 @@ class PrivateLink(Link):
         if method == "unsubscribe" and subscription in self._wanted:
             self._ask("subscribe", [subscription])
 
+    def _given_up(self, subscription: Subscription) -> None:
+        # Never: without it orders are not told of. Who must act was told, and each connection asks again.
+        raise SocketClosed(f"{subscription.channel} was refused")
+
     def _answered(self, reply: events.Reply) -> None:
         self.replies.take(reply)
 

@@ -263,3 +263,14 @@ def test_after_a_gap_whose_snapshot_never_comes_the_link_is_up_again_by_itself()
     assert isinstance(during, LinkDown)
     assert states == [LinkUp, LinkDown, LinkUp]
     assert len(fills) == 1
+
+
+def test_a_subscription_that_is_refused_is_told_once_and_asked_for_until_it_is_granted() -> None:
+    async def use(stage: Stage):
+        await stage.listen()
+        return stage.of(Trouble), stage.virtual.simulation.faults.hits
+
+    refusal = {"kind": "error", "match": "ws:subscribe", "text": "EGeneral:Permission denied", "times": 5}
+    troubles, hits = meet(use, refusal, listen=False)
+    assert [trouble.code for trouble in troubles] == ["kraken_not_allowed"]
+    assert hits == [5]

@@ -53,6 +53,7 @@ class Scenario:
         start: UTC unix seconds on the hour, None for the made-up market's own; begin: seconds after it.
         hours: closes; before the last one things no longer go wrong.
         live_feed: whether bars are made from trades, or taken from the look-alike's candles.
+        eager: whether closes are decided on before books and venue were compared.
         exact: whether every timer is on time, also while nothing is under way.
         faults: as in a file of faults.
     """
@@ -66,6 +67,7 @@ class Scenario:
     tier: str
     live_feed: bool
     exact: bool
+    eager: bool
     flatten: bool
     dead_man: str
     outside: dict[str, str]
@@ -100,6 +102,7 @@ def scenario(seed: int, *, recorded: bool = False, hours: tuple[int, int] = (3, 
         tier=chance.choice(("starter", "intermediate", "pro")),
         live_feed=chance.random() < 0.2,
         exact=chance.random() < 0.05,
+        eager=chance.random() < 0.5,
         flatten=chance.random() < 0.5,
         dead_man=chance.choice(("entries", "entries", "always", "off")),
         outside={"USD": "7000", **{base: "5" for base in bases if chance.random() < 0.5}},

@@ -112,6 +112,7 @@ class Process:
         folder: Path,
         *,
         live_feed: bool,
+        eager: bool,
         flatten: bool,
         dead_man: str,
         watch: Callable[[Process], None],
@@ -121,6 +122,7 @@ class Process:
         self.trap = Trap()
         self.halts: list[str] = []
         self.watch = watch
+        self.eager = eager
         self.hours = True  # whether closes are decided on
         self._tasks: list[asyncio.Task[Any]] = []
         venue = virtual.simulation.venue
@@ -197,7 +199,8 @@ class Process:
             except MooringError:
                 await asyncio.sleep(AGAIN)
         self._tasks.append(asyncio.create_task(self.execution.run(), name="execution"))
-        await self.execution.ready.wait()
+        if not self.eager:
+            await self.execution.ready.wait()
         while True:
             while self.hours and self._scan():
                 pass

@@ -146,7 +146,7 @@ class World:
         made = self.made
         self.process = Process(
             self.virtual, self.clock, plan_of(made.symbols, self.variant), self.folder,
-            live_feed=made.live_feed, flatten=made.flatten, dead_man=made.dead_man, watch=self.watch,
+            live_feed=made.live_feed, eager=made.eager, flatten=made.flatten, dead_man=made.dead_man, watch=self.watch,
         )  # fmt: skip
         self.process.start()
         if armed:

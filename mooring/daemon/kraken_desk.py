@@ -15,16 +15,18 @@ from typing import Final, TypeVar
 import structlog
 
 from mooring.daemon.credentials import load_key
-from mooring.daemon.look_alike import look_alike_clock
+from mooring.daemon.look_alike import look_alike_clock, speed_of
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import Market
 from mooring.daemon.prices import LivePrices
 from mooring.daemon.venue import execution_options, kraken_venue_from, require_real_prices
+from mooring.daemon.venue_watch import VenueWatch
 from mooring.errors import Denied, MooringError, Retry
 from mooring.home import Home
 from mooring.hosts import is_local
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import canonical_json, content_hash
+from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.gates import Gates
 from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.execution.service import Execution
@@ -32,6 +34,7 @@ from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.market.live.feed import LiveFeed
 from mooring.runtime.market.live.options import CANDLES_MAX, Notice, Told
+from mooring.runtime.venues.kraken.limits import public_counter
 from mooring.runtime.venues.kraken.venue import KrakenVenue
 from mooring.secrets.vault import Vault
 from mooring.settings import Settings
@@ -85,11 +88,14 @@ class KrakenDesk:
         self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
         self._loop = LoopThread("mooring-venue")
         self._warm_hours = min(CANDLES_MAX, warmup_bars + WARM_SPARE)
+        self._public = public_counter(speed=speed_of(self.clock))
         self._prices: LivePrices
+        self._instruments: tuple[Instrument, ...] = ()
         self._held = ExitStack()
         self._venue: KrakenVenue | None = None
         self._execution: Execution | None = None
         self._running: Future[None] | None = None
+        self._watching: Future[None] | None = None
         self._failed = ""
         self._engine: LiveEngine | None = None
 
@@ -128,8 +134,9 @@ class KrakenDesk:
             warm_hours=0 if cold else self._warm_hours,
             tell=self._told,
             ended=lambda error: self._alert("critical", error.code, str(error)),
+            public=self._public,
         )
-        instruments = self._prices.begin()
+        instruments = self._instruments = self._prices.begin()
         source = "look-alike" if is_local(self._settings.venue.rest_url) else "kraken"
         return LiveMarket(
             instruments=instruments,
@@ -149,13 +156,16 @@ class KrakenDesk:
         """Take the account up for this engine: key, rights, fees, then comparison and orders.
 
         Raises:
-            Denied: no key, or one that may too much or too little; fees above what the settings count with.
+            Denied: no key, or one that may too much or too little; fees above those of the settings; other decimals.
             Conflict: another process uses the key. Retry, Halt: Kraken does not answer, or refuses the key.
         """
         key = load_key(self._vault)
-        venue = self._held.enter_context(kraken_venue_from(self._settings, self._home, key.api, self.clock))
+        venue = self._held.enter_context(
+            kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
+        )
         self._venue = venue
         self._call(venue.open(), OPEN_SECONDS)
+        self._require_figures(venue)
         self._require_fees(venue)
         self._engine, self._failed = engine, ""
         options = execution_options(self._settings, self.clock)
@@ -163,11 +173,15 @@ class KrakenDesk:
         self._running = self._loop.submit(self._execution.run())
         self._running.add_done_callback(self._ended)
         engine.connect(self._execution)
+        watch = VenueWatch(venue, self._instruments, self._alert, clocks=speed_of(self.clock) == 1)
+        self._watching = self._loop.submit(watch.run())
 
     def disconnect(self) -> None:
         """Let the account go: nothing new is sent, and what works at the venue stays. Safe to call twice."""
         execution, running, venue = self._execution, self._running, self._venue
         self._engine = self._execution = self._running = self._venue = None
+        if self._watching is not None:
+            self._watching.cancel()
         if execution is not None and running is not None and not running.done():
             with suppress(MooringError, TimeoutError):
                 self._call(execution.drain(), DRAIN_SECONDS)
@@ -190,6 +204,17 @@ class KrakenDesk:
         if hasattr(self, "_prices"):
             self._prices.close()
         self._loop.stop()
+
+    def _require_figures(self, venue: KrakenVenue) -> None:
+        """What is bought now is counted with the decimals that prices are: those of when this process began."""
+        recounted = [change for change in venue.changes(self._instruments) if change.recounted]
+        if recounted:
+            raise Denied(
+                "kraken_recounted",
+                f"Kraken counts {recounted[0].symbol} with other decimals than when this start began.",
+                money="No order was placed.",
+                todo="Start the daemon again.",
+            )
 
     def _require_fees(self, venue: KrakenVenue) -> None:
         """Positions are sized, and cash is set aside, with the fees of the settings: they must cover the real ones."""

@@ -22,7 +22,7 @@ from mooring.runtime.market.live.collector import Collector
 from mooring.runtime.market.live.feed import LiveFeed
 from mooring.runtime.market.live.options import FeedOptions, Told
 from mooring.runtime.venues.kraken.http import Http
-from mooring.runtime.venues.kraken.limits import Limits, Tier
+from mooring.runtime.venues.kraken.limits import Counter, Limits, Tier
 from mooring.runtime.venues.kraken.prices import KrakenPrices, PriceLink
 from mooring.runtime.venues.kraken.rest import Market
 from mooring.runtime.venues.kraken.sender import Sender
@@ -55,6 +55,7 @@ class LivePrices:
         tell: is told what a person may want to know; called in the loop, must not block.
         ended: is told why no more prices come, where that was not asked for; called in the loop, must not block.
         random: a number of 0 to 1, for the spread of waits.
+        public: counts public calls of this address, shared with who else makes some in the loop.
 
     Raises:
         Invalid: an address that is not allowed.
@@ -70,13 +71,14 @@ class LivePrices:
         tell: Callable[[Told], None],
         ended: Callable[[MooringError], None],
         random: Callable[[], float] = chance.random,
+        public: Counter | None = None,
     ) -> None:
         venue, symbols = settings.venue, settings.market.symbols
         local = is_local(venue.rest_url)
         self._loop = loop
         self._ended = ended
         self._http = Http(venue.rest_url, clock=clock)
-        limits = Limits(Tier(venue.tier), speed=speed_of(clock))
+        limits = Limits(Tier(venue.tier), speed=speed_of(clock), public=public)
         link = PriceLink(venue.ws_url, random=random, monotonic=clock.monotonic)
         self.source = KrakenPrices(
             link,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random as chance
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mooring.daemon.key_lock import key_lock, lock_dir
 from mooring.daemon.look_alike import deadline_seconds, scaled, speed_of
 from mooring.errors import Denied
 from mooring.home import Home
+from mooring.hosts import is_local
 from mooring.runtime.execution.options import DeadMan, Options
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.venues.kraken.http import Http
-from mooring.runtime.venues.kraken.limits import REST, Limits, Tier
+from mooring.runtime.venues.kraken.limits import REST, Counter, Limits, Tier
 from mooring.runtime.venues.kraken.nonce import BLOCK, NonceFile, Nonces
 from mooring.runtime.venues.kraken.orders import DEAD_MAN_MOST_SECONDS
 from mooring.runtime.venues.kraken.rest import Account, Market, Trading
@@ -67,8 +69,10 @@ def kraken_venue_from(
     clock: Clock,
     *,
     random: Callable[[], float] = chance.random,
+    public: Counter | None = None,
+    locks: Path | None = None,
 ) -> Iterator[KrakenVenue]:
-    """The account's venue. While this is held, no other process of this home can use the key.
+    """The account's venue. While this is held, no other process of this user can use the key.
 
     It is not opened; `open`, `close` and all else belong to the event loop of who uses it.
 
@@ -76,13 +80,15 @@ def kraken_venue_from(
         home: prepared.
         clock: this machine's, or `look_alike_clock`.
         random: a number of 0 to 1, for the spread of waits.
+        public: counts public calls of this address, shared with who else makes some in the same event loop.
+        locks: where locks of keys are; the user's own place where that is not said.
 
     Raises:
-        Conflict: another process of this home uses the key.
+        Conflict: another process uses the key.
         Halt: the file with its last nonce cannot be read.
-        Invalid: an address that is not allowed.
+        Invalid: an address that is not allowed, or a lock that cannot be had.
     """
-    with NonceFile(nonce_dir(home), key.fingerprint) as file:
+    with _only_user(settings, home, key, locks) as file:
         tier = Tier(settings.venue.tier)
         config = KrakenConfig(
             rest_url=settings.venue.rest_url,
@@ -92,7 +98,7 @@ def kraken_venue_from(
             speed=speed_of(clock),
         )
         nonces = Nonces(file, lambda: clock.now_ms() * 1000)
-        yield KrakenVenue(config, KrakenKey(key=key, nonces=nonces), clock=clock, random=random)
+        yield KrakenVenue(config, KrakenKey(key=key, nonces=nonces), clock=clock, random=random, public=public)
 
 
 def execution_options(settings: Settings, clock: Clock) -> Options:
@@ -112,6 +118,7 @@ def execution_options(settings: Settings, clock: Clock) -> Options:
         settle_ms=real(1000 * wanted.settle_seconds, least=1_000),
         alert_ms=real(usual.alert_ms, least=10_000),
         poll_ms=real(usual.poll_ms, least=1_000),
+        patience_ms=real(usual.patience_ms, least=3_000),
         hold_ms=real(usual.hold_ms, least=3_000),
         reconcile_ms=real(60_000 * wanted.reconcile_minutes, least=5_000),
         slept_ms=round(usual.slept_ms * max(1.0, speed)),
@@ -130,21 +137,25 @@ class KrakenClient:
 
 
 @asynccontextmanager
-async def kraken_client(settings: Settings, home: Home, key: ApiKey, clock: Clock) -> AsyncIterator[KrakenClient]:
-    """A client for a few questions; while it is open, no other process of this home can use the key.
+async def kraken_client(
+    settings: Settings, home: Home, key: ApiKey, clock: Clock, *, locks: Path | None = None
+) -> AsyncIterator[KrakenClient]:
+    """A client for a few questions; while it is open, no other process of this user can use the key.
 
     Args:
         home: prepared.
         clock: the venue's time.
+        locks: as of `kraken_venue_from`.
 
     Raises:
-        Conflict: another process of this home uses the key.
+        Conflict: another process uses the key.
         Halt: the file with its last nonce cannot be read.
+        Invalid: its lock cannot be had.
     """
     tier = Tier(settings.venue.tier)
     http = Http(settings.venue.rest_url, clock=clock)
     try:
-        with NonceFile(nonce_dir(home), key.fingerprint) as file:
+        with _only_user(settings, home, key, locks) as file:
             limits = Limits(tier, rest_used=_rest_used(file, tier, clock), speed=speed_of(clock))
             nonces = Nonces(file, lambda: clock.now_ms() * 1000)
             sender = Sender(http, limits, clock, key=key, nonces=nonces)
@@ -165,6 +176,15 @@ async def skew_ms(market: Market, clock: Clock) -> int:
     if least <= 0 <= most:
         return 0
     return least if least > 0 else most
+
+
+@contextmanager
+def _only_user(settings: Settings, home: Home, key: ApiKey, locks: Path | None) -> Iterator[NonceFile]:
+    """The nonces of a key that no other process uses; keys of look-alikes are many, and locked in their homes only."""
+    with ExitStack() as held:
+        if not is_local(settings.venue.rest_url):
+            held.enter_context(key_lock(lock_dir() if locks is None else locks, key.fingerprint))
+        yield held.enter_context(NonceFile(nonce_dir(home), key.fingerprint))
 
 
 def _rest_used(file: NonceFile, tier: Tier, clock: Clock) -> int:

@@ -68,13 +68,14 @@ def test_kraken_is_spoken_with_for_prices_or_for_orders() -> None:
 def test_one_process_of_a_home_uses_a_key_and_its_nonces_outlive_it(tmp_path: Path) -> None:
     home = Home(root=tmp_path / "home")
     home.prepare()
+    locks = tmp_path / "locks"
 
     async def play() -> None:
-        async with kraken_client(made(), home, api_key(), SystemClock()):
+        async with kraken_client(made(), home, api_key(), SystemClock(), locks=locks):
             with pytest.raises(Conflict):
-                async with kraken_client(made(), home, api_key(), SystemClock()):
+                async with kraken_client(made(), home, api_key(), SystemClock(), locks=locks):
                     pass
-        async with kraken_client(made(), home, api_key(), SystemClock()):
+        async with kraken_client(made(), home, api_key(), SystemClock(), locks=locks):
             pass
 
     asyncio.run(play())
@@ -126,5 +127,7 @@ def test_where_time_runs_fast_venue_limits_grow_and_real_waits_shrink() -> None:
     assert options.deadline_ms == 60_000, "Kraken takes no later one"
     assert options.settle_ms == 1_000
     assert options.reconcile_ms == 5_000
+    assert options.patience_ms == 3_000, "what does not fit is a break after seconds, not after a minute"
+    assert options.lag_ms == type(options)().lag_ms, "lists lag by the venue's own time"
     assert options.slept_ms >= 600 * 10_000, "a real second is no sleep"
     assert options.dead_man_s / 600 >= 2 * options.dead_man_every_s, "renewed twice in real time"

@@ -18,12 +18,13 @@ class DeadMan(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Milliseconds, unless the name says otherwise.
+    """Milliseconds, unless the name says otherwise. What is held against the venue's clock says so; the rest is real.
 
     Attributes:
-        deadline_ms: the venue must not take an order later than this after it was sent.
-        grace_ms: beyond a deadline or an expiry before it counts as passed.
-        lag_ms: how far the venue's answers may lie behind what happened.
+        deadline_ms: the venue must not take an order later than this after it was sent; its time.
+        grace_ms: beyond a deadline or an expiry before it counts as passed; the venue's time.
+        lag_ms: how far the venue's answers may lie behind what happened; the venue's time.
+        patience_ms: how long what does not fit is compared again before it is called a break.
         settle_ms: an entry that filled in part is given this long before its rest is cancelled.
         alert_ms: an outcome that is unknown for longer is told to the person.
         poll_ms: between questions after working orders while the venue does not tell by itself.
@@ -39,6 +40,7 @@ class Options:
     deadline_ms: int = 5_000
     grace_ms: int = 2_000
     lag_ms: int = 75_000
+    patience_ms: int = 75_000
     settle_ms: int = 30_000
     alert_ms: int = 60_000
     poll_ms: int = 30_000

@@ -107,11 +107,12 @@ class Reconciling:
     async def _once(self, trigger: str, *, accept: bool) -> Reconciled:
         if trigger in ALL_ANEW:
             await self._look_at_all()
-        begun, wait = self._clock.monotonic(), FIRST_WAIT
+        patience = self._options.patience_ms / 1000
+        begun, wait = self._clock.monotonic(), min(FIRST_WAIT, patience / 4)
         known = self._broken and not accept  # what is to be accepted must not be a list that lags
         while True:
             found, fresh = await self._compare(trigger, accept=False)
-            patient = self._clock.monotonic() - begun < self._options.lag_ms / 1000
+            patient = self._clock.monotonic() - begun < patience
             for client_id in found.look:
                 self._lookups.look(client_id)
             if not fresh and (found.found.equal or known or not patient):

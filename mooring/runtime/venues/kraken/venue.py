@@ -146,9 +146,12 @@ class KrakenVenue:
     async def refresh(self) -> bool:
         """Read lists and time again where that was not done for a day; whether it was. Minimums drift.
 
+        Clocks are compared also where this machine's was moved.
+
         Raises:
             Retry, Halt: as `open`; what was read before stays.
         """
+        await self._listing.check_clock()
         if not self._listing.due:
             return False
         await self._asked(self._listing.load())

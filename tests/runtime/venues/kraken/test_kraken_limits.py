@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.runtime.venues.kraken import limits
-from mooring.runtime.venues.kraken.limits import Action, Counter, Lane, Limits, Tier, engine_cost
+from mooring.runtime.venues.kraken.limits import Action, Counter, Lane, Limits, Tier, engine_cost, public_counter
 
 SECOND = 10**6
 TIERS = st.sampled_from(list(Tier))
@@ -196,3 +196,16 @@ def test_counters_of_a_look_alike_leak_in_its_time(tier: Tier) -> None:
             assert each.take(5, Lane.EXIT, 0)
             each.settle(5, 0)
         assert counter.level(60 * 100_000) == sixty.level(100_000)
+
+
+def test_accounts_of_one_address_share_what_is_public_and_nothing_else() -> None:
+    public = public_counter()
+    prices, account = Limits(Tier.PRO, public=public), Limits(Tier.PRO, public=public)
+    assert prices.public.take(1, Lane.EXIT, 0)
+    assert not account.public.take(1, Lane.EXIT, 0)
+    prices.public.settle(1, 0)
+    assert account.public.wait_us(1, Lane.EXIT, 0) == 1_000_000
+    assert account.public.take(1, Lane.EXIT, 1_000_000)
+    assert Limits(Tier.PRO).public.take(1, Lane.EXIT, 1_000_000), "who shares with nobody counts alone"
+    assert prices.rest.take(1, Lane.EXIT, 0)
+    assert account.rest.level(0) == 0

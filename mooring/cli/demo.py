@@ -61,6 +61,9 @@ def demo(
         str | None, typer.Option("--speed", help="Market seconds a second, or max (default: max with --hours).")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the made-up market.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Rehearse live trading, with real orders at a look-alike of Kraken.")
+    ] = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser window.")] = False,  # noqa: ARG001
     home: HomeOption = None,
     json: JsonOption = False,
@@ -72,6 +75,10 @@ def demo(
     Example: mooring demo --hours 48 --json
     """
     as_json = wants_json(ctx, json)
+    if live:
+        _refuse_with_live(bars=bars, from_=from_, home=home)
+        _rehearse(symbols=symbols, hours=hours, speed=speed, seed=seed, as_json=as_json)
+        return
     from mooring.cli.local import parse_symbols, parse_time  # noqa: PLC0415
     from mooring.daemon.demo import DemoRequest, demonstration, summary  # noqa: PLC0415
     from mooring.daemon.present import first_line  # noqa: PLC0415
@@ -90,19 +97,68 @@ def demo(
         stack.enter_context(_ended_by_sigterm())
         with demonstration(request, os.environ, hint) as daemon:
             _say_what_it_is(daemon, made_up=bars is None, hours=hours)
-            _watch(daemon, where, hours=hours, live=not as_json)
+            engine = daemon.trader.engine
+            _watch(engine.wait_finished, lambda: engine.status.hours, where, hours=hours, live=not as_json)
             daemon.trader.engine.stop()
             figures = summary(daemon)
             seen = daemon.trader.status
+    _conclude(figures, first_line(seen), as_json=as_json)
+
+
+def _conclude(figures: dict[str, Any], first: str, *, as_json: bool) -> None:
     if as_json:
         put_json(figures)
     else:
-        say(first_line(seen))
+        say(first)
         _show_summary(figures)
-    if not figures["verified"]:
+    if not figures["verified"] or not figures.get("books_equal", True):
         raise typer.Exit(Unverified.exit_code)
-    if seen.state == "halted":
+    if figures["state"] == "halted":
         raise typer.Exit(1)
+
+
+def _refuse_with_live(*, bars: Path | None, from_: str | None, home: str | None) -> None:
+    named = [name for name, value in {"--bars": bars, "--from": from_, "--home": home}.items() if value is not None]
+    if named:
+        raise Invalid(
+            "not_with_live",
+            f"--live does not go with {', '.join(named)}: its market, account and home are its own.",
+            todo="Leave it out.",
+        )
+
+
+def _rehearse(*, symbols: str | None, hours: int | None, speed: str | None, seed: int | None, as_json: bool) -> None:
+    """`--live`: orders at a look-alike, in a home that is thrown away."""
+    from mooring.cli.local import parse_symbols  # noqa: PLC0415
+    from mooring.daemon.live_demo import LIVE_SPEED, LiveRequest, live_demonstration  # noqa: PLC0415
+    from mooring.daemon.present import first_line  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        request = LiveRequest(
+            home=_throwaway(stack),
+            symbols=parse_symbols(symbols) if symbols is not None else None,
+            hours=hours,
+            speed=LIVE_SPEED if speed is None else parse_speed(speed, hours=hours),
+            seed=seed,
+        )
+        stack.enter_context(_ended_by_sigterm())
+        with live_demonstration(request, os.environ, hint) as it:
+            hint("Made-up prices: this market comes from a seed, not from any exchange.")
+            _watch(it.wait_finished, lambda: it.hours, request.home, hours=hours, live=not as_json)
+            hint("The kill switch is pressed, and the books are compared with the look-alike.")
+            figures = it.end()
+            seen = it.daemon.trader.status
+    _conclude(figures, first_line(seen), as_json=as_json)
+
+
+def _show_rehearsal(figures: dict[str, Any]) -> None:
+    say(
+        f"{figures['sent']} orders sent, {figures['filled']} filled whole, {figures['unknown']} unknown for a while, "
+        f"{figures['resolved']} of these resolved; {figures['open_after_kill']} open after the kill switch."
+    )
+    say(f"books_equal: {str(figures['books_equal']).lower()}")
+    for found in figures["differences"]:
+        hint(f"  {found}")
 
 
 def _say_what_it_is(daemon: Daemon, *, made_up: bool, hours: int | None) -> None:
@@ -127,6 +183,10 @@ def _demo_home(ctx: typer.Context, stated: str | None, stack: ExitStack) -> Home
     shared = ctx.obj.home if ctx.obj is not None else None
     if stated or shared or os.environ.get("MOORING_HOME"):
         return home_of(ctx, stated)
+    return _throwaway(stack)
+
+
+def _throwaway(stack: ExitStack) -> Home:
     # A short prefix: the path of the control socket has a limit of about 100 bytes. Ctrl-C while the daemon is made may
     # leave it writing still; what it then leaves behind is no reason for a complaint.
     return Home(
@@ -134,23 +194,26 @@ def _demo_home(ctx: typer.Context, stated: str | None, stack: ExitStack) -> Home
     )
 
 
-def _watch(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None:
-    """Show what happens until the market ends or the person has seen enough."""
+def _watch(
+    ended: Callable[[float], bool], done: Callable[[], int], home: Home, *, hours: int | None, live: bool
+) -> None:
+    """Show what happens until it has ended, or the person has seen enough."""
     try:
-        _watch_to_the_end(daemon, home, hours=hours, live=live)
+        _watch_to_the_end(ended, done, home, hours=hours, live=live)
     except KeyboardInterrupt:
         hint("Stopping.")
 
 
-def _watch_to_the_end(daemon: Daemon, home: Home, *, hours: int | None, live: bool) -> None:
-    engine = daemon.trader.engine
+def _watch_to_the_end(
+    ended: Callable[[float], bool], done: Callable[[], int], home: Home, *, hours: int | None, live: bool
+) -> None:
     if not live or not sys.stdout.isatty():
         if hours is not None:
             with progress_bar("Demo") as report:
-                while not engine.wait_finished(0.2):
-                    report(engine.status.hours, hours)
+                while not ended(0.2):
+                    report(done(), hours)
         else:
-            while not engine.wait_finished(REFRESH_SECONDS):
+            while not ended(REFRESH_SECONDS):
                 pass
         return
     from rich.live import Live  # noqa: PLC0415
@@ -159,9 +222,9 @@ def _watch_to_the_end(daemon: Daemon, home: Home, *, hours: int | None, live: bo
 
     with Client.connect(home.run_dir) as client, Live(auto_refresh=False) as screen:
         while True:
-            ended = engine.wait_finished(REFRESH_SECONDS)
+            over = ended(REFRESH_SECONDS)
             screen.update(_screen(client, screen.console.width), refresh=True)
-            if ended:
+            if over:
                 return
 
 
@@ -228,6 +291,8 @@ def _show_summary(figures: dict[str, Any]) -> None:
         hint("Not verified: the records do not hold.")
         for found in figures["breaks"]:
             hint(f"  {found}")
+    if "books_equal" in figures:
+        _show_rehearsal(figures)
 
 
 def show_backtest(figures: dict[str, Any]) -> None:

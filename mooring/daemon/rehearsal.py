@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from mooring.daemon.kraken_desk import LiveMarket
 from mooring.daemon.loop_thread import LoopThread
@@ -36,6 +36,9 @@ TRADES_AN_HOUR: Final = 60
 START_SECONDS: Final = 10.0
 FOLLOW_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.01
+_NANO: Final = 1_000_000_000
+
+T = TypeVar("T")
 
 
 class PacedClock:
@@ -173,14 +176,15 @@ class Rehearsal:
     """A look-alike that answers, and how a daemon's market is made of it.
 
     Attributes:
-        urls: settings that name it. key, secret: of its one account. simulation: its inside.
-        clock: what it counts its time with.
+        urls: settings that name it. key, secret: of its one account. simulation: its inside, for its own thread.
+        clock: what it counts its time with. origin: where its time began, UTC unix seconds.
     """
 
-    def __init__(self, simulation: Simulation, server: Server, clock: PacedClock, *, origin: int) -> None:
+    def __init__(self, simulation: Simulation, server: Server, clock: PacedClock, loop: LoopThread) -> None:
         self.simulation = simulation
         self.clock = clock
-        self._origin = origin
+        self.origin = simulation.venue.started // _NANO
+        self._loop = loop
         at = server.urls
         self.urls = {
             "venue.rest_url": at["rest"],
@@ -191,6 +195,14 @@ class Rehearsal:
         account = simulation.venue.key
         self.key, self.secret = account.public, account.secret_text
 
+    def ask(self, what: Callable[[Simulation], T]) -> T:
+        """What its inside says, asked in its own thread: not while something is happening there."""
+
+        async def asked() -> T:
+            return what(self.simulation)
+
+        return self._loop.call(asked(), seconds=START_SECONDS)
+
     def market(self, shown: Market, live: LiveMarket) -> RehearsedMarket:
         """What is shown, followed through its look-alike.
 
@@ -200,7 +212,7 @@ class Rehearsal:
         """
         known = {field.name: getattr(shown, field.name) for field in fields(Market)}
         seen = f"{described(shown)}, through a look-alike of Kraken on this machine"
-        market = RehearsedMarket(**known, live=live.live, clock=self.clock, origin=self._origin, description=seen)
+        market = RehearsedMarket(**known, live=live.live, clock=self.clock, origin=self.origin, description=seen)
         return replace(market, instruments=live.instruments)
 
 
@@ -252,7 +264,6 @@ def rehearsing(simulation: Callable[[], Simulation], system: Clock, *, speed: fl
     """
     made = simulation()
     clock = PacedClock(system, speed=min(speed, SPEED_MOST) or SPEED_MOST)
-    origin = made.venue.started // 1_000_000_000
     loop = LoopThread("mooring-look-alike")
     loop.start()
     try:
@@ -267,7 +278,7 @@ def rehearsing(simulation: Callable[[], Simulation], system: Clock, *, speed: fl
                 "with `mooring backtest --data DIR`.",
             ) from None
         try:
-            yield Rehearsal(made, server, clock, origin=origin)
+            yield Rehearsal(made, server, clock, loop)
         finally:
             loop.call(server.stop(), seconds=START_SECONDS)
     finally:

@@ -156,6 +156,28 @@ def test_demo_over_recorded_bars_and_backtest_agree(market_data: Path) -> None:
         assert shown[count] == tested.get(count, shown[count]), count
 
 
+def test_live_is_rehearsed_with_orders_at_a_look_alike_and_its_books_are_the_daemons() -> None:
+    said = mooring("demo", "--live", "--hours", 4, "--json", MOORING_VENUE__REST_URL="https://api.kraken.com")
+    figures = answer(said)
+    assert said.returncode == 0, said.stderr
+    assert figures["books_equal"] is True
+    assert figures["differences"] == []
+    assert figures["verified"] is True
+    assert figures["sent"] >= figures["filled"] > 0
+    assert figures["unknown"] == figures["resolved"] > 0, "an answer is lost on purpose"
+    assert figures["open_after_kill"] == 0
+    assert figures["made_up_prices"] is True
+    assert "look-alike on this machine" in said.stderr
+    assert "Made-up prices" in said.stderr
+
+
+def test_live_takes_no_home_and_no_bars_of_anybody(home: Path) -> None:
+    said = mooring("demo", "--live", "--home", home, "--bars", home, "--json")
+    assert said.returncode == 2
+    assert answer(said)["error"]["code"] == "not_with_live"
+    assert not any(home.iterdir())
+
+
 def test_one_flipped_byte_of_a_ledger_row_is_found_and_named(told: Told) -> None:
     path = told.home / "data" / "mooring.db"
     connection = sqlite3.connect(path)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from mooring.errors import Denied, MooringError
+from mooring.key_rights import NEEDED, shown, spelled, takes_money_away
 
 State = Literal["granted", "missing", "too much", "refused"]
 
@@ -33,29 +34,26 @@ class Right:
     why: str
 
 
-def _right(name: str, label: str, wanted: Wanted, why: str) -> Right:
+def _right(name: str, label: str, why: str) -> Right:
+    wanted = Wanted.NEEDED if name in NEEDED else Wanted.FORBIDDEN if takes_money_away(name) else Wanted.UNUSED
     return Right(name=name, label=label, wanted=wanted, why=why)
 
 
 RIGHTS: Final = (
-    _right("query-funds", "Funds: Query", Wanted.NEEDED, "to know what the account holds"),
-    _right("query-open-trades", "Orders and trades: Query open orders & trades", Wanted.NEEDED, "to see its orders"),
-    _right(
-        "query-closed-trades", "Orders and trades: Query closed orders & trades", Wanted.NEEDED, "to see how they ended"
-    ),
-    _right("modify-trades", "Orders and trades: Create & modify orders", Wanted.NEEDED, "to buy and to sell"),
-    _right("close-trades", "Orders and trades: Cancel & close orders", Wanted.NEEDED, "to cancel, also by kill switch"),
-    _right("query-ledger", "Data: Query ledger entries", Wanted.NEEDED, "to explain every balance"),
-    _right("create-ws-token", "WebSocket interface: On", Wanted.NEEDED, "to hear of fills at once"),
-    _right("add-funds", "Funds: Deposit", Wanted.UNUSED, "Mooring never deposits"),
-    _right("earn-funds", "Funds: Earn", Wanted.UNUSED, "staked money cannot be sold"),
-    _right("export-data", "Data: Export data", Wanted.UNUSED, "Mooring reads the ledger instead"),
-    _right("withdraw-funds", "Funds: Withdraw", Wanted.FORBIDDEN, "who has the key could take the money away"),
-    _right("add-withdraw-address", "Add withdrawal addresses", Wanted.FORBIDDEN, "the way to take the money away"),
-    _right("update-withdraw-address", "Update withdrawal addresses", Wanted.FORBIDDEN, "the way to take it away"),
+    _right("query-funds", "Funds: Query", "to know what the account holds"),
+    _right("query-open-trades", "Orders and trades: Query open orders & trades", "to see its orders"),
+    _right("query-closed-trades", "Orders and trades: Query closed orders & trades", "to see how they ended"),
+    _right("modify-trades", "Orders and trades: Create & modify orders", "to buy and to sell"),
+    _right("close-trades", "Orders and trades: Cancel & close orders", "to cancel, also by kill switch"),
+    _right("query-ledger", "Data: Query ledger entries", "to explain every balance"),
+    _right("create-ws-token", "WebSocket interface: On", "to hear of fills at once"),
+    _right("add-funds", "Funds: Deposit", "Mooring never deposits"),
+    _right("earn-funds", "Funds: Earn", "staked money cannot be sold"),
+    _right("export-data", "Data: Export data", "Mooring reads the ledger instead"),
+    _right("withdraw-funds", "Funds: Withdraw", "who has the key could take the money away"),
+    _right("add-withdraw-address", "Add withdrawal addresses", "the way to take the money away"),
+    _right("update-withdraw-address", "Update withdrawal addresses", "the way to take it away"),
 )
-# A right that Kraken added later, and whose name says that money can leave, is taken for one.
-_DANGEROUS_WORDS: Final = ("withdraw", "transfer", "address", "payout", "send")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +107,7 @@ def judge(granted: Iterable[str]) -> Verdict:
     Args:
         granted: names as Kraken tells them; case and the kind of dash do not matter.
     """
-    has = {name.strip().lower().replace("_", "-").replace(" ", "-")[:64] for name in granted}
+    has = {spelled(name) for name in granted}
     rows: list[Row] = []
     for right in RIGHTS:
         if right.wanted is Wanted.NEEDED:
@@ -117,10 +115,9 @@ def judge(granted: Iterable[str]) -> Verdict:
         elif right.name in has:
             rows.append(_row(right, "refused" if right.wanted is Wanted.FORBIDDEN else "too much"))
     for name in sorted(has - {right.name for right in RIGHTS}):
-        dangerous = any(word in name for word in _DANGEROUS_WORDS)
-        shown = "".join(c if c.isascii() and (c.isalnum() or c == "-") else "?" for c in name)
+        dangerous = takes_money_away(name)
         why = "its name says that money can leave" if dangerous else "unknown to this version, and not needed"
-        rows.append(Row(name=shown, label=shown, state="refused" if dangerous else "too much", why=why))
+        rows.append(Row(name=shown(name), label=shown(name), state="refused" if dangerous else "too much", why=why))
     return Verdict(rows=tuple(rows))
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.onboarding.rights import RIGHTS, Wanted, judge
-from mooring.runtime.venues.kraken.venue_rights import NEEDED as NEEDED_WHEN_LIVE
-from mooring.runtime.venues.kraken.venue_rights import REFUSED as REFUSED_WHEN_LIVE
+from mooring.runtime.venues.kraken.account import KeyInfo
+from mooring.runtime.venues.kraken.venue_rights import rights_of
 from mooring.runtime.venues.simulator.auth import RIGHTS as ALL_RIGHTS
 from mooring.runtime.venues.simulator.auth import TRADING_RIGHTS
 
@@ -19,9 +19,18 @@ def test_every_right_that_kraken_documents_has_its_line_and_what_trading_needs_i
     assert {*TRADING_RIGHTS} == NEEDED
 
 
-def test_what_live_trading_asks_of_a_key_is_what_it_is_examined_for() -> None:
-    assert set(NEEDED_WHEN_LIVE) == NEEDED
-    assert set(REFUSED_WHEN_LIVE) == FORBIDDEN
+@given(st.sets(st.sampled_from([*ALL_RIGHTS, "crypto-transfer", "Send_Money", "paint-walls"])))
+def test_live_trading_takes_the_keys_that_were_taken_when_they_were_connected(granted: set[str]) -> None:
+    info = KeyInfo(
+        name="",
+        permissions=frozenset(granted),
+        nonce_window=0,
+        valid_until=0,
+        query_from=0,
+        query_to=0,
+        ip_allowlist=(),
+    )
+    assert rights_of(info).enough is (judge(granted).refusal is None)
 
 
 def test_a_key_with_just_what_is_needed_is_taken() -> None:

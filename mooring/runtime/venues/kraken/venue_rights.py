@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from mooring.errors import Denied
+from mooring.key_rights import NEEDED, shown, spelled, takes_money_away
 from mooring.runtime.venues.kraken.account import KeyInfo
-
-# Kraken's words for rights, as GetApiKeyInfo lists them.
-NEEDED: Final = (
-    "query-funds",
-    "query-open-trades",
-    "query-closed-trades",
-    "modify-trades",
-    "close-trades",
-    "query-ledger",
-    "create-ws-token",
-)
-REFUSED: Final = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +58,12 @@ class Rights:
 
 def rights_of(info: KeyInfo) -> Rights:
     """The verdict on what Kraken says of a key."""
-    has = info.permissions
+    has = {spelled(each) for each in info.permissions}
+    too_much = {each for each in has if takes_money_away(each)}
     return Rights(
         missing=tuple(each for each in NEEDED if each not in has),
-        too_much=tuple(each for each in REFUSED if each in has),
-        unneeded=tuple(sorted(has - set(NEEDED) - set(REFUSED))),
+        too_much=tuple(shown(each) for each in sorted(too_much)),
+        unneeded=tuple(shown(each) for each in sorted(has - set(NEEDED) - too_much)),
         valid_until=info.valid_until or None,
         history_limited=bool(info.query_from or info.query_to),
         any_address=not info.ip_allowlist,

@@ -6,8 +6,12 @@ import pytest
 
 from mooring.errors import Denied
 from mooring.runtime.venues.kraken.account import KeyInfo
-from mooring.runtime.venues.kraken.venue_rights import NEEDED, REFUSED, rights_of
+from mooring.runtime.venues.kraken.venue_rights import NEEDED, rights_of
 from tests.support.kraken_venue import Stage, meet
+
+REFUSED = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
+# None of these is there today.
+NEW = ("Withdraw_Crypto", "internal-transfer", "send-payment", "x" * 80 + "-payout")
 
 
 def info(*more: str, without: str = "", **changed) -> KeyInfo:
@@ -32,6 +36,13 @@ def test_a_key_that_can_take_money_away_is_refused(right) -> None:
     assert (rights.enough, rights.too_much) == (False, (right,))
     with pytest.raises(Denied, match=right) as refused:
         rights.require()
+    assert refused.value.code == "kraken_key_can_withdraw"
+
+
+@pytest.mark.parametrize("right", NEW)
+def test_a_right_that_sounds_as_if_money_could_leave_is_refused_before_anybody_knows_it(right) -> None:
+    with pytest.raises(Denied) as refused:
+        rights_of(info(right)).require()
     assert refused.value.code == "kraken_key_can_withdraw"
 
 

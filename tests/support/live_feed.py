@@ -24,6 +24,8 @@ from tests.support.virtual_loop import LookAlike, live
 
 SYMBOLS = ("BTC-USD", "SOL-USD")
 LIMIT = 60 * 86_400
+SLOW = 8.0  # seconds; a line counts as dead after 10
+CALM = 150  # seconds after a close, or after the line was lost, in which every moment counts
 
 
 class Followed:
@@ -57,6 +59,16 @@ class Followed:
                 self.taken_at.append(self.clock.now_ms())
             await asyncio.sleep(1)
         return self.bars
+
+    def quiet(self) -> float:
+        """How late a timer may come now: not at all near a close, after the line was lost, or while trades are missing."""
+        now = self.clock.now_ms()
+        stale, since_close = self.feed.stale_since_ms, now / 1000 % HOUR_SECONDS
+        if since_close < CALM or (stale is not None and now - stale < CALM * 1000):
+            return 0.0
+        if any(lane.builder.gaps for lane in self.collector.lanes):
+            return 0.0
+        return max(0.0, min(SLOW, HOUR_SECONDS - since_close - 2))
 
     def notices(self) -> list[str]:
         return [told.notice.value for told in self.told]
@@ -110,6 +122,7 @@ def follow(
 
     async def main(clock) -> Followed:
         followed = Followed(virtual, clock, symbols, options or FeedOptions())
+        asyncio.get_running_loop().quiet = followed.quiet
         before(followed)
         task = asyncio.create_task(followed.collector.run())
         using = asyncio.create_task(use(followed))

@@ -3,6 +3,9 @@
 `asyncio.sleep`, `timeout` and `wait_for` just work, an hour takes milliseconds, and two runs of the same program are the
 same. With a world (a simulated venue) its happenings between two timers come at their own times. While a thread works
 for the loop (`asyncio.to_thread`), time stands still. A program in which everybody waits for nothing ends with `Stuck`.
+
+A quiet hour is thousands of heartbeats and looks at the time. Where nobody looks, `VirtualLoop.quiet` lets the loop be a
+slow computer: timers come some seconds late, and all that came meanwhile comes at once.
 """
 
 from __future__ import annotations
@@ -35,6 +38,10 @@ class World(Protocol):
         """Go on to a moment (ns) that is not before now, or stop earlier at a happening that wakes somebody."""
         ...
 
+    def leap(self, until: int) -> None:
+        """Go on to a moment (ns) in one go, whoever is to be woken on the way."""
+        ...
+
 
 class Empty:
     """A world in which nothing happens."""
@@ -47,6 +54,8 @@ class Empty:
 
     def run(self, until: int) -> None:
         self._now = max(self._now, until)
+
+    leap = run
 
 
 class LookAlike:
@@ -66,9 +75,17 @@ class LookAlike:
         comes = [venue.market.next_at, venue.exchange.next_timer(), venue._next_later(), *frames]
         self._virtual.run(min([until, now + self.STEP, *(max(at, now + 1) for at in comes if at)]))
 
+    def leap(self, until: int) -> None:
+        self._virtual.run(until)
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop; `limit` bounds the virtual seconds that it may live, so that a program that polls for ever ends."""
+    """The loop; `limit` bounds the virtual seconds that it may live, so that a program that polls for ever ends.
+
+    `quiet` says by how many seconds timers may come late now.
+    """
+
+    quiet: Callable[[], float] = float
 
     def __init__(self, world: World, *, limit: float = 400 * 86_400) -> None:
         self.world = world
@@ -101,6 +118,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Stuck(f"everybody waits, and nothing is scheduled: {self._who_waits()}")
         if self.time() > self._limit:
             raise Stuck(f"not done after {self._limit} virtual seconds: {self._who_waits()}")
+        if (late := self.quiet()) > seconds:
+            self.world.leap(self.world.now() + round(late * NANO))
+            return
         until = self.world.now() + math.ceil(seconds * NANO)
         while not self._ready and self.world.now() < until:
             self.world.run(until)

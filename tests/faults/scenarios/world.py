@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -35,31 +34,12 @@ LINE_HOLDS = 20  # seconds that a line outlives the machine that fell asleep
 
 
 class Machine(VirtualLoop):
-    """A computer: its monotonic time stands still while it sleeps.
-
-    It is slow while nothing is under way: `quiet` says by how many seconds a timer may come late then. An hour in which
-    nothing happens costs little so.
-    """
+    """A computer: its monotonic time stands still while it sleeps."""
 
     slept = 0
-    quiet: Callable[[], float] = float
 
     def time(self) -> float:
         return (self.world.now() - self._begun - self.slept) / NANO
-
-    def pass_time(self, seconds: float | None) -> None:
-        late = self.quiet() if seconds is not None else 0
-        if seconds is None or late <= seconds:
-            super().pass_time(seconds)
-        else:
-            self.world.leap(self.world.now() + round(late * NANO))  # type: ignore[attr-defined]
-
-
-class Leaping(LookAlike):
-    """As `LookAlike`, and over stretches in which nobody looks in one go."""
-
-    def leap(self, until: int) -> None:
-        self._virtual.run(until)
 
 
 def plan_of(symbols: tuple[str, ...], variant: int) -> Plan:
@@ -265,4 +245,4 @@ class World:
 
 def lookalike(virtual: VirtualVenue) -> Machine:
     """The loop in whose time a scenario plays."""
-    return Machine(Leaping(virtual), limit=LIMIT)
+    return Machine(LookAlike(virtual), limit=LIMIT)

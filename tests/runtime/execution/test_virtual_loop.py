@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -82,3 +83,44 @@ def test_frames_of_the_look_alike_come_at_their_own_times():
     assert len(set(times)) == len(times)
     assert times[-1] < START // 10**6 + 3600_000
     assert virtual.simulation.venue.now == START + 3600 * 10**9
+
+
+def test_a_quiet_loop_is_late_by_what_was_said_and_loses_nothing_that_came_meanwhile():
+    virtual = VirtualVenue(Simulation(["BTC-USD"]))
+
+    async def main(clock, seconds):
+        socket = virtual.connect("ws://127.0.0.1/v2")
+        trades, looks = [], []
+
+        async def listen():
+            while True:
+                text = await socket.recv()
+                if '"channel":"trade","type":"update"' in text.replace(" ", ""):
+                    trades.append(text)
+
+        async def look():
+            while True:
+                await asyncio.sleep(1)
+                looks.append(clock.now_ms())
+
+        tasks = [asyncio.create_task(listen()), asyncio.create_task(look())]
+        await socket.send('{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD"]}}')
+        asyncio.get_running_loop().quiet = lambda: seconds
+        await asyncio.sleep(1800)
+        asyncio.get_running_loop().quiet = float
+        exact = clock.now_ms()
+        await asyncio.sleep(60)
+        for task in tasks:
+            task.cancel()
+        await socket.close()
+        return trades, [at for at in looks if at < exact], [at for at in looks if at >= exact]
+
+    trades, looks, after = live(lambda clock: main(clock, 8.0), LookAlike(virtual))
+    assert max(b - a for a, b in pairwise(looks)) == 8000
+    assert len(looks) < 300
+    assert len(after) in (60, 61)
+    virtual = VirtualVenue(Simulation(["BTC-USD"]))
+    exact, every, _ = live(lambda clock: main(clock, 0.0), LookAlike(virtual))
+    assert len(every) in (1799, 1800)
+    assert len(trades) >= len(exact) > 3
+    assert trades[: len(exact)] == exact

@@ -1,0 +1,112 @@
+"""Prices and account of one daemon at one look-alike, over real sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mooring.daemon.credentials import store_key
+from mooring.daemon.kraken_desk import KrakenDesk
+from mooring.errors import Denied
+from mooring.home import Home
+from mooring.runtime.market.clock import SystemClock
+from mooring.runtime.venues.kraken.limits import Lane
+from mooring.secrets.vault import MemoryVault
+from mooring.settings import load_settings
+from tests.support.memory_books import MemoryBooks
+from tests.support.served import Served, served
+
+LIVE = {
+    "market.source": "kraken",
+    "market.symbols": ["BTC-USD", "SOL-USD"],
+    "venue.name": "kraken",
+    "trading.mode": "live",
+    "costs.taker_fee_ppm": 8000,
+    "costs.maker_fee_ppm": 8000,
+}
+
+
+class Engine:
+    """What a desk needs of an engine; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.books = MemoryBooks(cash="5000")
+        self.outlets: list[object] = []
+        self.alerts: list[tuple[str, str, str]] = []
+        self.alerted = threading.Event()
+
+    def connect(self, outlet: object) -> None:
+        self.outlets.append(outlet)
+
+    def alert(self, severity: str, code: str, text: str) -> None:
+        self.alerts.append((severity, code, text))
+        self.alerted.set()
+
+
+@contextmanager
+def at(it: Served, home: Home) -> Iterator[KrakenDesk]:
+    vault = MemoryVault()
+    store_key(vault, it.key, it.secret)
+    settings = load_settings(home.root, {}, overrides=LIVE | it.overrides)
+    desk = KrakenDesk(settings, home, vault, SystemClock(), warmup_bars=0)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def relist(it: Served, monkeypatch: pytest.MonkeyPatch, **more: object) -> None:
+    methods = it.simulation.rest._public.methods
+    pairs = methods["AssetPairs"]({})
+    changed = pairs | {"XXBTZUSD": pairs["XXBTZUSD"] | more}
+    monkeypatch.setitem(methods, "AssetPairs", lambda _fields: changed)
+
+
+def test_a_minimum_that_moved_since_prices_began_is_told_when_the_account_is_taken_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine()
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        relist(it, monkeypatch, ordermin="0.001")
+        desk.connect(engine)
+        assert engine.alerted.wait(30)
+    assert len(engine.outlets) == 1
+    assert [alert[:2] for alert in engine.alerts] == [("warning", "instrument_changed")]
+
+
+def test_an_account_is_not_taken_up_in_other_units_than_prices_are_counted_in(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine()
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        relist(it, monkeypatch, pair_decimals=2, tick_size="0.01")
+        with pytest.raises(Denied) as caught:
+            desk.connect(engine)
+    assert caught.value.code == "kraken_recounted"
+    assert engine.outlets == []
+
+
+def test_prices_and_account_count_their_public_calls_together(home: Home) -> None:
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        desk.connect(Engine())
+        assert desk._venue is not None
+        assert desk._venue._limits.public is desk._public
+        counted = []
+        take = desk._public.take
+
+        def taking(cost: int, lane: Lane, now_us: int) -> bool:
+            taken = take(cost, lane, now_us)
+            counted.append(taken)
+            return taken
+
+        desk._public.take = taking
+        desk._loop.call(desk._prices.source.sync(), seconds=30)
+        assert counted.count(True) >= 1
+        desk._loop.call(desk._venue._listing.load(), seconds=30)
+        assert counted.count(True) >= 4, "the feed may have asked too"

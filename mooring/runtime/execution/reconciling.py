@@ -20,6 +20,7 @@ TRIGGERS: Final = ("person", "start", "wake", "reconnect", "moved", "schedule")
 ALL_ANEW: Final = frozenset({"start", "wake", "reconnect", "person"})
 FIRST_WAIT: Final = 5.0
 WAIT_MAX: Final = 40.0
+LOOKS_LEAST: Final = 3  # before a break, however long the answers took
 # Lines so old or younger are marked as part of an opening balance; books must not ask for older ones later.
 OPENING_MS: Final = 3_600_000
 MONEY: Final = Decimal("1e-8")
@@ -108,11 +109,12 @@ class Reconciling:
         if trigger in ALL_ANEW:
             await self._look_at_all()
         patience = self._options.patience_ms / 1000
-        begun, wait = self._clock.monotonic(), min(FIRST_WAIT, patience / 4)
+        begun, wait, looks = self._clock.monotonic(), min(FIRST_WAIT, patience / 4), 0
         known = self._broken and not accept  # what is to be accepted must not be a list that lags
         while True:
             found, fresh = await self._compare(trigger, accept=False)
-            patient = self._clock.monotonic() - begun < patience
+            looks += 1
+            patient = self._clock.monotonic() - begun < patience or looks < LOOKS_LEAST
             for client_id in found.look:
                 self._lookups.look(client_id)
             if not fresh and (found.found.equal or known or not patient):

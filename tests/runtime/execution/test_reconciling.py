@@ -119,6 +119,46 @@ def test_what_stays_unexplained_breaks_after_the_lag_and_heals_when_it_is_explai
     assert rig.books.comparisons[-2].breaks == ("Somebody took what Mooring counts as its own: 40 USD.",)
 
 
+def test_where_time_runs_fast_a_break_is_told_after_seconds() -> None:
+    async def use(rig):
+        async with rig.running() as execution:
+            rig.venue.total["USD"] -= 40
+            begun = rig.clock.monotonic()
+            execution.reconcile()
+            await rig.until(lambda: not rig.books.comparisons[-1].equal, 200)
+            taken.append(rig.clock.monotonic() - begun)
+
+    taken: list[float] = []
+    play(use, patience_ms=3_000)
+    play(use)
+    assert 3 <= taken[0] < 6
+    assert taken[1] > 60
+
+
+def test_answers_that_take_longer_than_the_patience_are_no_reason_for_a_break() -> None:
+    """Balances are read before the ledger, and both after a wait: what came between them is there at the next look."""
+
+    async def use(rig):
+        async with rig.running() as execution:
+            read = rig.venue.entries
+            looks = []
+
+            async def slowly(**more):
+                looks.append(1)
+                await asyncio.sleep(100)
+                if len(looks) < 3:
+                    rig.venue.deposit("USD", "10")
+                return await read(**more)
+
+            rig.venue.entries = slowly
+            execution.reconcile()
+            await rig.until(lambda: "person" in triggers(rig))
+
+    rig = play(use)
+    assert all(found.equal for found in rig.books.comparisons)
+    assert rig.books.outside == {"USD": Decimal(20)}
+
+
 def test_coins_that_went_staking_break_and_heal_when_they_are_back() -> None:
     buy = entry()
 

@@ -19,6 +19,7 @@ from mooring.daemon.look_alike import look_alike_clock, speed_of
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import Market
 from mooring.daemon.prices import LivePrices
+from mooring.daemon.shadow_check import Checked, Checker, Submit
 from mooring.daemon.venue import execution_options, kraken_venue_from, require_real_prices
 from mooring.daemon.venue_watch import VenueWatch
 from mooring.errors import Denied, MooringError, Retry
@@ -175,6 +176,28 @@ class KrakenDesk:
         engine.connect(self._execution)
         watch = VenueWatch(venue, self._instruments, self._alert, clocks=speed_of(self.clock) == 1)
         self._watching = self._loop.submit(watch.run())
+
+    def check(self, record: Callable[[Checked], None]) -> Submit:
+        """Have Kraken check shadow's orders from now on; nothing is ever placed.
+
+        Args:
+            record: is told of each answer; called in a thread of its own, may block.
+
+        Raises:
+            As `connect`, but for the fees.
+        """
+        require_real_prices(self._settings, checks=True)
+        key = load_key(self._vault)
+        venue = self._held.enter_context(
+            kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
+        )
+        self._venue = venue
+        self._call(venue.open(), OPEN_SECONDS)
+        self._require_figures(venue)
+        options = execution_options(self._settings, self.clock)
+        checker = Checker(venue, deadline_ms=options.deadline_ms, record=record)
+        self._watching = self._loop.submit(checker.run())
+        return checker.submit
 
     def disconnect(self) -> None:
         """Let the account go: nothing new is sent, and what works at the venue stays. Safe to call twice."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mooring import __version__
 from mooring.daemon.market import Market
+from mooring.daemon.shadow_check import Checked, CheckingListener, Recorder, Submit
 from mooring.errors import Conflict, Denied, Invalid
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
@@ -27,12 +29,19 @@ from mooring.settings import Settings, describe
 
 SIMULATED: Final = ("paper", "shadow")
 LIVE: Final = "live"
+SHADOW: Final = "shadow"
 MODES: Final = (*SIMULATED, LIVE)
 NO_VENUE: Final = Denied(
     "live_needs_kraken",
     "Live trading needs the account and the prices of Kraken, and the settings do not ask for all of it.",
     money="No real order can be sent.",
     todo='Set market.source and venue.name to "kraken" and trading.mode to "live", and start again.',
+)
+NO_CHECKS: Final = Denied(
+    "live_needs_kraken",
+    "The settings ask for shadow orders to be checked at Kraken, and name neither its account nor its prices.",
+    money="Nothing was started and no order was sent.",
+    todo='Set market.source and venue.name to "kraken", or trading.shadow_validate to false.',
 )
 
 
@@ -55,6 +64,10 @@ class Desk(Protocol):
 
     def connect(self, engine: LiveEngine) -> None:
         """Take the account up for this engine."""
+        ...
+
+    def check(self, record: Callable[[Checked], None]) -> Submit:
+        """Have the venue check shadow's orders, without placing any."""
         ...
 
     def disconnect(self) -> None:
@@ -132,7 +145,7 @@ class Trader:
                     money="Nothing was changed.",
                     todo="Stop first with `mooring stop`, then change the mode.",
                 )
-            self._leave_live()
+            self._leave_venue()
             self.engine.note(ENDED, f"the mode was changed to {mode}")
             self.run, self.engine = self._open(mode)
             self.engine.refresh()
@@ -191,10 +204,8 @@ class Trader:
         if self._parts.desk is not None:
             self._parts.desk.disconnect()
 
-    def _leave_live(self) -> None:
-        if not isinstance(self.engine, LiveEngine):
-            return
-        if self.engine.status.working_orders:
+    def _leave_venue(self) -> None:
+        if isinstance(self.engine, LiveEngine) and self.engine.status.working_orders:
             raise Denied(
                 "live_orders_working",
                 f"{self.engine.status.working_orders} live orders work at the venue, which another mode does not see.",
@@ -212,6 +223,8 @@ class Trader:
         parts = self._parts
         if mode == LIVE and parts.desk is None:
             raise NO_VENUE
+        if mode == SHADOW and parts.settings.trading.shadow_validate and parts.desk is None:
+            raise NO_CHECKS
         plan = Plan(
             mode=mode,
             code_version=__version__,
@@ -237,8 +250,18 @@ class Trader:
             "listener": parts.listener,
             "flatten_on_kill": parts.settings.trading.kill_positions == "flatten",
         }
+        if mode == SHADOW and parts.settings.trading.shadow_validate:
+            return run, self._checked(run, made)
         if mode != LIVE or parts.desk is None:
             return run, Engine(**made)
         engine = LiveEngine(gates=parts.desk.gates, stale=parts.desk.stale, **made)
         parts.desk.connect(engine)
         return run, engine
+
+    def _checked(self, run: Run, made: dict[str, Any]) -> Engine:
+        """A shadow engine whose orders the venue checks, once their hour is durable."""
+        assert self._parts.desk is not None
+        listener = CheckingListener(self._parts.listener)
+        engine = Engine(**made | {"listener": listener})
+        listener.submit = self._parts.desk.check(Recorder(run, self._parts.store, engine, self._parts.listener))
+        return engine

@@ -45,13 +45,16 @@ def needs_key(settings: Settings) -> bool:
     return trading.mode == "live" or (trading.mode == "shadow" and trading.shadow_validate)
 
 
-def require_real_prices(settings: Settings) -> None:
+def require_real_prices(settings: Settings, *, checks: bool = False) -> None:
     """Refuse settings in which orders would reach a venue and be decided on prices that are not its own.
+
+    Args:
+        checks: orders are to be checked at the venue now, whatever mode the settings begin with.
 
     Raises:
         Denied: live, or shadow with checks at the venue, without `venue.name` and `market.source` being Kraken.
     """
-    if needs_key(settings) and not (settings.venue.name == KRAKEN and settings.market.source == KRAKEN):
+    if (checks or needs_key(settings)) and not (settings.venue.name == KRAKEN and settings.market.source == KRAKEN):
         raise Denied(
             "live_needs_kraken",
             f"Real orders need prices and an account of Kraken; market.source is {settings.market.source} "

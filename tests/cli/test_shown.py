@@ -18,8 +18,7 @@ from mooring.cli.demo import _screen, align_decimals, parse_speed
 from mooring.cli.local import parse_time
 from mooring.control_api.client import Client
 from mooring.control_api.models import Status
-from mooring.daemon.app import DaemonThread
-from mooring.daemon.demo import DemoRequest, demo_options
+from mooring.daemon.demo import DemoRequest, demonstration
 from mooring.errors import Invalid
 from mooring.home import Home
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_text
@@ -122,7 +121,7 @@ def finished(home: Path) -> Home:
 @pytest.mark.parametrize("width", [80, 120])
 def test_screen_of_a_demo_fits_the_terminal_without_cutting_a_word_or_a_number(finished: Home, width: int) -> None:
     request = DemoRequest(home=finished, bars=None, symbols=None, start=None, hours=42, speed=0.0, seed=None)
-    with DaemonThread(demo_options(request, {})) as daemon:
+    with demonstration(request, {}) as daemon:
         assert daemon.trader.engine.wait_finished(30)
         with Client.connect(finished.run_dir) as client:
             console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123

@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from mooring.daemon.app import DaemonThread
-from mooring.daemon.demo import DemoRequest, demo_options, summary
+from mooring.daemon.demo import DemoRequest, demonstration, summary
 from mooring.errors import Denied, Invalid
 from mooring.home import Home
 from mooring.runtime.store.reader import Reader
@@ -138,13 +137,15 @@ def request(home: Home, **over: object) -> DemoRequest:
 @pytest.mark.parametrize("hours", [0, -1, 1_000_001])
 def test_demo_of_impossible_length_is_refused_before_its_home_is_made(home: Home, hours: int) -> None:
     missing = Home(root=home.root / "d")
-    with pytest.raises(Invalid):
-        demo_options(request(missing, hours=hours), {})
+    with pytest.raises(Invalid), demonstration(request(missing, hours=hours), {}):
+        pass
     assert not missing.root.exists()
 
 
 def test_demo_is_on_paper_with_its_token_in_memory_whatever_the_settings_say(home: Home) -> None:
-    made = demo_options(request(home, seed=7, symbols=("ETH-EUR",)), {"MOORING_TRADING__MODE": "shadow"})
+    with demonstration(request(home, seed=7, symbols=("ETH-EUR",)), {"MOORING_TRADING__MODE": "shadow"}) as daemon:
+        made = daemon._options
+        assert daemon.trader.engine.mode == "paper"
     assert made.settings.trading.mode == "paper"
     assert made.settings.market.seed == 7
     assert made.settings.market.symbols == ("ETH-EUR",)
@@ -153,7 +154,7 @@ def test_demo_is_on_paper_with_its_token_in_memory_whatever_the_settings_say(hom
 
 
 def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
-    with DaemonThread(demo_options(request(home, hours=48), {})) as daemon:
+    with demonstration(request(home, hours=48), {}) as daemon:
         assert daemon.trader.engine.wait_finished(60)
         daemon.trader.engine.stop()
         figures = summary(daemon)
@@ -177,7 +178,7 @@ def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
 def test_summary_says_where_a_recomputation_differs(
     home: Home, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], said: str
 ) -> None:
-    with DaemonThread(demo_options(request(home, hours=3), {})) as daemon:
+    with demonstration(request(home, hours=3), {}) as daemon:
         assert daemon.trader.engine.wait_finished(60)
         again = replace(daemon.trader.recompute(), **changed)
         monkeypatch.setattr(daemon.trader, "recompute", lambda: again)
@@ -187,7 +188,7 @@ def test_summary_says_where_a_recomputation_differs(
 
 
 def test_summary_of_a_demo_whose_ledger_was_changed_is_not_verified(home: Home) -> None:
-    with DaemonThread(demo_options(request(home, hours=48), {})) as daemon:
+    with demonstration(request(home, hours=48), {}) as daemon:
         assert daemon.trader.engine.wait_finished(60)
         daemon.trader.engine.stop()
         path = daemon.trader.store.path

@@ -58,6 +58,10 @@ RANK: Final = {
 }
 
 
+# Reason with which an order ends that the venue had and has nowhere any more.
+GONE: Final = "gone"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """An order that is intended; its intent is durable before anybody outside the engine sees it.

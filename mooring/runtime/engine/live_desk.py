@@ -17,7 +17,7 @@ from mooring.errors import Halt
 from mooring.runtime.domain.bars import Int64s
 from mooring.runtime.domain.codes import Liquidity, Outcome, Reason, Role
 from mooring.runtime.domain.instruments import Instrument
-from mooring.runtime.domain.orders import ENDED, RANK, Fill, Kind, Order, Side, Status, Update
+from mooring.runtime.domain.orders import ENDED, GONE, RANK, Fill, Kind, Order, Side, Status, Update
 from mooring.runtime.engine.desk import ORDER_TYPES, SIDES, Desk, TableRow, Working
 from mooring.runtime.engine.world import World
 from mooring.runtime.portfolio.account import CLOSURE_COLUMNS, LOTS_LIMIT, apply_buy, apply_sell
@@ -202,8 +202,10 @@ class LiveDesk(Desk):
         self._resize(now, world.paper, ended=status in ENDED)
         if status in ENDED:
             del self._live[update.client_id]
-            # Nobody cancelled it: a crash came between, or it was looked for and never arrived.
-            never_there = status is Status.CANCELLED and RANK[live.status] < RANK[Status.OPEN]
+            # Nobody cancelled it: a crash came between, it never arrived, or the venue lost it.
+            never_there = status is Status.CANCELLED and (
+                RANK[live.status] < RANK[Status.OPEN] or update.reason == GONE
+            )
             if never_there or now.order.role is not Role.STOP or remaining != int(world.account.quantity[now.symbol]):
                 self._protect(hour_ts_utc, now, taken, world, order_min)
         elif now.order.role is Role.ENTRY and int(world.account.lot_count[now.symbol]) > LOTS_LIMIT - LOTS_KEPT_FREE:

@@ -11,7 +11,8 @@ import structlog
 from mooring.errors import Conflict
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.domain.codes import Role
-from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal
+from mooring.runtime.domain.ids import content_hash, derived_id
+from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
 from mooring.runtime.domain.orders import Order, Side, Status, Update
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
@@ -39,24 +40,33 @@ class LiveEngine(Engine):
     Args:
         gates: what the settings say.
         stale: why prices cannot be trusted now, empty where they can; entries are blocked meanwhile.
+        late_seconds: an entry that did not leave so long after the close that decided it never does; None for no limit.
     """
 
     _cycle: LiveCycle
 
-    def __init__(self, *, gates: Gates, stale: Callable[[], str] = str, **parts: Any) -> None:
+    def __init__(
+        self, *, gates: Gates, stale: Callable[[], str] = str, late_seconds: int | None = None, **parts: Any
+    ) -> None:
         self._gates = gates
         self._stale = stale
         self._armed = False
         self._compared = False
+        self._late_seconds = late_seconds
+        self._bare: set[str] = set()
         self._outlet: Outlet | None = None
         self._outside: Outside
         super().__init__(**parts)
 
     def connect(self, outlet: Outlet) -> None:
-        """Have orders sent there; before the first start."""
+        """Have orders sent there; before the first start. Entries of an earlier process are taken back.
+
+        Nobody has armed this start yet, so no stop could be placed over what they would fill.
+        """
         with self._turns:
             self._outlet = outlet
             self._heed_kill()
+            self._withdraw_entries()
 
     @property
     def books(self) -> Books:
@@ -83,13 +93,16 @@ class LiveEngine(Engine):
             self._changed()
 
     def disarm(self) -> None:
-        """Let no real order leave any more; what works at the venue stays, and can be cancelled."""
+        """Let no real order leave any more. Entries at the venue are taken back: no stop could follow their fills."""
         with self._turns:
             self._armed = False
+            self._withdraw_entries()
             self._changed()
 
     def stop(self, *, for_good: bool = False) -> None:
-        """As `Engine.stop`; who starts again arms again. Orders at the venue are still looked after."""
+        """As `Engine.stop`; who starts again arms again. Entries are taken back, other orders are looked after."""
+        with self._turns:
+            self._withdraw_entries()
         try:
             super().stop(for_good=for_good)
         finally:
@@ -98,6 +111,7 @@ class LiveEngine(Engine):
     def release_orders(self, orders: Sequence[Order]) -> tuple[Order, ...]:
         """See `Books.release`."""
         with self._turn():
+            self._mend()
             may: list[Order] = []
             updates = []
             for order in orders:
@@ -114,6 +128,7 @@ class LiveEngine(Engine):
     def take(self, updates: Sequence[Update]) -> None:
         """See `Books.take`."""
         with self._turn():
+            self._mend()
             self._take(updates)
 
     def now(self) -> BooksNow:
@@ -136,13 +151,8 @@ class LiveEngine(Engine):
 
     def alert(self, severity: str, code: str, text: str) -> None:
         """See `Books.alert`."""
-        log.warning("live_alert", severity=severity, code=code, text=text)
-        self._tell(self._listener.alert, severity, code, text)
         with self._turn():
-            row = self._cycle.alert_row(self._next_hour(), severity, code, text)
-            if self._store.reader().find("alerts", alert_id=row[1]["alert_id"]) is None:
-                self._cycle.note([row])
-            self._alerts_open = len(self._store.reader().open_alerts())
+            self._alert(severity, code, text)
             self._changed()
 
     def _begin_cycle(self) -> Cycle:
@@ -167,6 +177,7 @@ class LiveEngine(Engine):
     def _advance(self, bar: Bar) -> HourDone:
         done = super()._advance(bar)
         self._send(self._cycle.asked)
+        self._look_for_bare()
         return done
 
     def _send(self, taken: Taken) -> None:
@@ -176,6 +187,8 @@ class LiveEngine(Engine):
         """
         orders = []
         withheld = []
+        # A stop is not taken off for a better one that may not be placed.
+        cancels = [order for order in taken.cancels if order.role is not Role.STOP or not self._closed(order)]
         for order in taken.orders:
             closed = self._closed(order)
             if closed or self._outlet is None:
@@ -186,8 +199,8 @@ class LiveEngine(Engine):
             self._take(withheld)
         if self._outlet is not None and orders:
             self._outlet.submit(orders)
-        if self._outlet is not None and taken.cancels:
-            self._outlet.cancel(taken.cancels)
+        if self._outlet is not None and cancels:
+            self._outlet.cancel(cancels)
 
     def _take(self, updates: Sequence[Update]) -> None:
         taken = self._cycle.take(updates)
@@ -196,6 +209,60 @@ class LiveEngine(Engine):
             self._tell(self._listener.told, taken.rows)
             self._changed()
         self._send(taken)
+        self._look_for_bare()
+
+    def _mend(self) -> None:
+        """Go back to what is stored where a step failed: what the venue tells must be booked even while hours halt."""
+        if self._cycle.torn:
+            self._renew()
+
+    def _renew(self) -> None:
+        super()._renew()
+        # Stored and never handed on, as its answer did not come in time. Execution passes over what it knows.
+        orders = [live.order for live in self._cycle.desk.working_orders if live.status is Status.INTENT]
+        self._send(Taken(orders=orders, cancels=self._cycle.cover()))
+
+    def _halt(self, error: Exception) -> None:
+        with self._turns:
+            self._withdraw_entries()  # first, for it needs no store
+        super()._halt(error)
+
+    def _withdraw_entries(self) -> None:
+        """Ask for the end of every entry."""
+        orders = [live.order for live in self._cycle.desk.working_orders if live.order.role is Role.ENTRY]
+        if self._outlet is not None and orders:
+            self._outlet.cancel(orders)
+
+    def _look_for_bare(self) -> None:
+        """Tell the person of each position that has no stop, once until it has one."""
+        if self._control.kill_active:
+            return  # it took the stops off because the person said so
+        run, world = self._run, self._cycle.world
+        order_min = run.machine.decider.params.scales.order_min
+        for at, one in enumerate(run.instruments):
+            held, paper = int(world.account.quantity[at]), world.paper
+            at_rest = int(paper.entry_quantity[at]) == 0 and int(paper.exit_quantity[at]) == 0
+            if not at_rest or held < max(1, int(order_min[at])) or int(paper.stop_quantity[at]) > 0:
+                self._bare.discard(one.symbol)
+            elif one.symbol not in self._bare:
+                self._bare.add(one.symbol)
+                amount = to_text(held, one.lot_decimals)
+                self._alert(
+                    "critical",
+                    "position_without_stop",
+                    f"{amount} {one.base} are held and no stop rests at the venue over them. Where live trading is "
+                    "armed the next close asks for one; or place one at the venue by hand, or sell.",
+                )
+
+    def _alert(self, severity: str, code: str, text: str) -> None:
+        """Tell and record, within a turn; the same words once an hour."""
+        log.warning("live_alert", severity=severity, code=code, text=text)
+        self._tell(self._listener.alert, severity, code, text)
+        table, row = self._cycle.alert_row(self._next_hour(), severity, code, text)
+        row |= {"alert_id": derived_id("alert", row["alert_id"], content_hash(text))}
+        if self._store.reader().find("alerts", alert_id=row["alert_id"]) is None:
+            self._cycle.note([(table, row)])
+        self._alerts_open = len(self._store.reader().open_alerts())
 
     def _closed(self, order: Order) -> str:
         closed = self._gates.closed(
@@ -210,7 +277,8 @@ class LiveEngine(Engine):
         """What becomes of an order that is ready to leave; where it may, as large as the books allow now."""
         order, account = live.order, self._cycle.world.account
         closed = self._closed(order)
-        if closed or self._broken:
+        entry = order.role is Role.ENTRY
+        if closed or (self._broken and entry):
             reason = closed or "halted"
             return Update(client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason=reason), None
         quantity = order.quantity
@@ -224,6 +292,10 @@ class LiveEngine(Engine):
                 ), None
         elif self._reserved() > int(account.cash[0]):
             return Update(client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason="no_cash"), None
+        elif self._late_seconds is not None and self._clock.now() - live.decided > self._late_seconds:
+            return Update(
+                client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason="too_late"
+            ), None
         update = Update(client_id=order.client_id, status=Status.SUBMITTING, filled=live.filled)
         return update, replace(order, quantity=quantity)
 
@@ -261,10 +333,16 @@ class LiveEngine(Engine):
 
     def _cancel(self, control: ControlRow | None) -> int:
         """Ask for the end of every entry and stop; exits go on. What becomes of them is told by the venue."""
+        # The venue first: it must work with a disk that is full, too.
+        cancelled = self._withdraw_all()
         if self._cycle.torn:
             self._renew()
+            cancelled = self._withdraw_all()
         if control is not None:
             self._store.commit(Batch(control=control))
+        return cancelled
+
+    def _withdraw_all(self) -> int:
         orders = [live.order for live in self._cycle.desk.working_orders if live.order.role is not Role.EXIT]
         if self._outlet is not None and orders:
             self._outlet.cancel(orders)

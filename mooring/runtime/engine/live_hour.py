@@ -47,15 +47,19 @@ class LiveHourMaker(HourMaker):
         if left.after is None:
             return
         self.resume(left.working)
-        for run_id, update in left.told:
+        for run_id, smallest, update in left.told:
+            # As it was taken then: the venue's minimums may have moved since.
             self.live.run_id = run_id
-            self.take(left.after + HOUR_SECONDS, update)
+            order_min = np.array([smallest[one.symbol] for one in self.run.instruments], np.int64)
+            self._taken(left.after + HOUR_SECONDS, update, order_min)
         self.live.run_id = self.run.run_id
 
     def take(self, hour_ts_utc: int, update: Update) -> Taken:
         """Book what became known of an order; see `LiveDesk.take`."""
-        scales = self.run.machine.decider.params.scales
-        taken = self.live.take(hour_ts_utc, update, self.world, scales.order_min)
+        return self._taken(hour_ts_utc, update, self.run.machine.decider.params.scales.order_min)
+
+    def _taken(self, hour_ts_utc: int, update: Update, order_min: Int64s) -> Taken:
+        taken = self.live.take(hour_ts_utc, update, self.world, order_min)
         self._balances = balances_after(self._balances, taken.rows)
         return taken
 

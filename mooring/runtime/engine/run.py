@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from mooring.errors import Denied, Unverified
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import canonical_json, content_hash, derived_id
@@ -219,8 +221,11 @@ def _require_nothing_held(latest: Row, identity: Row, store: Store) -> None:
         Denied: it holds something, or has orders at the venue.
     """
     reader = store.reader()
-    held = any(
-        amount for (name, _), amount in reader.balances_of_account(latest["account_id"]).items() if name == "position"
+    smallest = {one["symbol"].split("-")[0]: one["order_min"] for one in orjson.loads(latest["universe"])}
+    held = any(  # less than the venue sells is dust, and stays where it is
+        amount >= smallest.get(asset, 1)
+        for (name, asset), amount in reader.balances_of_account(latest["account_id"]).items()
+        if name == "position" and amount > 0
     )
     if held or reader.unresolved_intents(latest["run_id"]):
         changed = " and the ".join(differences(latest, identity))

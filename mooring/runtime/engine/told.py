@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from mooring.runtime.domain.orders import Fill, Status, Update
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.spans import PAYLOAD, Spans, Values
@@ -96,12 +98,12 @@ class Inherited:
     Attributes:
         after: close of the account's last hour, UTC unix seconds; None where it never did one.
         working: orders as of that close, see `LiveDesk.restore`.
-        told: (run that recorded it, update) since then, oldest first.
+        told: (run that recorded it, its smallest orders in lots by symbol, update) since then, oldest first.
     """
 
     after: int | None = None
     working: Sequence[Row] = ()
-    told: Sequence[tuple[str, Update]] = ()
+    told: Sequence[tuple[str, Mapping[str, int], Update]] = ()
 
 
 def inherited(reader: Reader, row: Row) -> Inherited:
@@ -121,12 +123,13 @@ def inherited(reader: Reader, row: Row) -> Inherited:
         return Inherited()
     working = working_at(Spans(reader, run_id=row["run_id"], account_id=row["account_id"]), after)
     filled = {one["client_order_id"]: one["filled_quantity"] for one in working}
-    told: list[tuple[str, Update]] = []
+    told: list[tuple[str, Mapping[str, int], Update]] = []
     for one in chain:
+        smallest = {listed["symbol"]: int(listed["order_min"]) for listed in orjson.loads(one["universe"])}
         spans = Spans(reader, run_id=one["run_id"], account_id=one["account_id"])
         for update in updates_of(told_between(spans, after), filled):
             filled[update.client_id] = update.filled
-            told.append((one["run_id"], update))
+            told.append((one["run_id"], smallest, update))
     return Inherited(after=after, working=working, told=told)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from mooring.runtime.domain.orders import ENDED, RANK, Status
 from mooring.runtime.execution.board import Board, Sleep
 from mooring.runtime.execution.options import Options
-from mooring.runtime.execution.orders import Track, joined, reached
+from mooring.runtime.execution.orders import Track, joined, reached, vanished
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.venues.protocol import Venue, VenueOrder
 
@@ -23,6 +23,9 @@ SLOW: Final = 60.0  # once the person was told
 EMPTY_NEEDED: Final = 2
 NO_DEADLINE: Final = 8  # times the usual lag, where a venue cannot be told to refuse what comes late
 NEVER_ARRIVED: Final = "never_arrived"
+GONE_NEEDED: Final = (
+    3  # answers without an order that was open, each later than the lists can lag behind the one before
+)
 
 
 class Lookups:
@@ -50,6 +53,7 @@ class Lookups:
         self._slots = asyncio.Semaphore(options.at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._nowhere: dict[str, tuple[int, int]] = {}  # answers without an open order, and when the last one came
         self._group: asyncio.TaskGroup | None = None
         self._unwanted = unwanted
 
@@ -107,7 +111,34 @@ class Lookups:
             found = await self._venue.find(client_id, track.order.symbol, since_ms=track.since_ms)
         for order in _ours_first(track, found):
             self.hear(order)
+        if found:
+            self._nowhere.pop(client_id, None)
+        else:
+            self._missed(client_id)
         return bool(found)
+
+    def _missed(self, client_id: str) -> None:
+        """An order that the venue had is in none of its lists: lists lag, so only often and long enough it is gone."""
+        track = self._board.get(client_id)
+        if track is None or not track.at_venue or RANK[track.reached] < RANK[Status.OPEN]:
+            self._nowhere.pop(client_id, None)
+            return
+        times, last_ms = self._nowhere.get(client_id, (0, 0))
+        now_ms = self._venue.now_ms()
+        if now_ms - last_ms < self._options.lag_ms:
+            return
+        self._nowhere[client_id] = (times + 1, now_ms)
+        if times + 1 < GONE_NEEDED:
+            return
+        del self._nowhere[client_id]
+        self._board.put(vanished(track))
+        self._board.alert(
+            "critical",
+            "order_gone",
+            f"Order {track.order_id or client_id} ({track.order.side} {track.order.symbol}) was open at the venue, and "
+            "none of its lists has it any more. It counts as cancelled.",
+            about=client_id,
+        )
 
     async def _chase(self, client_id: str, delay: float) -> None:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mooring.runtime.domain.codes import Role
-from mooring.runtime.domain.orders import ENDED, RANK, Fill, Order, Status, Update
+from mooring.runtime.domain.orders import ENDED, GONE, RANK, Fill, Order, Status, Update
 from mooring.runtime.execution.ports import Known
 from mooring.runtime.venues.protocol import VenueOrder
 
@@ -119,6 +119,11 @@ def reached(track: Track, status: Status, *, reason: str = "", order_id: str = "
         reason=reason or track.reason,
         order_id=track.order_id or order_id,
     )
+
+
+def vanished(track: Track) -> Track:
+    """An order that the venue had and lists nowhere any more; its word that it has it undoes this."""
+    return replace(track, end=Status.CANCELLED, own=True, reason=GONE)
 
 
 def joined(track: Track, found: VenueOrder) -> Track:

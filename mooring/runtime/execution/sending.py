@@ -54,7 +54,8 @@ class Sending:
         self._call = call
         self._sleep = sleep
         self._slots = asyncio.Semaphore(options.at_once)
-        self.stopped = False  # whether nothing new is sent any more
+        self.winding_down = False  # whether nothing new is bought any more
+        self.stopped = False  # whether nothing at all is sent any more
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Send what is ready, as it gets ready, for ever; what is ready at once is released at once."""
@@ -78,6 +79,8 @@ class Sending:
             client_id, expires = track.order.client_id, track.order.expires_at
             if self._cancelling.asked(client_id):
                 self._board.put(reached(track, Status.CANCELLED, reason="cancelled_before_sending"))
+            elif self.winding_down and track.is_entry:
+                self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))
             elif expires is not None and expires * 1000 <= now_ms:
                 self._board.put(reached(track, Status.EXPIRED, reason="expired_before_sending"))
             else:
@@ -120,6 +123,8 @@ class Sending:
             client_id = old.order.client_id
             order = by_id.get(client_id)
             track = self._board.get(client_id) or old
+            if track.end is not None:  # it was ended while the books were asked; what they let go stays here
+                continue
             track = withheld(track) if order is None else released(track, order, since_ms=since_ms)
             self._board.put(track)
             out += [track] if order is not None else []
@@ -139,9 +144,12 @@ class Sending:
             raise
 
     async def _tries(self, order: Order) -> None:
-        """Place it; what certainly did not leave is tried again where it protects or ends a position."""
+        """Place it; what certainly did not leave, or was refused, is tried again where it protects or ends a position.
+
+        The venue may still hold what was just bought, or be in a mode that passes: no position stays bare for that.
+        """
         tries = 1 if order.role is Role.ENTRY else self._options.not_sent_tries
-        why = ""
+        why, reason = "", NOT_SENT
         for attempt in range(tries):
             if attempt and self._cancelling.asked(order.client_id):
                 break
@@ -151,10 +159,12 @@ class Sending:
                 async with asyncio.timeout(PLACE_SECONDS):
                     order_id = await self._venue.place(order, deadline_ms=self._options.deadline_ms)
             except (Denied, Invalid) as error:
-                self._reach(order.client_id, Status.REJECTED, reason=error.what)
-                return
+                why, reason, wait = str(error), error.what, min(WAIT_MAX, 2.0 ** (attempt + 1))
+                if tries == 1 or isinstance(error, Invalid):
+                    break
             except Retry as error:
-                why, wait = str(error), max(error.retry_after_seconds, min(WAIT_MAX, 2.0**attempt))
+                why, reason = str(error), NOT_SENT
+                wait = max(error.retry_after_seconds, min(WAIT_MAX, 2.0**attempt))
             except Exception:  # noqa: BLE001 -- whatever it was, the order may have arrived
                 self._unknown(order.client_id)
                 self._lookups.look(order.client_id, delay=1.0)
@@ -166,7 +176,7 @@ class Sending:
                 await self._sleep(min(wait, WAIT_MAX))
         track = self._board.get(order.client_id)
         assert track is not None
-        self._give_up(track, why)
+        self._give_up(track, why, reason=reason)
 
     async def _is_there(self, client_id: str) -> bool:
         """Whether the venue has it after all; it did not leave, so no answer means no."""
@@ -191,8 +201,8 @@ class Sending:
         # Counted from when the call was over: it may have waited for room before it left.
         return replace(track, deadline_ms=self._venue.now_ms() + self._options.deadline_ms)
 
-    def _give_up(self, track: Track, why: str) -> None:
-        self._board.put(reached(track, Status.REJECTED, reason=NOT_SENT))
+    def _give_up(self, track: Track, why: str, *, reason: str = NOT_SENT) -> None:
+        self._board.put(reached(track, Status.REJECTED, reason=reason))
         if track.order.role is not Role.ENTRY:
             self._board.alert(
                 "critical",

@@ -159,11 +159,15 @@ class Execution:
             await self._board.flush()
 
     async def drain(self, *, cancel: Collection[Role] = ()) -> bool:
-        """Send nothing new, wait for what is leaving, cancel orders of these roles, and disarm the switch.
+        """Buy nothing new, wait for what is leaving, cancel orders of these roles, and disarm the switch.
+
+        Exits and stops that were asked for may still leave: where one waits, another was taken off for it.
 
         Returns:
             Whether no outcome is unknown and all that was to be cancelled has ended. `run` goes on until cancelled.
         """
+        self._sending.winding_down = True
+        await self._board.until(lambda: not self._sending.waiting(), seconds=STOP_SECONDS)
         self._sending.stopped = True
         for track in self._sending.waiting():
             self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))

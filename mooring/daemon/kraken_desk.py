@@ -6,9 +6,9 @@ Imported only where the settings ask for Kraken: HTTP and WebSocket clients stay
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -26,6 +26,7 @@ from mooring.errors import Denied, MooringError, Retry
 from mooring.home import Home
 from mooring.hosts import is_local
 from mooring.runtime.domain.bars import HOUR_SECONDS
+from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.gates import Gates
@@ -112,6 +113,11 @@ class KrakenDesk:
         execution = self._execution
         return not self._prices.feed.stale and (execution is None or (execution.state.linked and not self._failed))
 
+    @property
+    def late_seconds(self) -> int:
+        """Seconds of the venue after a close beyond which an entry decided there does not leave any more."""
+        return self._prices.feed.options.past_ms // 1000
+
     def stale(self) -> str:
         """Why nothing may be bought now; empty where it may."""
         if self._failed:
@@ -160,14 +166,9 @@ class KrakenDesk:
             Denied: no key, or one that may too much or too little; fees above those of the settings; other decimals.
             Conflict: another process uses the key. Retry, Halt: Kraken does not answer, or refuses the key.
         """
-        key = load_key(self._vault)
-        venue = self._held.enter_context(
-            kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
-        )
-        self._venue = venue
-        self._call(venue.open(), OPEN_SECONDS)
-        self._require_figures(venue)
-        self._require_fees(venue)
+        venue = self._open()
+        with self._or_let_go():
+            self._require_fees(venue)
         self._engine, self._failed = engine, ""
         options = execution_options(self._settings, self.clock)
         self._execution = Execution(venue, engine.books, self.clock, options=options)
@@ -187,27 +188,41 @@ class KrakenDesk:
             As `connect`, but for the fees.
         """
         require_real_prices(self._settings, checks=True)
-        key = load_key(self._vault)
-        venue = self._held.enter_context(
-            kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
-        )
-        self._venue = venue
-        self._call(venue.open(), OPEN_SECONDS)
-        self._require_figures(venue)
+        venue = self._open()
         options = execution_options(self._settings, self.clock)
         checker = Checker(venue, deadline_ms=options.deadline_ms, record=record)
         self._watching = self._loop.submit(checker.run())
         return checker.submit
 
+    def _open(self) -> KrakenVenue:
+        """The account's venue, open; where that fails, the key is free again."""
+        key = load_key(self._vault)
+        with self._or_let_go():
+            venue = self._held.enter_context(
+                kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
+            )
+            self._venue = venue
+            self._call(venue.open(), OPEN_SECONDS)
+            self._require_figures(venue)
+        return venue
+
+    @contextmanager
+    def _or_let_go(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.disconnect()
+            raise
+
     def disconnect(self) -> None:
-        """Let the account go: nothing new is sent, and what works at the venue stays. Safe to call twice."""
+        """Let the account go: entries are taken back, exits and stops stay at the venue. Safe to call twice."""
         execution, running, venue = self._execution, self._running, self._venue
         self._engine = self._execution = self._running = self._venue = None
         if self._watching is not None:
             self._watching.cancel()
         if execution is not None and running is not None and not running.done():
             with suppress(MooringError, TimeoutError):
-                self._call(execution.drain(), DRAIN_SECONDS)
+                self._call(execution.drain(cancel=(Role.ENTRY,)), DRAIN_SECONDS)
             running.cancel()
             with suppress(Exception, CancelledError):
                 running.result(CLOSE_SECONDS)

@@ -58,6 +58,11 @@ class Desk(Protocol):
         """Whether prices, and the account's own word where it is traded, come."""
         ...
 
+    @property
+    def late_seconds(self) -> int:
+        """Seconds of the venue after a close beyond which an entry decided there does not leave any more."""
+        ...
+
     def stale(self) -> str:
         """Why nothing may be bought now; empty where it may."""
         ...
@@ -199,10 +204,11 @@ class Trader:
             engine.disarm()
 
     def close(self) -> None:
-        """Stop, and let the account go."""
-        self.engine.stop()
+        """Let the account go, and stop."""
+        # In this order: what is leaving, such as a sale whose stop was taken off, still has its word to leave.
         if self._parts.desk is not None:
             self._parts.desk.disconnect()
+        self.engine.stop()
 
     def _leave_venue(self) -> None:
         if isinstance(self.engine, LiveEngine) and self.engine.status.working_orders:
@@ -254,7 +260,8 @@ class Trader:
             return run, self._checked(run, made)
         if mode != LIVE or parts.desk is None:
             return run, Engine(**made)
-        engine = LiveEngine(gates=parts.desk.gates, stale=parts.desk.stale, **made)
+        desk = parts.desk
+        engine = LiveEngine(gates=desk.gates, stale=desk.stale, late_seconds=desk.late_seconds, **made)
         parts.desk.connect(engine)
         return run, engine
 

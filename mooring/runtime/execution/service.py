@@ -30,7 +30,7 @@ from mooring.runtime.venues.protocol import Event, LinkDown, LinkUp, MoneyMoved,
 INBOX_MAX: Final = 1_000
 TICK: Final = 1.0
 RETRY_MAX: Final = 30.0
-STOP_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 10.0  # of each step of an end; supervisors wait no longer than half a minute
 LOOK_BACK_MS: Final = 2 * 86_400_000  # for an order that only the books know of
 
 

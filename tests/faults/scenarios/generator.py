@@ -13,7 +13,7 @@ RECORDED = ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD")
 RECORDED_FROM = 1_620_777_600  # 2021-05-12
 RECORDED_HOURS = 20_000
 CASH = 10_000
-ORDERS = ("ws:add_order", "rest:AddOrder", "*:*dd*rder")
+ORDERS = ("ws:add_order", "*:*dd*rder")
 CANCELS = ("ws:cancel_order", "rest:CancelOrder", "*:*ancel*")
 READS = ("rest:OpenOrders", "rest:ClosedOrders", "rest:TradesHistory", "rest:Ledgers", "rest:Balance*", "rest:*")
 TEXTS = (
@@ -27,6 +27,7 @@ OF_CALLS = ("drop_request", "drop_answer", "disconnect", "delay", "late", "error
 OF_STATES = ("rest_lag", "clock_skew", "status")
 OF_ACTS = ("lockout", "nonce_jump", "disconnect_all", "deposit", "withdrawal", "staking", "external_order")
 KINDS = (*OF_ALL_FRAMES, *OF_CALLS, *OF_STATES, *OF_ACTS, "fill_after_cancel")
+DRAWN = (*KINDS, *OF_CALLS, *OF_CALLS)  # what leaves the outcome of an order unclear comes more often
 ACTS = (
     "crash", "crash", "trap", "trap", "trap", "sleep", "sleep", "kill", "release", "pause", "resume", "cancel_all",
     "cancel_account", "disarm", "arm", "settings", "reconcile", "stop_in_order",
@@ -119,12 +120,14 @@ def _moment(chance: Random, until: float, closes: list[int]) -> float:
 
 
 def _fault(chance: Random, until: float, closes: list[int], bases: list[str]) -> dict[str, Any]:
-    kind = chance.choice(KINDS)
+    kind = chance.choice(DRAWN)
     after = round(_moment(chance, until, closes), 3)
+    if kind not in OF_ACTS and chance.random() < 0.8:  # so that it holds while orders leave
+        after = max(0.0, round(chance.choice(closes) - chance.choice((0, 2, 3, 10)) + chance.random(), 3))
     rule: dict[str, Any] = {"kind": kind, "after": after}
     if kind in OF_ACTS:
         return rule | _act_of_the_venue(chance, kind, bases)
-    rule["until"] = round(after + chance.choice((5, 60, 300, 1200, 3 * HOUR)), 3)
+    rule["until"] = round(after + chance.choice((15, 60, 300, 1200, 3 * HOUR)), 3)
     if kind in OF_STATES:
         if kind == "rest_lag":
             return rule | {"seconds": chance.choice((5, 30, 60))}
@@ -133,7 +136,7 @@ def _fault(chance: Random, until: float, closes: list[int], bases: list[str]) ->
         mode = chance.choice(("cancel_only", "post_only", "limit_only", "maintenance"))
         where = {"pair": f"{chance.choice(bases)}/USD"} if chance.random() < 0.5 else {}
         return rule | {"mode": mode} | where
-    rule["percent"] = chance.choice((5, 20, 50, 100))
+    rule["percent"] = chance.choice((5, 20, 50, 100, 100))
     if chance.random() < 0.4:
         rule["times"] = chance.randint(1, 4)
     if kind in OF_ALL_FRAMES:
@@ -152,6 +155,7 @@ def _of_a_call(chance: Random, kind: str) -> dict[str, Any]:
         rule["text"] = chance.choice(TEXTS)
         rule["lands"] = rule["text"].startswith(LANDS) and chance.random() < 0.5
     elif kind == "http_error":
+        rule["match"] = chance.choice(("rest:*", "rest:*rder*", *READS))
         rule |= {"status": chance.choice((429, 500, 502, 503, 520)), "lands": chance.random() < 0.5}
         if rule["status"] < 500:
             rule["lands"] = False

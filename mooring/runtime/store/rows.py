@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Connection, Dialect, Table, insert, select
 
 from mooring.errors import Invalid
 from mooring.runtime.domain.money import INT64_MAX, INT64_MIN
@@ -22,6 +23,40 @@ ROWS_MAX: Final = 20_000
 AccountOf = Callable[[str], str | None]
 
 
+class _Kind:
+    """A dialect; those of one kind of database are equal, as they say the same of a statement."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._said = (dialect.name, dialect.driver, dialect.paramstyle)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kind) and self._said == other._said
+
+    def __hash__(self) -> int:
+        return hash(self._said)
+
+
+@cache  # as many as there are tables and kinds of databases, whatever is opened
+def _inserting(table: Table, kind: _Kind) -> tuple[str, Sequence[str] | None]:
+    """The statement that inserts a row, and the order of its values where they have no names."""
+    compiled = insert(table).compile(dialect=kind.dialect)
+    order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+    return compiled.string, order
+
+
+@cache
+def _reading_last(table: Table, kind: _Kind) -> str:
+    newest = select(table.c.seq, table.c.row_hash).order_by(table.c.seq.desc()).limit(1)
+    return str(newest.compile(dialect=kind.dialect, compile_kwargs={"literal_binds": True}))
+
+
+def last_row(connection: Connection, table: Table) -> tuple[int, str] | None:
+    """(seq, row_hash) of the newest row of a table of evidence; None where it is empty."""
+    last = connection.exec_driver_sql(_reading_last(table, _Kind(connection.dialect))).first()
+    return None if last is None else (last[0], last[1])
+
+
 class RowShape:
     """One evidence table as the writer sees it: which columns, how hashed, how inserted."""
 
@@ -32,9 +67,7 @@ class RowShape:
         self._hourly = "hour_ts_utc" in table.c
         self._hasher = RowHasher(table)
         # Compiled once: building and looking up the statement for each batch costs more than the insert itself.
-        compiled = insert(table).compile(dialect=dialect)
-        self._sql = compiled.string
-        order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._sql, order = _inserting(table, _Kind(dialect))
         self._in_order = None if order is None else itemgetter(*order)
 
     def complete(self, given: Mapping[str, Any], hour: HourClose | None, account_of: AccountOf) -> Row:

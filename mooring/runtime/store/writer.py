@@ -16,7 +16,7 @@ from mooring.runtime.store import checks
 from mooring.runtime.store.failures import DAMAGE, KEEP, NOTHING_WRITTEN, write_failure
 from mooring.runtime.store.hashing import ZERO, canonical, sha256, with_root
 from mooring.runtime.store.parents import Parents
-from mooring.runtime.store.rows import ROWS_MAX, RowShape
+from mooring.runtime.store.rows import ROWS_MAX, RowShape, last_row
 from mooring.runtime.store.schema import EVIDENCE, IN_MANIFEST, chain_heads, runs, state_latest
 from mooring.runtime.store.types import Batch, Committed, Head, HourClose, Row, StateRow
 
@@ -47,7 +47,7 @@ def check_tails(connection: Connection) -> dict[str, Head]:
     """
     heads = read_heads(connection)
     for table in EVIDENCE:
-        last = connection.execute(select(table.c.seq, table.c.row_hash).order_by(table.c.seq.desc()).limit(1)).first()
+        last = last_row(connection, table)
         found = Head(count=0, head=ZERO) if last is None else Head(count=last[0], head=last[1])
         if heads.get(table.name) != found:
             raise Unverified(

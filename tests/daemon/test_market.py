@@ -102,7 +102,7 @@ def had(market: str, *, seed: int = 1, symbols: tuple[str, ...] = USUAL) -> dict
 
 def test_demo_market_is_marked_and_goes_on_in_a_home_of_demos() -> None:
     marked = as_demo(made_up(), Runs())  # type: ignore[arg-type]
-    assert json.loads(marked.text) == json.loads(made_up().text) | {"demo": True}
+    assert json.loads(marked.text) == json.loads(made_up().text) | {"demo": True, "shown_by": "look-alike"}
     assert as_demo(made_up(), Runs(had(marked.text))) == marked  # type: ignore[arg-type]
 
 

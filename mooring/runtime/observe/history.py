@@ -23,6 +23,7 @@ ATTEMPTS: Final = 20
 COUNTED: Final = ("ledger", "trades", "fills")
 RUNS_MAX: Final = 10_000
 ACCOUNTS_SHOWN: Final = 10
+MADE_UP: Final = frozenset({"synthetic", "look-alike"})  # as runs name where their prices came from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class Account:
 
     @property
     def made_up(self) -> bool:
-        """Whether any of its prices came from a seed and not from a market."""
-        return any(orjson.loads(run["market"]).get("source") == "synthetic" for run in self.runs)
+        """Whether any of its prices came from a seed, or from a look-alike, and not from a market."""
+        return any(orjson.loads(run["market"]).get("source") in MADE_UP for run in self.runs)
 
     def decimals(self, asset: str) -> int:
         """Places of an asset's amounts in the ledger."""

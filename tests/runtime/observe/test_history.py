@@ -114,8 +114,17 @@ def test_what_is_written_after_the_fixed_end_is_not_read(tmp_path):
             assert len(rows_between(reader, account.account_id, "equity", heads, 0, 2**40)) == 40
 
 
-def test_a_made_up_market_is_known_as_one(tmp_path):
+@pytest.mark.parametrize(
+    ("market", "made_up"),
+    [
+        ('{"demo":true,"source":"synthetic"}', True),
+        ('{"source":"look-alike"}', True),
+        ('{"source":"kraken"}', False),
+        ('{"source":"replay","start":0}', False),
+    ],
+)
+def test_a_made_up_market_is_known_as_one(tmp_path, market, made_up):
     with Store.open(tmp_path / "m.db") as store:
         bars = core.random_bars(1, 2, 1)
-        runs.run_out(runs.make_engine(store, bars, runs.plan(1, market='{"demo":true,"source":"synthetic"}')))
-        assert load_account(store.reader()).made_up
+        runs.run_out(runs.make_engine(store, bars, runs.plan(1, market=market)))
+        assert load_account(store.reader()).made_up is made_up

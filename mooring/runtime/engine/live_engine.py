@@ -239,10 +239,10 @@ class LiveEngine(Engine):
             return  # it took the stops off because the person said so
         run, world = self._run, self._cycle.world
         order_min = run.machine.decider.params.scales.order_min
+        moving = {live.symbol for live in self._cycle.desk.working_orders if live.order.role is not Role.STOP}
         for at, one in enumerate(run.instruments):
             held, paper = int(world.account.quantity[at]), world.paper
-            at_rest = int(paper.entry_quantity[at]) == 0 and int(paper.exit_quantity[at]) == 0
-            if not at_rest or held < max(1, int(order_min[at])) or int(paper.stop_quantity[at]) > 0:
+            if at in moving or held < max(1, int(order_min[at])) or int(paper.stop_quantity[at]) > 0:
                 self._bare.discard(one.symbol)
             elif one.symbol not in self._bare:
                 self._bare.add(one.symbol)

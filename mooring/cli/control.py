@@ -77,7 +77,7 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
             raise Unreachable(
                 "daemon_silent",
                 f"A daemon runs (process {pid or 'unknown'}) but does not answer.",
-                money="It may be trading on paper; what it does is recorded.",
+                money="It may be trading, with real orders where it was armed; what it does is recorded.",
                 todo="Look at its log, or end it with `mooring down`.",
             ) from None
         raise Unreachable(error.code, OFF, todo=error.todo) from None

@@ -19,6 +19,7 @@ from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
+from mooring.daemon.account_check import account_checks
 from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.instance import InstanceLock
@@ -327,16 +328,16 @@ def _probes(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock
             Place(file=home.database) if isinstance(settings, Invalid) else place_of(home, settings)
         ),
         now=lambda: datetime.fromtimestamp(clock.now(), UTC),
-        more=_kraken_checks(settings, vault, clock),
+        more=_kraken_checks(home, settings, vault, clock),
     )
 
 
-def _kraken_checks(settings: Settings | Invalid, vault: Vault, clock: Clock) -> Checks:
+def _kraken_checks(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock) -> Checks:
     if isinstance(settings, Invalid) or KRAKEN not in {settings.market.source, settings.venue.name}:
         return ()
     from mooring.daemon.venue_checks import kraken_checks  # noqa: PLC0415 -- clients that paper trading does not need
 
-    return kraken_checks(settings, vault, clock)
+    return (*kraken_checks(settings, vault, clock), *account_checks(settings, place_of(home, settings)))
 
 
 def database_line(place: Place) -> str:

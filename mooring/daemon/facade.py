@@ -13,7 +13,7 @@ from mooring.control_api.models import CancelResult, Check, Component, KillSwitc
 from mooring.daemon.doctor import CheckResult
 from mooring.daemon.present import Presenter, first_line, money_text, percent_text, time_text, word_for
 from mooring.daemon.replaying import ReplaySeen
-from mooring.daemon.trader import Trader
+from mooring.daemon.trader import LIVE, Trader
 from mooring.errors import Invalid, NotFound
 from mooring.runtime import extensions
 from mooring.runtime.decision.risk import BPS, total_cap_bps
@@ -99,6 +99,11 @@ class StatusWriter:
         """When the process started, RFC 3339."""
         return self._started_at
 
+    @property
+    def connected(self) -> bool:
+        """Whether prices, and the account's own word where it is traded, come."""
+        return self._connected()
+
     def write(self, seen: EngineStatus) -> Status:
         """The status in the contract's fields."""
         return Status.model_validate(
@@ -120,7 +125,7 @@ class StatusWriter:
                 "next_cycle": time_text(seen.next_cycle),
                 "venue": Venue(
                     name="kraken" if seen.mode == "live" else "paper",
-                    connected=self._connected(),
+                    connected=self.connected,
                     detail=seen.market,
                 ),
                 "head": seen.head,
@@ -178,7 +183,7 @@ class RuntimeFacade:
         return self._writer.write(self._trader.status)
 
     def health(self) -> list[Component]:
-        """Engine, market, store, replay, alerts."""
+        """Engine, market, store, replay, alerts; in live mode the venue too."""
         seen, replay = self._trader.status, self._replay()
         engine = {"running": "ok", "paused": "ok", "stopped": "warn", "halted": "fail"}[seen.state]
         waiting = f"{seen.alerts_open} not acknowledged"
@@ -189,6 +194,10 @@ class RuntimeFacade:
             ("replay", replay.state, replay.detail, None),
             ("alerts", "warn" if seen.alerts_open else "ok", waiting, None),
         ]
+        if seen.mode == LIVE:
+            venue = "Connected." if self._writer.connected else "Not connected."
+            well = self._writer.connected and not seen.blocked
+            lines.append(("venue", "ok" if well else "warn", seen.blocked or venue, None))
         names = ("name", "state", "detail", "since")
         return [Component.model_validate(dict(zip(names, line, strict=True))) for line in lines]
 

@@ -62,7 +62,7 @@ def up(home: Home, healthy: Healthy, clock: Clock) -> int:
     raise Unreachable(
         "daemon_slow",
         f"A daemon was started but did not answer within {START_SECONDS:g} s.",
-        money="It may be deciding already; a start sends no real order before it is armed.",
+        money="It may be trading already, with real orders where one that ran before was armed.",
         todo=f"Look at {boot_log} and {home.log_file}, or end it with `mooring down`.",
     )
 

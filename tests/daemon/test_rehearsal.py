@@ -26,6 +26,7 @@ from tests.support.served import Served, served
 
 PATIENCE_SECONDS = 30
 LOTS = 1_000_000
+TRIES = 5
 
 
 class Rehearsal:
@@ -70,6 +71,20 @@ class Rehearsal:
         self.execution.submit(self.books.intend(order))
         return order
 
+    def buy(self) -> None:
+        """Buy; once more, as a strategy would, where a busy machine took longer than the minute that Kraken allows.
+
+        At 600 times that is a tenth of a second. That nothing came of such an entry is told, and true.
+        """
+        for _ in range(TRIES):
+            bought = self.send(Role.ENTRY, Side.BUY, Kind.LIMIT, limit=self.last * 11 // 10)
+            if self.ends(bought) is Status.FILLED:
+                return
+            line = self.books.lines[bought.client_id]
+            assert line.filled == 0, line
+            assert "deadline" in line.reason or line.reason in {"not_sent", "never_arrived"}, line
+        raise AssertionError(self.books.lines)
+
     def ends(self, order: Order) -> Status:
         self.until(lambda: self.books.status(order) in ENDED)
         return self.books.status(order)
@@ -101,8 +116,7 @@ def rehearsing(root: Path, *faults: dict, speed: float) -> Iterator[Rehearsal]:
 def test_a_position_is_bought_protected_and_sold_and_nothing_is_taken_for_sleep(speed: int, tmp_path: Path) -> None:
     with rehearsing(tmp_path, speed=speed) as it:
         it.until(it.execution.ready.is_set)
-        bought = it.send(Role.ENTRY, Side.BUY, Kind.LIMIT, limit=it.last * 11 // 10)
-        assert it.ends(bought) is Status.FILLED
+        it.buy()
         stop = it.send(Role.STOP, Side.SELL, Kind.STOP_LOSS, trigger=it.last // 2)
         it.until(lambda: it.books.status(stop) is Status.OPEN)
         seen = []

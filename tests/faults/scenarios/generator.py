@@ -119,7 +119,9 @@ def _moment(chance: Random, until: float, closes: list[int]) -> float:
     return max(0, chance.choice(closes) + chance.choice((-2, 0, 1, 2, 2.2, 2.5, 3, 5, 10, 40)) + chance.random())
 
 
-def _fault(chance: Random, until: float, closes: list[int], bases: list[str]) -> dict[str, Any]:
+def _fault(  # noqa: PLR0911 -- one for each sort of fault
+    chance: Random, until: float, closes: list[int], bases: list[str]
+) -> dict[str, Any]:
     kind = chance.choice(DRAWN)
     after = round(_moment(chance, until, closes), 3)
     if kind not in OF_ACTS and chance.random() < 0.8:  # so that it holds while orders leave
@@ -162,7 +164,9 @@ def _of_a_call(chance: Random, kind: str) -> dict[str, Any]:
     return rule
 
 
-def _act_of_the_venue(chance: Random, kind: str, bases: list[str]) -> dict[str, Any]:
+def _act_of_the_venue(  # noqa: PLR0911 -- one for each kind
+    chance: Random, kind: str, bases: list[str]
+) -> dict[str, Any]:
     base = chance.choice(bases)
     if kind == "lockout":
         return {"seconds": chance.choice((20, 120, 900))}

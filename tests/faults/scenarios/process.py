@@ -43,7 +43,7 @@ AGAIN = 5.0
 LIVE = Gates(live=True, dry_run=False)
 
 
-class Gone(ConnectionError):
+class Gone(ConnectionError):  # noqa: N818 -- what happened, not a fault
     """The process is dead: nothing that it asks for happens any more."""
 
 

@@ -14,19 +14,20 @@ from mooring.runtime.store.store import Store
 from tests.support import core, runs
 
 ROOT = Path(__file__).parents[3]
-BARS = core.random_bars(63, 60, 3, missing=0.1, silent=0.1)
+HOURS = 36
+BARS = core.random_bars(10, HOURS, 3, missing=0.1, silent=0.1)
 WANTED = {"risk": {"drawdown_caution_bps": 1, "drawdown_defensive_bps": 2, "drawdown_halt_bps": 8}}
 # What a person does, by hour; doing it again after a restart must change nothing.
-SCRIPT = {18: "kill", 22: "release", 30: "cancel_all", 36: "pause", 40: "resume"}
+SCRIPT = {10: "kill", 13: "release", 18: "cancel_all", 22: "pause", 25: "resume"}
 BETWEEN = ("hour_done", "status_changed")
 # No run on paper writes these: what people do, what only a venue tells, and what there are no models and bundles for yet.
 NEVER = {"control_actions", "alert_acks", "model_outputs", "bundle_events", "venue_fills", "movements", "reconciles"}
 # Tables that every hour writes die in their nth write; the others whenever there is one.
 POINTS = [
-    *((point, n) for point in ("before-begin", "before-commit", "after-commit") for n in (1, 2, 12, 21, 25, 34, 43)),
+    *((point, n) for point in ("before-begin", "before-commit", "after-commit") for n in (1, 2, 8, 13, 16, 21, 27)),
     *((f"after-table:{table.name}", 1) for table in EVIDENCE if table.name not in NEVER),
-    *((f"after-table:{name}", 20) for name in ("bars", "order_events", "manifests")),
-    *((point, n) for point in BETWEEN for n in (1, 19, 40)),
+    *((f"after-table:{name}", 12) for name in ("bars", "order_events", "manifests")),
+    *((point, n) for point in BETWEEN for n in (1, 11, 25)),
 ]
 # One interpreter forks a victim for each point: starting Python anew each time would take most of the test.
 CHILD = """
@@ -98,7 +99,7 @@ def wanted(tmp_path_factory):
         made = drive(store)
         found = runs.outcome(store, made)
         states = {row["status"] for row in runs.rows(store, "order_events", made)}
-    assert found["hours"] == 60
+    assert found["hours"] == HOURS
     assert {"FILLED", "CANCELLED", "EXPIRED", "OPEN"} <= states
     assert found["counts"]["alerts"] >= 1
     assert found["counts"]["trades"] >= 4
@@ -144,7 +145,7 @@ def test_a_run_killed_again_and_again_equals_the_undisturbed_run(tmp_path, wante
     subprocess.run([sys.executable, "-c", child, str(path)], cwd=ROOT, timeout=240, check=True)
     with Store.open(path) as store:
         begun = store.reader().heads()["manifests"].count
-        assert 0 < begun < 60
+        assert 0 < begun < HOURS
         made = drive(store)
         assert runs.outcome(store, made) == wanted
         runs.assert_sound(path, store)

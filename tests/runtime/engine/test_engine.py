@@ -27,7 +27,14 @@ from mooring.runtime.store.store import Store
 from mooring.settings import Settings
 from tests.support import core, runs
 
-BARS = core.random_bars(21, 150, 3)
+HOURS = 100
+BARS = core.random_bars(21, HOURS, 3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The outcome of a run over `BARS` that nothing interrupts."""
+    return runs.undisturbed(tmp_path_factory.mktemp("undisturbed") / "m.db", BARS)
 
 
 @pytest.fixture
@@ -38,15 +45,15 @@ def store(tmp_path):
 
 @pytest.mark.parametrize(("seed", "symbols"), [(1, 1), (2, 3), (3, 6)])
 def test_the_engine_at_full_speed_gives_the_hashes_of_a_simulation_of_the_same_bars(store, tmp_path, seed, symbols):
-    bars = core.random_bars(seed, 150, symbols)
+    bars = core.random_bars(seed, HOURS, symbols)
     made = runs.run_out(runs.make_engine(store, bars))
     world, progress = runs.simulated(bars)
-    assert made.status.hours == progress.hours == 150
+    assert made.status.hours == progress.hours == HOURS
     assert made.status.decision_hash == progress.decision_hash.hex()
     assert made.status.state_hash == digest(world)
     assert len(runs.rows(store, "fills", made)) > 5
     again = recompute(made._run, store.reader())
-    assert (again.agrees, again.hours) == (True, 150)
+    assert (again.agrees, again.hours) == (True, HOURS)
     assert (again.decision_hash, again.state_hash) == (made.status.decision_hash, made.status.state_hash)
     runs.assert_sound(tmp_path / "m.db", store)
 
@@ -67,7 +74,7 @@ def test_a_made_up_market_gives_the_hashes_of_a_simulation_of_it(store):
 @pytest.mark.data
 def test_recorded_prices_give_the_hashes_of_a_simulation_of_them(store, tmp_path, market_data):
     listed = instruments(["BTC-USDT", "ETH-USDT", "SOL-USDT"])
-    bars = load_bars(market_data / "binance", listed, hours=400)
+    bars = load_bars(market_data / "binance", listed, hours=250)
     machine = machine_for(Settings(), listed)
     wanted = dataclasses.replace(runs.plan(3), instruments=listed, machine=machine)
     made = runs.run_out(runs.make_engine(store, bars, wanted))
@@ -79,13 +86,12 @@ def test_recorded_prices_give_the_hashes_of_a_simulation_of_them(store, tmp_path
     runs.assert_sound(tmp_path / "m.db", store)
 
 
-def test_two_runs_in_fresh_stores_have_the_same_evidence(tmp_path):
-    assert runs.undisturbed(tmp_path / "one.db", BARS) == runs.undisturbed(tmp_path / "two.db", BARS)
+def test_two_runs_in_fresh_stores_have_the_same_evidence(tmp_path, undisturbed):
+    assert runs.undisturbed(tmp_path / "two.db", BARS) == undisturbed
 
 
-@pytest.mark.parametrize("stops", [(1,), (75,), (40, 41, 120)])
-def test_a_run_stopped_and_continued_by_new_processes_equals_the_undisturbed_one(tmp_path, stops):
-    wanted = runs.undisturbed(tmp_path / "undisturbed.db", BARS)
+@pytest.mark.parametrize("stops", [(1,), (50,), (30, 31, 80)])
+def test_a_run_stopped_and_continued_by_new_processes_equals_the_undisturbed_one(tmp_path, undisturbed, stops):
     path, done = tmp_path / "m.db", 0
     for upto in stops:
         with Store.open(path) as store:
@@ -93,18 +99,17 @@ def test_a_run_stopped_and_continued_by_new_processes_equals_the_undisturbed_one
         done = upto
     with Store.open(path) as store:
         made = runs.run_out(runs.make_engine(store, BARS))
-        assert runs.outcome(store, made) == wanted
+        assert runs.outcome(store, made) == undisturbed
         runs.assert_sound(path, store)
 
 
-def test_a_run_stopped_and_started_in_the_same_process_equals_the_undisturbed_one(tmp_path, store):
-    wanted = runs.undisturbed(tmp_path / "undisturbed.db", BARS)
+def test_a_run_stopped_and_started_in_the_same_process_equals_the_undisturbed_one(store, undisturbed):
     made = runs.make_engine(store, BARS)
     for _ in range(5):
         made.start()
         made.stop()
     runs.run_out(made)
-    assert runs.outcome(store, made) == wanted
+    assert runs.outcome(store, made) == undisturbed
 
 
 def test_hours_that_the_feed_leaves_out_are_not_made_up(store, tmp_path):
@@ -247,7 +252,7 @@ def test_a_listener_that_fails_does_not_stop_trading(tmp_path, store):
         made.kill("test")
         made.release()
         runs.run_out(made)
-    assert made.status.hours == 150
+    assert made.status.hours == HOURS
     assert {entry["event"] for entry in logged} == {"listener_failed"}
     assert made.status.state == "stopped"
 
@@ -307,7 +312,7 @@ def press(made, seed, failures, done):
 
 
 def test_starts_stops_and_kills_from_many_threads_leave_one_whole_run(store, tmp_path):
-    bars = core.random_bars(8, 250, 2)
+    bars = core.random_bars(8, 150, 2)
     made, failures, done = runs.make_engine(store, bars), [], []
     threads = [threading.Thread(target=press, args=(made, seed, failures, done)) for seed in range(5)]
     for thread in threads:
@@ -322,6 +327,6 @@ def test_starts_stops_and_kills_from_many_threads_leave_one_whole_run(store, tmp
     made.release()
     made.resume()
     runs.run_out(made)
-    assert made.status.hours == 250
+    assert made.status.hours == 150
     assert recompute(made._run, store.reader()).agrees
     runs.assert_sound(tmp_path / "m.db", store)

@@ -18,7 +18,7 @@ from mooring.runtime.store.verify import verify
 from tests.support import core, live, runs
 
 BARS = core.random_bars(21, 90, 3)
-HOURS = 70
+HOURS = 50
 OTHER = {"entry_score": 3}
 PLANS = {}
 
@@ -73,7 +73,7 @@ def test_a_restart_between_any_two_words_of_the_venue_knows_what_was_known(tmp_p
     with Store.open(path) as store:
         engine, venue = live.armed(store, BARS, seed)
         seen = 0
-        for _ in range(HOURS // 2):
+        for _ in range(35):
             runs.ahead(engine, 1)
             for act in (venue.settle, venue.wander):
                 act()

@@ -60,7 +60,7 @@ def obeys(rules, row):
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(made=machines(), seed=st.integers(0, 10**6), data=st.data())
 def test_no_hour_of_any_market_comes_to_a_row_that_the_database_refuses(rules, made, seed, data):
     switches = data.draw(pressed(150))

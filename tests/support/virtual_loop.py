@@ -59,7 +59,10 @@ class Empty:
 
 
 class LookAlike:
-    """A simulated venue as a world: happens in steps of at most a second, so that heartbeats come when they are due."""
+    """A simulated venue as a world: where anybody is connected, it happens in steps of at most a second.
+
+    Heartbeats come when they are due then.
+    """
 
     STEP = NANO
 
@@ -73,7 +76,8 @@ class LookAlike:
         venue, now = self._virtual.simulation.venue, self.now()
         frames = [socket._session.next_due for socket in self._virtual._sockets if not socket.closed]
         comes = [venue.market.next_at, venue.exchange.next_timer(), venue._next_later(), *frames]
-        self._virtual.run(min([until, now + self.STEP, *(max(at, now + 1) for at in comes if at)]))
+        steps = [now + self.STEP] if frames else []
+        self._virtual.run(min([until, *steps, *(max(at, now + 1) for at in comes if at)]))
 
     def leap(self, until: int) -> None:
         self._virtual.run(until)

@@ -101,6 +101,12 @@ class Trading(BaseModel):
         10_000_000,
         "Cash of a new paper account, or the most of a live one that may be used, in whole quote units.",
     )
+    live_account: int = _int(
+        1,
+        1,
+        1000,
+        "Number of the live account; a new one leaves what the one before held to you, and begins with cash alone.",
+    )
     kill_positions: Literal["hold", "flatten"] = Field(
         default="hold", description="What the kill switch does with open positions, after it cancelled all orders."
     )

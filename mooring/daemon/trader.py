@@ -241,7 +241,7 @@ class Trader:
             lock_hash=LOCK_SHA256,
             market=parts.market.text,
             market_hash=parts.market.hash,
-            seed=parts.market.seed,
+            seed=parts.settings.trading.live_account if mode == LIVE else parts.market.seed,
             instruments=parts.market.instruments,
             machine=machine_for(parts.settings, parts.market.instruments),
             venue="kraken" if mode == LIVE else "paper",

@@ -13,7 +13,8 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.types import Row, StoredState
 
 # What an account hangs on, in the words of a person, and the columns of the table of runs that say it.
-PARTS: Final = {"market": ("market", "market_hash", "seed")}
+PARTS: Final = {"market": ("market", "market_hash"), "seed": ("seed",)}
+LIVE_NUMBER: Final = "number of the live account"  # what the seed is where no market is made up
 UNIVERSE: Final = "universe"
 UNITS: Final = ("symbol", "pair_decimals", "lot_decimals")  # what amounts mean; minimums drift and change nothing held
 CASH: Final = "starting cash"
@@ -26,9 +27,15 @@ def params_of(row: Row) -> dict[str, Any]:
 
 def differences(before: Row, now: Row) -> list[str]:
     """What an account hangs on and differs between two runs of one mode, in the words of a person."""
-    changed = [name for name, columns in PARTS.items() if any(before[column] != now[column] for column in columns)]
+    names = {"seed": LIVE_NUMBER if before["mode"] == "live" else "market"}
+    changed = [
+        names.get(name, name)
+        for name, columns in PARTS.items()
+        if any(before[column] != now[column] for column in columns)
+    ]
     if _units(before) != _units(now):
         changed.append(UNIVERSE)
+    changed = list(dict.fromkeys(changed))
     return changed + ([CASH] if params_of(before)["starting_cash"] != params_of(now)["starting_cash"] else [])
 
 
@@ -56,6 +63,8 @@ def new_account_rows(opened: Row, before: Row, stored: StoredState | None, reade
         f"A new {opened['mode']} account was opened because the {changed} changed; "
         f"the account before it has {cash} in cash and {value} in positions."
     )
+    if opened["mode"] == "live":
+        text += " Its orders at the venue, stops among them, are yours now: Mooring no longer looks after them."
     event: Row = {
         "run_id": opened["run_id"],
         "at": opened["created_at"],
@@ -66,7 +75,7 @@ def new_account_rows(opened: Row, before: Row, stored: StoredState | None, reade
         "run_id": opened["run_id"],
         "hour_ts_utc": stored.hour_ts_utc,
         "alert_id": derived_id("alert", opened["run_id"], stored.hour_ts_utc, "new_account"),
-        "severity": "warning",
+        "severity": "critical" if opened["mode"] == "live" else "warning",
         "code": "new_account",
         "text": text,
     }

@@ -25,11 +25,13 @@ from mooring.runtime.engine.opening import (
 )
 from mooring.runtime.engine.world import Machine
 from mooring.runtime.portfolio.treasury import TreasuryParams
+from mooring.runtime.store.spans import Spans
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row, StoredState
 
 IDENTITY: Final = ("mode", "code_version", "settings_hash", "market", "market_hash", "seed", "universe", "params")
 LIVE: Final = "live"
+FOR_EVER: Final = 2**62
 SIGNAL_PARTS: Final = ("features", "producers")  # of `params`: what features and producers have learnt hangs on these
 
 
@@ -217,9 +219,13 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]
 def _require_nothing_held(latest: Row, identity: Row, store: Store) -> None:
     """See that a live account is left behind empty: what it holds would otherwise be nobody's.
 
+    Not where the person asks for another account by its number: that says that what is held is theirs from now on.
+
     Raises:
         Denied: it holds something, or has orders at the venue.
     """
+    if latest["seed"] != identity["seed"]:
+        return
     reader = store.reader()
     smallest = {one["symbol"].split("-")[0]: one["order_min"] for one in orjson.loads(latest["universe"])}
     held = any(  # less than the venue sells is dust, and stays where it is
@@ -227,13 +233,15 @@ def _require_nothing_held(latest: Row, identity: Row, store: Store) -> None:
         for (name, asset), amount in reader.balances_of_account(latest["account_id"]).items()
         if name == "position" and amount > 0
     )
-    if held or reader.unresolved_intents(latest["run_id"]):
+    spans = Spans(reader, run_id=latest["run_id"], account_id=latest["account_id"])
+    if held or spans.working_of_account(FOR_EVER):
         changed = " and the ".join(differences(latest, identity))
         raise Denied(
             "live_account_not_empty",
             f"The {changed} changed, which would open a new live account, and the one before still holds something.",
             money="Nothing was changed or sent; orders and positions are as they were.",
-            todo="Set it back and start again; sell what is held and cancel all orders before you change it.",
+            todo="Set it back, sell what is held and cancel all orders before you change it; or raise "
+            "trading.live_account, which leaves what is held and all orders to you.",
         )
 
 

@@ -230,6 +230,20 @@ def test_an_account_that_holds_something_is_not_left_behind_and_one_with_dust_is
         live.live_engine(store, BARS, told=told, cash=5_000 * 10**8)
 
 
+def test_another_account_number_leaves_what_is_held_to_the_person_and_says_so(store, told, monkeypatch):
+    engine, outlet = begin(store, told)
+    stop = bought(engine, outlet)
+    original = runs.plan
+    monkeypatch.setattr(runs, "plan", lambda *args, **more: replace(original(*args, **more), seed=2))
+    again = live.live_engine(store, BARS, told=told)
+    assert again.now().working == ()
+    assert set(again.now().positions.values()) == {0}
+    alert = store.reader().find("alerts", code="new_account")
+    assert alert["severity"] == "critical"
+    assert "number of the live account changed" in alert["text"]
+    assert stop.client_id in {row["client_order_id"] for row in store.reader().unresolved_intents(engine.status.run_id)}
+
+
 def test_two_alerts_of_one_code_in_one_hour_are_both_recorded(store, told):
     engine, _outlet = begin(store, told)
     engine.alert("critical", "order_not_sent", "One.")

@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.program import short_home
 from tests.support.keyring_session import keyring_session, why_not
 
-pytestmark = pytest.mark.keyring
+pytestmark = [pytest.mark.keyring, pytest.mark.xdist_group("onboard")]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.acceptance.program import answer, mooring, short_home
 from tests.support.keyring_session import keyring_session, why_not
 
 OFF = "Mooring is off. Nothing is being traded."
-pytestmark = pytest.mark.keyring
+pytestmark = [pytest.mark.keyring, pytest.mark.xdist_group("service")]
 
 
 @pytest.fixture(scope="module")

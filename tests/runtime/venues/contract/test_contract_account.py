@@ -24,6 +24,8 @@ from tests.support.venue_contract import (
 )
 from tests.support.venue_desks import VenueDesk
 
+pytestmark = pytest.mark.xdist_group("ccxt")  # to import it takes seconds: once, in one process
+
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_it_is_the_venue_of_the_table(kind: str) -> None:

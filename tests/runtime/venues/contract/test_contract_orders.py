@@ -12,6 +12,8 @@ from mooring.runtime.venues.protocol import Holdings
 from tests.support.venue_contract import DEADLINE_MS, REFUSES_ORDERS, TAKES_ORDERS, bought, find, having, lacking, play
 from tests.support.venue_desks import VenueDesk
 
+pytestmark = pytest.mark.xdist_group("ccxt")  # to import it takes seconds: once, in one process
+
 
 @pytest.mark.parametrize("kind", TAKES_ORDERS)
 def test_an_id_nobody_used_is_not_found(kind: str) -> None:

@@ -13,6 +13,8 @@ from mooring.runtime.venues.others import coinbase as dialect
 from tests.support.coinbase_stage import LAST, Stage, play
 from tests.support.venue_desks import START_MS, coinbase_venue
 
+pytestmark = pytest.mark.xdist_group("ccxt")  # to import it takes seconds: once, in one process
+
 
 def test_exactly_what_was_meant_leaves() -> None:
     async def use(stage: Stage) -> None:

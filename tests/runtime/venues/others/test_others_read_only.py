@@ -16,6 +16,8 @@ from mooring.runtime.venues.others.venue import CcxtVenue
 from tests.support.read_only_accounts import ReadOnlyAccount, btcturk, hyperliquid
 from tests.support.venue_desks import START_MS, read_only_venue
 
+pytestmark = pytest.mark.xdist_group("ccxt")  # to import it takes seconds: once, in one process
+
 Use = Callable[[CcxtVenue, ReadOnlyAccount], Awaitable[None]]
 
 

@@ -22,6 +22,8 @@ from mooring.runtime.venues.others.venue import CcxtVenue
 from mooring.runtime.venues.others.wire import VenueKey, Wire
 from tests.support.venue_desks import COINBASE_KEY, START_MS, ToldClock
 
+pytestmark = pytest.mark.xdist_group("ccxt")  # to import it takes seconds: once, in one process
+
 ROOT = Path(__file__).resolve().parents[4]
 
 

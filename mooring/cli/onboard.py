@@ -52,7 +52,7 @@ def kraken(
     if status:
         _show_status(doing.status(place, os.environ), as_json=as_json)
     elif remove:
-        _show_removed(doing.forget(), as_json=as_json)
+        _show_removed(doing.forget(place, os.environ), as_json=as_json)
     else:
         pasted = doing.read_lines(sys.stdin.read(STDIN_MAX)) if stdin else _asked()
         outcome = doing.connect(place, os.environ, pasted)

@@ -176,7 +176,7 @@ class Daemon:
             return ()
         from mooring.daemon.credentials import find_key  # noqa: PLC0415 -- clients that paper trading does not need
 
-        key = find_key(self._options.vault)
+        key = find_key(self._options.vault, self._options.settings.venue.rest_url)
         return () if key is None else key.known
 
     def _market(self, reader: Reader) -> tuple[Clock, Desk | None, Market]:

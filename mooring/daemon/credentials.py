@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mooring.errors import Denied, Invalid, Unknown
+from mooring.hosts import REST_URL, is_local
 from mooring.runtime.venues.kraken.signing import ApiKey
 from mooring.secrets.redaction import MIN_KNOWN
 from mooring.secrets.vault import Vault
 
 ITEM: Final = "kraken"
+LOOK_ALIKE_ITEM: Final = "kraken-look-alike"
 NEXT_STEP: Final = "Connect one with: mooring onboard kraken"
 
 
@@ -29,13 +31,18 @@ class KrakenKey:
     known: tuple[str, ...] = field(repr=False)
 
 
-def load_key(vault: Vault) -> KrakenKey:
-    """The key of this installation. Blocks, perhaps on a prompt of the keychain.
+def item_of(rest_url: str) -> str:
+    """The keychain item of a venue's key: a key of Kraken's never meets a look-alike, nor the other way round."""
+    return LOOK_ALIKE_ITEM if is_local(rest_url) else ITEM
+
+
+def load_key(vault: Vault, rest_url: str = REST_URL) -> KrakenKey:
+    """The key of this installation for the venue at an address. Blocks, perhaps on a prompt of the keychain.
 
     Raises:
         Denied: there is none (`no_kraken_key`), it is damaged, or the keychain refuses.
     """
-    found = find_key(vault)
+    found = find_key(vault, rest_url)
     if found is None:
         raise Denied(
             "no_kraken_key",
@@ -46,9 +53,10 @@ def load_key(vault: Vault) -> KrakenKey:
     return found
 
 
-def find_key(vault: Vault) -> KrakenKey | None:
+def find_key(vault: Vault, rest_url: str = REST_URL) -> KrakenKey | None:
     """As `load_key`, or None where there is none."""
-    document = vault.get(ITEM)
+    item = item_of(rest_url)
+    document = vault.get(item)
     if document is None:
         return None
     try:
@@ -58,7 +66,7 @@ def find_key(vault: Vault) -> KrakenKey | None:
         # Without the cause: nothing of what stands there belongs into an error.
         raise Denied(
             "kraken_key_damaged",
-            f"The keychain item {ITEM} holds no API key of Kraken.",
+            f"The keychain item {item} holds no API key of Kraken.",
             money="No order was sent.",
             todo="Remove it with: mooring onboard kraken --remove; then connect the key again.",
         ) from None
@@ -66,7 +74,7 @@ def find_key(vault: Vault) -> KrakenKey | None:
     return KrakenKey(api=api, ends=api.key[-4:], known=known)
 
 
-def store_key(vault: Vault, key: str, secret: str) -> KrakenKey:
+def store_key(vault: Vault, key: str, secret: str, rest_url: str = REST_URL) -> KrakenKey:
     """Keep a key in the place of any other, read it back, and give back what was read.
 
     Raises:
@@ -75,22 +83,22 @@ def store_key(vault: Vault, key: str, secret: str) -> KrakenKey:
         Unknown: it reads back differently, or the keychain did not answer.
     """
     wanted = ApiKey.of(key, secret)
-    vault.put(ITEM, {"key": key.strip(), "secret": secret.strip()})
-    found = load_key(vault)
+    vault.put(item_of(rest_url), {"key": key.strip(), "secret": secret.strip()})
+    found = load_key(vault, rest_url)
     if found.api != wanted:
         raise Unknown(
             "keychain_item_differs",
-            f"The keychain item {ITEM} reads back differently from what was written.",
+            f"The keychain item {item_of(rest_url)} reads back differently from what was written.",
             money="No order was sent.",
             todo="Look at the item in the keychain, remove it and try again.",
         )
     return found
 
 
-def remove_key(vault: Vault) -> bool:
+def remove_key(vault: Vault, rest_url: str = REST_URL) -> bool:
     """Forget the key; False where there was none. At Kraken it stays valid.
 
     Raises:
         Denied, Unknown: as `Vault.delete`.
     """
-    return vault.delete(ITEM)
+    return vault.delete(item_of(rest_url))

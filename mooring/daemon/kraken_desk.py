@@ -196,7 +196,7 @@ class KrakenDesk:
 
     def _open(self) -> KrakenVenue:
         """The account's venue, open; where that fails, the key is free again."""
-        key = load_key(self._vault)
+        key = load_key(self._vault, self._settings.venue.rest_url)
         with self._or_let_go():
             venue = self._held.enter_context(
                 kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)

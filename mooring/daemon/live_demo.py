@@ -203,7 +203,7 @@ def _options(home: Home, settings: Settings, rehearsal: Rehearsal) -> Options:
             todo="Report this with the settings.",
         )
     vault = MemoryVault()
-    store_key(vault, rehearsal.key, rehearsal.secret)
+    store_key(vault, rehearsal.key, rehearsal.secret, venue.rest_url)
     return Options(
         home=home,
         settings=settings,

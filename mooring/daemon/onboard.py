@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from mooring.daemon.credentials import find_key, remove_key, store_key
+from mooring.daemon.credentials import find_key, item_of, remove_key, store_key
 from mooring.daemon.instance import holder
 from mooring.daemon.look_alike import look_alike_clock
 from mooring.daemon.venue import KrakenClient, kraken_client, skew_ms
@@ -93,12 +93,14 @@ def connect(
     home.prepare()
     settings = load_settings(home.root, environ)
     vault = vault_for()
-    before = vault.get("kraken") is not None  # asked first: without a keychain there is nothing to examine a key for
+    before = (
+        vault.get(item_of(settings.venue.rest_url)) is not None
+    )  # asked first: without a keychain there is nothing to examine a key for
     report = asyncio.run(_examined(settings, home, ApiKey.of(pasted.key, pasted.secret)))
     url = settings.venue.rest_url
     if report.refusal is not None:
         return Outcome(venue=url, look_alike=is_local(url), ends=pasted.ends, report=report, refusal=report.refusal)
-    kept = store_key(vault, pasted.key, pasted.secret)
+    kept = store_key(vault, pasted.key, pasted.secret, url)
     return Outcome(
         venue=url,
         look_alike=is_local(url),
@@ -117,7 +119,7 @@ def status(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Va
         Invalid: settings. Denied: the keychain, or the item is damaged.
     """
     settings = load_settings(home.root, environ)
-    found = find_key(vault_for())
+    found = find_key(vault_for(), settings.venue.rest_url)
     return Status(
         venue=settings.venue.rest_url,
         look_alike=is_local(settings.venue.rest_url),
@@ -126,13 +128,13 @@ def status(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Va
     )
 
 
-def forget(*, vault_for: Callable[[], Vault] = KeyringVault) -> bool:
-    """Remove the key from the keychain; False where there was none.
+def forget(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Vault] = KeyringVault) -> bool:
+    """Remove the key of the settings' venue from the keychain; False where there was none.
 
     Raises:
-        Denied, Unknown: the keychain.
+        Invalid: settings. Denied, Unknown: the keychain.
     """
-    return remove_key(vault_for())
+    return remove_key(vault_for(), load_settings(home.root, environ).venue.rest_url)
 
 
 async def _examined(settings: Settings, home: Home, key: ApiKey) -> Report:

@@ -40,7 +40,7 @@ def kraken_checks(settings: Settings | MooringError, vault: Vault, clock: Clock)
 
 
 def _key(settings: Settings, vault: Vault) -> CheckResult:
-    found = find_key(vault)
+    found = find_key(vault, settings.venue.rest_url)
     if found is not None:
         detail = f"An API key that ends in {found.ends} is in the keychain."
         return CheckResult(name="kraken_key", state="ok", detail=detail)

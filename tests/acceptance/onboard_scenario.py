@@ -22,7 +22,7 @@ from keyring.backends import SecretService
 from tests.acceptance.program import begin, command
 
 SERVICE = "dev.mooring"
-ITEM = "kraken"
+ITEM = "kraken-look-alike"
 
 
 @contextlib.contextmanager

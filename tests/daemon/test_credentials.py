@@ -68,3 +68,14 @@ def test_a_key_that_reads_back_differently_is_not_said_to_be_stored() -> None:
     with pytest.raises(Unknown) as caught:
         store_key(vault, KEY, SECRET)
     assert caught.value.code == "keychain_item_differs"
+
+
+def test_a_key_of_a_look_alike_and_one_of_kraken_never_stand_in_for_each_other() -> None:
+    vault, local = MemoryVault(), "http://127.0.0.1:8080"
+    store_key(vault, KEY, SECRET)
+    assert find_key(vault, local) is None
+    store_key(vault, KEY[::-1], SECRET, local)
+    assert load_key(vault).ends == KEY[-4:]
+    assert load_key(vault, local).ends == KEY[::-1][-4:]
+    assert remove_key(vault, local) is True
+    assert load_key(vault).ends == KEY[-4:]

@@ -49,7 +49,7 @@ class Engine:
 @contextmanager
 def at(it: Served, home: Home) -> Iterator[KrakenDesk]:
     vault = MemoryVault()
-    store_key(vault, it.key, it.secret)
+    store_key(vault, it.key, it.secret, it.overrides["venue.rest_url"])
     settings = load_settings(home.root, {}, overrides=LIVE | it.overrides)
     desk = KrakenDesk(settings, home, vault, SystemClock(), warmup_bars=0)
     try:

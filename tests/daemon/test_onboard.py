@@ -44,12 +44,12 @@ def test_a_good_key_is_kept_and_reads_back(home: Home) -> None:
             "order": "ok",
             "websocket": "ok",
         }
-        assert load_key(vault).api == ApiKey.of(it.key, it.secret)
+        assert load_key(vault, it.overrides["venue.rest_url"]).api == ApiKey.of(it.key, it.secret)
         assert tried(home, it, vault).replaced is True
         found = status(home, it.environ, vault_for=lambda: vault)
         assert (found.connected, found.ends, found.look_alike) == (True, it.key[-4:], True)
-    assert forget(vault_for=lambda: vault) is True
-    assert status(home, {}, vault_for=lambda: vault).connected is False
+    assert forget(home, it.environ, vault_for=lambda: vault) is True
+    assert status(home, it.environ, vault_for=lambda: vault).connected is False
 
 
 def test_no_order_is_placed_by_the_examination(home: Home) -> None:

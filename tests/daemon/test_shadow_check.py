@@ -165,7 +165,7 @@ def options(home: Home, it: Served, **over: object) -> Options:
     }
     settings = load_settings(Path("/nonexistent"), {}, overrides=stated | over)
     vault = MemoryVault()
-    store_key(vault, it.key, it.secret)
+    store_key(vault, it.key, it.secret, it.overrides["venue.rest_url"])
     return Options(
         home=home,
         settings=settings,

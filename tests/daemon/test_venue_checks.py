@@ -35,8 +35,8 @@ def test_settings_that_do_not_speak_with_kraken_have_no_such_lines() -> None:
 
 def test_a_key_is_told_by_its_last_characters_and_nothing_else() -> None:
     vault = MemoryVault()
-    store_key(vault, KEY, SECRET)
     with served() as it:
+        store_key(vault, KEY, SECRET, it.overrides["venue.rest_url"])
         line = checked(made(**it.overrides), vault)["kraken_key"]
     assert (line.state, line.detail) == ("ok", f"An API key that ends in {KEY[-4:]} is in the keychain.")
 

@@ -93,9 +93,8 @@ def connect(
     home.prepare()
     settings = load_settings(home.root, environ)
     vault = vault_for()
-    before = (
-        vault.get(item_of(settings.venue.rest_url)) is not None
-    )  # asked first: without a keychain there is nothing to examine a key for
+    # Asked first: without a keychain there is nothing to examine a key for.
+    before = vault.get(item_of(settings.venue.rest_url)) is not None
     report = asyncio.run(_examined(settings, home, ApiKey.of(pasted.key, pasted.secret)))
     url = settings.venue.rest_url
     if report.refusal is not None:

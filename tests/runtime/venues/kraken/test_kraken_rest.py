@@ -280,7 +280,14 @@ def test_history_calls_name_their_window_and_cost_more() -> None:
     server, level = run(lambda _: result({"closed": {}, "count": 0}), use)
     form = server.seen[0].form
     form.pop("nonce")
-    assert form == {"trades": "true", "cl_ord_id": CLIENT_ID, "start": "5", "end": "9", "ofs": "50", "consolidate_taker": "false"}
+    assert form == {
+        "trades": "true",
+        "cl_ord_id": CLIENT_ID,
+        "start": "5",
+        "end": "9",
+        "ofs": "50",
+        "consolidate_taker": "false",
+    }
     assert level == 4 * UNIT
 
 

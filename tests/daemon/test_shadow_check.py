@@ -262,7 +262,7 @@ def test_of_an_hours_refusals_one_is_an_alert_and_all_are_events_and_counted(hom
 def test_without_a_key_nothing_begins(home: Home) -> None:
     with served(speed=600, symbols=tuple(SYMBOLS)) as it:
         made = options(home, it)
-        made.vault.delete("kraken")
+        made.vault.delete("kraken-look-alike")
         with pytest.raises(Denied) as caught, DaemonThread(made):
             pass
     assert caught.value.code == "no_kraken_key"

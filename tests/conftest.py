@@ -12,6 +12,11 @@ from mooring.runtime.store.place import Place
 from tests.support import postgres as pg
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: tests of whole programs wait for much of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def market_data() -> Path:
     """The directory of recorded market data; tests that ask for it are skipped where there is none."""

@@ -59,6 +59,12 @@ class MemoryBooks:
             out = []
             for order in orders:
                 line = self.lines[order.client_id]
+                if line.status is Status.SUBMITTING and order.side is Side.SELL:  # before another try of it
+                    if order.client_id in self.withhold:
+                        line.status = Status.CANCELLED
+                    else:
+                        out.append(order)
+                    continue
                 assert line.status is Status.INTENT, f"{order.client_id} was released before, it is {line.status}"
                 for name in order.after:
                     assert self.lines[name].status in ENDED, f"{name} has not ended"

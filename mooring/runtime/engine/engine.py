@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -25,8 +25,7 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow, Row
 
 RUNNING, STOPPED = "running", "stopped"  # what a person wants
-JOIN_TIMEOUT_S: Final = 30.0
-EXITS_WORK: Final = "Open positions are kept; nothing new is bought."
+JOIN_TIMEOUT_S, EXITS_WORK = 30.0, "Open positions are kept; nothing new is bought."
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +101,10 @@ class Engine:
             if self._worker is not None:
                 if self._worker.stop.is_set():
                     raise Conflict("still_stopping", "The engine is still stopping.", todo="Try again in a moment.")
+                if self._broken:  # it halted between two hours, and its thread waits for the next
+                    self._renew()
+                    self._broken = ""
+                    self._changed()
                 if for_good:
                     self._want(RUNNING)
                 return
@@ -111,9 +114,9 @@ class Engine:
             if for_good:
                 self._want(RUNNING)
             self._broken = ""
-            worker = Worker(self._work)
+            worker = self._worker = Worker(self._work)
+            self._finished = worker.finished
             worker.start()  # it waits for its turn
-            self._worker, self._finished = worker, worker.finished
             self._changed()
 
     def stop(self, *, for_good: bool = False) -> None:
@@ -213,7 +216,7 @@ class Engine:
             return self._advance(bar)
 
     def wait_finished(self, timeout_s: float) -> bool:
-        """Whether the thread that was started last has ended (the market ended, a halt, a stop) within the time."""
+        """Whether the thread that was started last has ended within the time, whatever ended it."""
         return self._finished.wait(timeout_s)
 
     def audit(self, actor: str, action: str, reason: str, result: str) -> None:
@@ -223,7 +226,7 @@ class Engine:
 
     def note(self, kind: str, detail: str) -> None:
         """Record an event of the run, such as a start of the process."""
-        row: Row = {"run_id": self._run.run_id, "at": self._clock.now(), "kind": kind, "detail": detail}
+        row = {"run_id": self._run.run_id, "at": self._clock.now(), "kind": kind, "detail": detail}
         self._store.commit(Batch(rows=[("run_events", row)]))
 
     def refresh(self) -> None:
@@ -330,11 +333,9 @@ class Engine:
             self._put_control(wanted=wanted)
 
     def _halt(self, error: Exception) -> None:
+        code, text = "engine_failed", f"An error nobody foresaw stopped the engine ({type(error).__name__})."
         if isinstance(error, MooringError):
             code, text = error.code, str(error)
-        else:
-            code = "engine_failed"
-            text = f"An error nobody foresaw stopped the engine ({type(error).__name__})."
         with self._turns:
             self._broken = text
             self._changed()
@@ -362,7 +363,7 @@ class Engine:
 
     @property
     def _halted(self) -> bool:
-        return int(self._cycle.world.decision.risk.halted[0]) != 0
+        return bool(self._cycle.world.decision.risk.halted[0])
 
     def _state(self) -> tuple[State, str]:
         if self._broken:

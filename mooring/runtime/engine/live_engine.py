@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from mooring.errors import Conflict
+from mooring.errors import Conflict, MooringError
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.ids import content_hash, derived_id
@@ -140,7 +140,11 @@ class LiveEngine(Engine):
         """See `Books.reconciled`."""
         with self._turn():
             rows = self._outside.rows(found, run_id=self._run.run_id, hour_ts_utc=self._next_hour())
-            self._cycle.note(rows)
+            try:
+                self._cycle.note(rows)
+            except MooringError:
+                self._outside = self._read_outside()  # it may be stored all the same
+                raise
             self._outside.settle(found, rows)
             self._compared = True
             self._changed()
@@ -156,10 +160,13 @@ class LiveEngine(Engine):
             self._changed()
 
     def _begin_cycle(self) -> Cycle:
-        run = self._run
-        opened = self._store.reader().run(run.account_id) or run.manifest
-        self._outside = Outside(self._store.reader(), account_id=run.account_id, opened_ms=opened["created_at"] * MS)
-        return LiveCycle(run, self._store)
+        self._outside = self._read_outside()
+        return LiveCycle(self._run, self._store)
+
+    def _read_outside(self) -> Outside:
+        reader, run = self._store.reader(), self._run
+        opened = reader.run(run.account_id) or run.manifest
+        return Outside(reader, account_id=run.account_id, opened_ms=opened["created_at"] * MS)
 
     def _inputs(self, bar: Bar) -> Int64s:
         catch_up = self._feed.catching_up(int(bar.close_ts))
@@ -228,15 +235,25 @@ class LiveEngine(Engine):
         super()._halt(error)
 
     def _withdraw_entries(self) -> None:
-        """Ask for the end of every entry."""
-        orders = [live.order for live in self._cycle.desk.working_orders if live.order.role is Role.ENTRY]
+        """Ask for the end of every entry; an outlet that takes no more must not keep what follows from happening."""
+        try:
+            self._withdraw(Role.ENTRY)
+        except MooringError as error:
+            log.warning("entries_not_withdrawn", why=str(error))
+
+    def _withdraw(self, *roles: Role) -> int:
+        orders = [
+            live.order
+            for live in self._cycle.desk.working_orders
+            # What was asked for in a step that failed may never have been stored: nobody but memory knows it.
+            if live.order.role in roles and not (self._cycle.torn and live.status is Status.INTENT)
+        ]
         if self._outlet is not None and orders:
             self._outlet.cancel(orders)
+        return len(orders)
 
     def _look_for_bare(self) -> None:
         """Tell the person of each position that has no stop, once until it has one."""
-        if self._control.kill_active:
-            return  # it took the stops off because the person said so
         run, world = self._run, self._cycle.world
         order_min = run.machine.decider.params.scales.order_min
         moving = {live.symbol for live in self._cycle.desk.working_orders if live.order.role is not Role.STOP}
@@ -245,14 +262,18 @@ class LiveEngine(Engine):
             if at in moving or held < max(1, int(order_min[at])) or int(paper.stop_quantity[at]) > 0:
                 self._bare.discard(one.symbol)
             elif one.symbol not in self._bare:
-                self._bare.add(one.symbol)
-                amount = to_text(held, one.lot_decimals)
-                self._alert(
-                    "critical",
-                    "position_without_stop",
-                    f"{amount} {one.base} are held and no stop rests at the venue over them. Where live trading is "
-                    "armed the next close asks for one; or place one at the venue by hand, or sell.",
+                then = "After a release the next close" if self._control.kill_active else "The next close"
+                text = (
+                    f"{to_text(held, one.lot_decimals)} {one.base} are held and no stop rests at the venue over them. "
+                    f"{then} asks for one, where the engine runs and live trading is armed; or place one at the venue "
+                    "by hand, or sell."
                 )
+                try:
+                    self._alert("critical", "position_without_stop", text)
+                except MooringError as error:  # told, but not recorded: it is tried again with the next word
+                    log.warning("alert_not_stored", code="position_without_stop", why=str(error))
+                    continue
+                self._bare.add(one.symbol)
 
     def _alert(self, severity: str, code: str, text: str) -> None:
         """Tell and record, within a turn; the same words once an hour."""
@@ -279,8 +300,10 @@ class LiveEngine(Engine):
         closed = self._closed(order)
         entry = order.role is Role.ENTRY
         if closed or (self._broken and entry):
+            # Withheld is what never left; what was refused by the venue and would be tried again is taken back.
+            status = Status.WITHHELD if live.status is Status.INTENT else Status.CANCELLED
             reason = closed or "halted"
-            return Update(client_id=order.client_id, status=Status.WITHHELD, filled=live.filled, reason=reason), None
+            return Update(client_id=order.client_id, status=status, filled=live.filled, reason=reason), None
         quantity = order.quantity
         if order.side is Side.SELL:
             promised = sum(other.quantity for other in before if other.symbol == order.symbol)
@@ -334,19 +357,13 @@ class LiveEngine(Engine):
     def _cancel(self, control: ControlRow | None) -> int:
         """Ask for the end of every entry and stop; exits go on. What becomes of them is told by the venue."""
         # The venue first: it must work with a disk that is full, too.
-        cancelled = self._withdraw_all()
+        cancelled = self._withdraw(Role.ENTRY, Role.STOP)
         if self._cycle.torn:
             self._renew()
-            cancelled = self._withdraw_all()
+            cancelled = self._withdraw(Role.ENTRY, Role.STOP)
         if control is not None:
             self._store.commit(Batch(control=control))
         return cancelled
-
-    def _withdraw_all(self) -> int:
-        orders = [live.order for live in self._cycle.desk.working_orders if live.order.role is not Role.EXIT]
-        if self._outlet is not None and orders:
-            self._outlet.cancel(orders)
-        return len(orders)
 
     def _picture(self) -> EngineStatus:
         seen = super()._picture()

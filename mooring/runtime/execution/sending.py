@@ -105,18 +105,23 @@ class Sending:
 
     async def _release(self, batch: list[Track]) -> list[Track]:
         since_ms = self._venue.now_ms() - SINCE_MARGIN_MS
-        for attempt in range(1, RELEASE_TRIES + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 orders = await self._call(self._books.release, [track.order for track in batch])
                 break
             except Exception as error:  # noqa: BLE001 -- the books decide; without their word nothing leaves
                 why = str(error)
-            if attempt < RELEASE_TRIES:
-                await self._sleep(float(attempt))
-        else:
-            for track in batch:
-                self._give_up(track, f"the books did not let it go: {why}")
-            return []
+            if attempt >= RELEASE_TRIES:
+                # What protects or ends a position is asked for until the books answer.
+                for track in batch:
+                    if track.is_entry:
+                        self._give_up(track, f"the books did not let it go: {why}")
+                batch = [track for track in batch if not track.is_entry]
+                if not batch:
+                    return []
+            await self._sleep(min(WAIT_MAX, float(attempt)))
         by_id = {order.client_id: order for order in orders}
         out = []
         for old in batch:
@@ -155,6 +160,11 @@ class Sending:
                 break
             if attempt and await self._is_there(order.client_id):
                 return
+            if attempt:
+                again = await self._let_go_again(order)
+                if again is None:
+                    return
+                order = again
             try:
                 async with asyncio.timeout(PLACE_SECONDS):
                     order_id = await self._venue.place(order, deadline_ms=self._options.deadline_ms)
@@ -177,6 +187,19 @@ class Sending:
         track = self._board.get(order.client_id)
         assert track is not None
         self._give_up(track, why, reason=reason)
+
+    async def _let_go_again(self, order: Order) -> Order | None:
+        """The order, as the books let it go before another try; None where a gate closed since."""
+        try:
+            orders: tuple[Order, ...] = await self._call(self._books.release, [order])
+        except Exception:  # noqa: BLE001 -- without the books' word nothing leaves, now or later
+            orders = ()
+        if orders:
+            return orders[0]
+        track = self._board.get(order.client_id)
+        if track is not None and track.end is None:
+            self._board.put(reached(track, Status.REJECTED, reason=NOT_SENT))
+        return None
 
     async def _is_there(self, client_id: str) -> bool:
         """Whether the venue has it after all; it did not leave, so no answer means no."""

@@ -167,18 +167,20 @@ class Execution:
             Whether no outcome is unknown and all that was to be cancelled has ended. `run` goes on until cancelled.
         """
         self._sending.winding_down = True
+        # First: a stop may have to follow what an entry filled before it ended.
+        ending = [t.order.client_id for t in self._board.live() if t.at_venue and t.order.role in cancel]
+        for client_id in ending:
+            self._cancelling.ask(client_id)
+        over = await self._board.until(
+            lambda: not any(self._cancelling.asked(client_id) for client_id in ending), seconds=STOP_SECONDS
+        )
+        await self._board.flush()
         await self._board.until(lambda: not self._sending.waiting(), seconds=STOP_SECONDS)
         self._sending.stopped = True
         for track in self._sending.waiting():
             self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))
         still = await self._board.until(
             lambda: all(track.reached is not Status.SUBMITTING for track in self._board.live()), seconds=STOP_SECONDS
-        )
-        ending = [t.order.client_id for t in self._board.live() if t.at_venue and t.order.role in cancel]
-        for client_id in ending:
-            self._cancelling.ask(client_id)
-        over = await self._board.until(
-            lambda: not any(self._cancelling.asked(client_id) for client_id in ending), seconds=STOP_SECONDS
         )
         await self._switch.release()
         told = await self._board.flush()

@@ -39,6 +39,7 @@ class Outside:
         self.since_ms = opened_ms
         self.breaks: tuple[str, ...] = ()
         self._entries: deque[str] = deque(maxlen=REMEMBERED)
+        self._moved: deque[str] = deque(maxlen=REMEMBERED)
         self._trades: deque[str] = deque(maxlen=REMEMBERED)
         for row in reversed(_newest_first(reader, "movements", account_id, most=None)):
             self._add(row)
@@ -73,8 +74,11 @@ class Outside:
         for at, one in enumerate(found.movements):
             entry_id = "" if one.entry is None else one.entry.entry_id
             name = entry_id or f"{one.kind}:{found.at_ms}:{at}"
+            movement_id = derived_id("movement", self._account_id, one.asset, name)
+            if movement_id in self._moved:  # stored by a commit whose answer did not come
+                continue
             row: Row = {
-                "movement_id": derived_id("movement", self._account_id, one.asset, name),
+                "movement_id": movement_id,
                 "kind": one.kind,
                 "asset": one.asset,
                 "amount": format(one.amount, "f"),
@@ -104,6 +108,7 @@ class Outside:
 
     def _add(self, row: Row) -> None:
         self.totals[row["asset"]] = self.totals.get(row["asset"], Decimal(0)) + Decimal(row["amount"])
+        self._moved.append(row["movement_id"])
         if row["entry_id"]:
             self._entries.append(row["entry_id"])
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +13,7 @@ from mooring.errors import Denied, Halt, Unknown
 from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.orders import GONE, Status
 from mooring.runtime.engine.gates import PHRASE
+from mooring.runtime.execution.ports import Movement, Reconciled
 from mooring.runtime.market.clock import ManualClock
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.verify import verify
@@ -250,3 +253,71 @@ def test_two_alerts_of_one_code_in_one_hour_are_both_recorded(store, told):
     engine.alert("critical", "order_not_sent", "Two.")
     engine.alert("critical", "order_not_sent", "Two.")
     assert [row["text"] for row in store.reader().open_alerts()] == ["Two.", "One."]
+
+
+def test_a_start_after_a_halt_between_two_hours_goes_on_though_the_thread_still_waits(store, told):
+    engine, outlet = begin(store, told)
+    entry = until_entry(engine, outlet)
+    outlet.open(entry)
+    engine._worker = Waiting()
+    with failing(store, disk_full()), pytest.raises(Halt):
+        outlet.tell(entry, Status.PARTIAL, filled=1, fills=(outlet.fill(entry, 1),))
+    assert engine.status.state == "halted"
+    engine.start()
+    assert engine.status.state == "running"
+    engine._worker = None
+    runs.ahead(engine, 1)
+
+
+class Waiting:
+    """A thread of the engine that waits for the next close."""
+
+    def __init__(self):
+        self.stop = threading.Event()
+
+
+def test_an_order_of_a_step_that_failed_is_not_cancelled_as_it_may_never_have_been_stored(store, told):
+    engine, outlet = begin(store, told)
+    entry = until_entry(engine, outlet)
+    outlet.open(entry)
+    with failing(store, disk_full(), times=99), pytest.raises(Halt):
+        outlet.tell(entry, Status.FILLED, filled=entry.quantity, fills=(outlet.fill(entry, entry.quantity),))
+    with failing(store, disk_full(), times=99), pytest.raises(Halt):
+        engine.cancel_all()
+    stored = {row["client_order_id"] for row in store.reader().scan("order_intents", engine.status.run_id)}
+    assert {order.client_id for order in outlet.cancels} <= stored
+
+
+def test_a_stop_that_is_tried_again_asks_the_gates_again(store, told):
+    engine, outlet = begin(store, told)
+    entry = until_entry(engine, outlet)
+    outlet.open(entry)
+    outlet.filled(entry)
+    stop = outlet.last(Role.STOP)
+    assert engine.books.release([stop]) == (stop,)
+    assert engine.books.release([stop]) == (stop,)
+    engine.disarm()
+    assert engine.books.release([stop]) == ()
+    events = store.reader().scan("order_events", engine.status.run_id)
+    assert [row["status"] for row in events if row["client_order_id"] == stop.client_id] == [
+        "INTENT",
+        "SUBMITTING",
+        "CANCELLED",
+    ]
+
+
+def test_a_comparison_that_was_not_answered_and_is_there_can_be_made_again(store, told):
+    engine, _outlet = begin(store, told)
+    found = Reconciled(
+        trigger="schedule",
+        at_ms=5,
+        movements=(Movement(kind="deposit", asset="USD", amount=Decimal(7), text="seven", entry=None),),
+    )
+    unanswered = Unknown("commit_unanswered", "No answer.", money="x", todo="y")
+    with failing(store, unanswered, after=True), pytest.raises(Unknown):
+        engine.reconciled(found)
+    assert engine.now().outside == {"USD": Decimal(7)}
+    engine.reconciled(found)  # as execution does where it got no answer
+    assert engine.now().outside == {"USD": Decimal(7)}
+    engine.reconciled(Reconciled(trigger="schedule", at_ms=6))
+    assert engine.status.blocked == ""

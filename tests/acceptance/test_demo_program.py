@@ -20,7 +20,7 @@ from tests.acceptance.program import answer, begin, end, mooring, same, short_ho
 CONTRACT = (
     "hours signals decisions orders fills equity max_drawdown ledger_rows ledger_head decision_hash state_hash verified"
 ).split()
-KILLED_HOURS = 240
+KILLED_HOURS = 100
 SYMBOLS = "BTC-USDT,ETH-USDT,SOL-USDT"
 
 

@@ -57,7 +57,7 @@ def test_kill_9_before_each_statement_of_hours_with_fills_a_cancellation_and_an_
 
 
 def test_kill_9_before_each_statement_of_opening_a_run_and_its_first_hour(tmp_path):
-    said, wanted = on_sqlite(tmp_path, "opening a run", 1, 80)
+    said, wanted = on_sqlite(tmp_path, "opening a run", 1, 95)
     expect_the_undisturbed_run(said, wanted, at_least=35)
 
 
@@ -85,14 +85,14 @@ def on_postgres(server, part, step, most, *, first=1):
 
 @pytest.mark.parametrize("first", [1, 2], ids=["odd ones", "even ones"])
 def test_kill_9_before_each_statement_of_busy_hours_on_postgresql(postgres, first):
-    said, wanted = on_postgres(postgres, "an hour or two", 2, 70, first=first)
+    said, wanted = on_postgres(postgres, "an hour or two", 2, 80, first=first)
     assert wanted["alert_acks"][0] == 1
     assert wanted["fills"][0] >= 2
     expect_the_undisturbed_run(said, wanted, at_least=40)
 
 
 def test_kill_9_before_each_statement_of_opening_a_run_on_postgresql(postgres):
-    said, wanted = on_postgres(postgres, "opening a run", 1, 70)
+    said, wanted = on_postgres(postgres, "opening a run", 1, 90)
     expect_the_undisturbed_run(said, wanted, at_least=35)
 
 

@@ -42,7 +42,8 @@ class Cancelling:
 
     def ask(self, client_id: str) -> None:
         """Have an order end; once is enough."""
-        if self._group is None or client_id in self._asked or self._board.get(client_id) is None:
+        # What has ended is not asked for: whoever waits until the books know would ask again at once, for ever.
+        if self._group is None or client_id in self._asked or self._over(client_id):
             return
         self._asked.add(client_id)
         self._group.create_task(self._cancel(client_id), name=f"cancel {client_id}")

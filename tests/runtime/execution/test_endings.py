@@ -51,6 +51,41 @@ def test_an_exit_is_cut_to_what_the_stop_left_when_it_filled_after_the_cancellat
     assert rig.venue.of(leave).quantity == WHOLE * 3 // 4
 
 
+def test_an_exit_waits_quietly_while_the_books_are_slow_to_know_that_its_stop_has_ended():
+    """It was asked for again at every turn of the loop, which kept the books from their turn."""
+    buy, protect, leave = entry(), stop(), sale(after=(stop().client_id,))
+    begun = []
+
+    async def use(rig):
+        slow = [False]
+
+        async def call(func, /, *args):
+            if slow[0] and func == rig.books.take:
+                await asyncio.sleep(30)
+            return func(*args)
+
+        rig.call = call
+        async with rig.running() as execution:
+            await bought(rig, buy)
+            rig.send(protect)
+            await rig.reaches(protect, "OPEN")
+            cancel = execution._cancelling._cancel
+
+            async def counted(client_id):
+                begun.append(client_id)
+                assert len(begun) < 50, "it never waits"
+                await cancel(client_id)
+
+            execution._cancelling._cancel = counted
+            slow[0] = True
+            rig.send(leave)
+            await rig.reaches(leave, "OPEN")
+            assert rig.status(protect) == "CANCELLED"
+
+    play(use)
+    assert begun == [protect.client_id]
+
+
 def test_a_cancellation_is_asked_for_again_until_the_order_ended():
     buy = entry()
 

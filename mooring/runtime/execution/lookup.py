@@ -50,7 +50,7 @@ class Lookups:
         self._clock = clock
         self._options = options
         self._sleep = sleep
-        self._slots = asyncio.Semaphore(options.at_once)
+        self._slots = asyncio.Semaphore(options.lookups_at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._nowhere: dict[str, tuple[int, int]] = {}  # answers without an open order, and when the last one came

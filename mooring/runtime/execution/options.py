@@ -33,7 +33,8 @@ class Options:
         slept_ms: a jump of the wall clock against the monotonic one that means that the machine slept.
         dead_man_s: seconds after which the venue cancels; dead_man_every_s: between two renewals.
         not_sent_tries: for exits and stops that did not leave this machine.
-        at_once: orders being placed, or looked up, at the same time.
+        at_once: orders being placed at the same time; as many as a large universe asks for at one close.
+        lookups_at_once: orders being looked up at the same time.
         cash_per_fill_e8: by how much the venue may have charged less than was booked for one fill, in 10^-8 quote.
     """
 
@@ -51,7 +52,8 @@ class Options:
     dead_man_s: int = 60
     dead_man_every_s: int = 20
     not_sent_tries: int = 5
-    at_once: int = 8
+    at_once: int = 32
+    lookups_at_once: int = 8
     cash_per_fill_e8: int = 20_000
 
     def __post_init__(self) -> None:

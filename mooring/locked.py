@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-LOCK_SHA256: Final = "47479508068d52537f4ba28174fb948823fc47adb57d4a88284021f9e618c539"
+LOCK_SHA256: Final = "9d6b95fcc5be1050bf93859b4b811fbbc2d48f66b70292b62e43d164625f4d52"

@@ -46,7 +46,7 @@ CASH: Final = 100_000
 WARM_HOURS: Final = 12
 PATIENCE_S: Final = 60.0
 LOOK_S: Final = 0.01
-REST_S: Final = 2.0  # in which nothing may stir before the next bar; faster, and the budget of requests per pair runs out
+REST_S: Final = 2.0  # between two bars; faster, and the budget of requests per pair runs out
 FEES: Final = PaperParams(taker_fee_ppm=8000, maker_fee_ppm=8000, cost_ppm=500)
 RISK: Final = RiskParams(
     risk_per_trade_bps=50, max_symbol_exposure_bps=250, max_total_exposure_bps=8000, daily_loss_bps=9000,

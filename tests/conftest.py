@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from mooring.runtime.store.place import Place
 from tests.support import postgres as pg
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("mooring", deadline=None)
+hypothesis.settings.load_profile("mooring")
 
 
 def pytest_xdist_auto_num_workers() -> int:

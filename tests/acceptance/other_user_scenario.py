@@ -6,7 +6,6 @@ import encodings.idna  # noqa: F401 -- a name's encoding is imported when first 
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import traceback
@@ -16,7 +15,7 @@ from typing import Any
 
 from keyring.backends import SecretService
 
-from tests.acceptance.program import begin, command
+from tests.acceptance.program import command
 
 NOBODY = 65534
 NONCE = "n" * 32
@@ -86,10 +85,8 @@ def stranger(home: Path, pid: int, port: int, bus: str) -> dict[str, Any]:
 def main(home: str) -> None:
     root = Path(home)
     bus = os.environ["DBUS_SESSION_BUS_ADDRESS"].split("path=")[1].split(",")[0]
-    session = {name: os.environ[name] for name in os.environ if name.startswith(("DBUS_", "XDG_"))}
-    daemon = begin("--home", home, "run", **session)
+    subprocess.run(command("--home", home, "up"), check=True, capture_output=True, timeout=60)
     try:
-        subprocess.run(command("--home", home, "up"), check=True, capture_output=True, timeout=60)
         told = json.loads((root / "run" / "control.json").read_text())
         port = int(told["url"].rsplit(":", 1)[1])
         token = json.loads(str(SecretService.Keyring().get_password("dev.mooring", "control-api")))["values"]["token"]
@@ -97,6 +94,5 @@ def main(home: str) -> None:
         facts["token seen"] = token in json.dumps(facts)
         facts["owner sees"] = sorted(path.name for path in root.iterdir())
     finally:
-        daemon.send_signal(signal.SIGTERM)
-        daemon.communicate(timeout=60)
+        subprocess.run(command("--home", home, "down"), check=True, capture_output=True, timeout=60)
     print(json.dumps(facts))

@@ -141,14 +141,15 @@ def serve(home: Path) -> None:
     from dataclasses import replace  # noqa: PLC0415 -- imports belong to the memory that is measured
 
     from mooring.daemon.app import Daemon, options_from_home  # noqa: PLC0415
-    from mooring.daemon.credentials import store_key  # noqa: PLC0415
+    from mooring.daemon.credentials import KeyStore  # noqa: PLC0415
     from mooring.home import Home  # noqa: PLC0415
     from mooring.runtime.engine.gates import PHRASE  # noqa: PLC0415
     from mooring.secrets.vault import MemoryVault  # noqa: PLC0415
 
     said, token, vault = json.loads(os.environ.pop("BENCH_KEY")), secrets.token_urlsafe(32), MemoryVault()
-    store_key(vault, said["api_key"], said["api_secret"])
     options = options_from_home(Home(root=home), os.environ, console=False)
+    url = options.settings.venue.rest_url
+    KeyStore(vault, options.home, url, options.clock.now).store(said["api_key"], said["api_secret"])
     options = replace(options, vault=vault, token_source=lambda: token, autostart=True)
 
     async def main() -> None:

@@ -23,6 +23,7 @@ from mooring.settings_sections import (
     Logs,
     Market,
     Risk,
+    Secrets,
     Signals,
     Store,
     Strategy,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     risk: Risk = Risk()
     treasury: Treasury = Treasury()
     store: Store = Store()
+    secrets: Secrets = Secrets()
     api: Api = Api()
     logs: Logs = Logs()
 

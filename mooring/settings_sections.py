@@ -294,6 +294,31 @@ class Store(BaseModel):
         return url
 
 
+class Secrets(BaseModel):
+    """Where the API key is kept."""
+
+    model_config = _STRICT
+
+    backend: Literal["keychain", "files"] = Field(
+        default="keychain",
+        description="The system's keychain, or files that a container's platform mounts, which are only read.",
+    )
+    files_dir: str | None = _text(
+        None,
+        "an absolute path, or unset",
+        "Directory of the mounted files; needed with the backend files, refused with the keychain.",
+        max_length=1024,
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.backend == "files") != (self.files_dir is not None):
+            raise ValueError('secrets.backend = "files" and secrets.files_dir belong together; set both or neither')
+        if self.files_dir is not None and not self.files_dir.startswith("/"):
+            raise ValueError("secrets.files_dir must be an absolute path")
+        return self
+
+
 class Api(BaseModel):
     """The control API; its address is 127.0.0.1 and no setting changes that."""
 

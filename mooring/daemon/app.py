@@ -29,6 +29,7 @@ from mooring.daemon.present import Presenter
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
+from mooring.daemon.vaults import keychain_of, vault_of
 from mooring.errors import Invalid, MooringError, NotFound
 from mooring.home import Home
 from mooring.runtime.engine.lives import ENDED
@@ -40,7 +41,7 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import MIN_KNOWN, Redactor
-from mooring.secrets.vault import KeyringVault, Vault
+from mooring.secrets.vault import Vault
 from mooring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ class Daemon:
             )
         )
         # A prompt of the keychain may take its time; the loop must not wait for it.
-        await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
-        closing.callback(self._forget_token)
+        if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
+            await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
+            closing.callback(self._forget_token)
         store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
         clock, desk, market = await asyncio.to_thread(self._market, store.reader())
@@ -174,9 +176,12 @@ class Daemon:
         """What no log may hold of the venue's key, where one may be used."""
         if self._options.settings.venue.name != KRAKEN:
             return ()
-        from mooring.daemon.credentials import find_key  # noqa: PLC0415 -- clients that paper trading does not need
+        from mooring.daemon.credentials import KeyStore  # noqa: PLC0415 -- clients that paper trading does not need
 
-        key = find_key(self._options.vault, self._options.settings.venue.rest_url)
+        options = self._options
+        keys = KeyStore(options.vault, options.home, options.settings.venue.rest_url, options.clock.now)
+        keys.tidy()  # what a crash while a key was replaced left in the keychain
+        key = keys.find()
         return () if key is None else key.known
 
     def _market(self, reader: Reader) -> tuple[Clock, Desk | None, Market]:
@@ -236,7 +241,7 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
         home=home,
         settings=settings,
         market_for=market_for,
-        vault=KeyringVault(),
+        vault=vault_of(home, settings),
         clock=clock,
         console=console,
         autostart=settings.trading.autostart,
@@ -313,7 +318,8 @@ def examine(home: Home, environ: Mapping[str, str]) -> list[CheckResult]:
         settings = load_settings(home.root, environ)
     except Invalid as error:
         settings = error
-    return run_checks(home, settings, probes=_probes(home, settings, KeyringVault(), SystemClock()))
+    vault = keychain_of(home) if isinstance(settings, Invalid) else vault_of(home, settings)
+    return run_checks(home, settings, probes=_probes(home, settings, vault, SystemClock()))
 
 
 def _probes(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock) -> Probes:
@@ -337,7 +343,7 @@ def _kraken_checks(home: Home, settings: Settings | Invalid, vault: Vault, clock
         return ()
     from mooring.daemon.venue_checks import kraken_checks  # noqa: PLC0415 -- clients that paper trading does not need
 
-    return (*kraken_checks(settings, vault, clock), *account_checks(settings, place_of(home, settings)))
+    return (*kraken_checks(home, settings, vault, clock), *account_checks(settings, place_of(home, settings)))
 
 
 def database_line(place: Place) -> str:

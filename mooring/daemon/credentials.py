@@ -1,34 +1,43 @@
-"""The API key of Kraken in the keychain: one document, read when the daemon starts and when a command asks."""
+"""The API key of Kraken in the keychain: one document a version, read when the account is taken up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mooring.daemon.notes import JsonNote
 from mooring.errors import Denied, Invalid, Unknown
-from mooring.hosts import REST_URL, is_local
+from mooring.home import Home
+from mooring.hosts import is_local
 from mooring.runtime.venues.kraken.signing import ApiKey
 from mooring.secrets.redaction import MIN_KNOWN
 from mooring.secrets.vault import Vault
+from mooring.secrets.versions import Kept, Versions
 
 ITEM: Final = "kraken"
 LOOK_ALIKE_ITEM: Final = "kraken-look-alike"
 NEXT_STEP: Final = "Connect one with: mooring onboard kraken"
+ENDS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class KrakenKey:
-    """A key as the keychain has it. Neither part is in any text made of this object.
+    """A key as the keychain has it. No part of it is in any text made of this object.
 
     Attributes:
-        api: for signing.
+        api: for signing. secret: the private key as Kraken showed it.
         ends: the last four characters of the public part, for a person to know it by.
-        known: texts that must never be written down, for the Redactor of the logs.
     """
 
     api: ApiKey = field(repr=False)
+    secret: str = field(repr=False)
     ends: str
-    known: tuple[str, ...] = field(repr=False)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Texts that must never be written down, for the Redactor of the logs."""
+        return tuple(text for text in (self.api.key, self.secret) if len(text) >= MIN_KNOWN)
 
 
 def item_of(rest_url: str) -> str:
@@ -36,69 +45,102 @@ def item_of(rest_url: str) -> str:
     return LOOK_ALIKE_ITEM if is_local(rest_url) else ITEM
 
 
-def load_key(vault: Vault, rest_url: str = REST_URL) -> KrakenKey:
-    """The key of this installation for the venue at an address. Blocks, perhaps on a prompt of the keychain.
+class KeyStore:
+    """The key of one home for the venue at an address. Calls block, perhaps on a prompt of the keychain.
 
-    Raises:
-        Denied: there is none (`no_kraken_key`), it is damaged, or the keychain refuses.
+    Args:
+        home: its data directory has the note of which version counts, `NAME-key.json`, without anything secret.
+        now: UTC unix seconds.
     """
-    found = find_key(vault, rest_url)
-    if found is None:
-        raise Denied(
-            "no_kraken_key",
-            "Mooring has no API key of Kraken.",
-            money="No order was sent.",
-            todo=NEXT_STEP,
-        )
-    return found
 
+    def __init__(self, vault: Vault, home: Home, rest_url: str, now: Callable[[], int]) -> None:
+        self.item = item_of(rest_url)
+        note = JsonNote(home.data_dir / f"{self.item}-key.json")
+        self._versions = Versions(vault, self.item, note, now)
 
-def find_key(vault: Vault, rest_url: str = REST_URL) -> KrakenKey | None:
-    """As `load_key`, or None where there is none."""
-    item = item_of(rest_url)
-    document = vault.get(item)
-    if document is None:
-        return None
-    try:
-        key, secret = document["key"], document["secret"]
-        api = ApiKey.of(key, secret)
-    except (KeyError, Invalid):
-        # Without the cause: nothing of what stands there belongs into an error.
-        raise Denied(
-            "kraken_key_damaged",
-            f"The keychain item {item} holds no API key of Kraken.",
-            money="No order was sent.",
-            todo="Remove it with: mooring onboard kraken --remove; then connect the key again.",
-        ) from None
-    known = tuple(text for text in (api.key, secret.strip()) if len(text) >= MIN_KNOWN)
-    return KrakenKey(api=api, ends=api.key[-4:], known=known)
+    @property
+    def where(self) -> str:
+        """Where the key is kept, in words."""
+        return self._versions.where
 
+    @property
+    def read_only(self) -> bool:
+        """Whether somebody else puts the key there."""
+        return self._versions.read_only
 
-def store_key(vault: Vault, key: str, secret: str, rest_url: str = REST_URL) -> KrakenKey:
-    """Keep a key in the place of any other, read it back, and give back what was read.
+    def kept(self) -> Kept | None:
+        """What is known of the key without asking the keychain; None where there is none, or where it is read-only."""
+        return self._versions.kept()
 
-    Raises:
-        Invalid: it is no key of Kraken; nothing was stored.
-        Denied: the keychain refuses.
-        Unknown: it reads back differently, or the keychain did not answer.
-    """
-    wanted = ApiKey.of(key, secret)
-    vault.put(item_of(rest_url), {"key": key.strip(), "secret": secret.strip()})
-    found = load_key(vault, rest_url)
-    if found.api != wanted:
-        raise Unknown(
-            "keychain_item_differs",
-            f"The keychain item {item_of(rest_url)} reads back differently from what was written.",
-            money="No order was sent.",
-            todo="Look at the item in the keychain, remove it and try again.",
-        )
-    return found
+    def load(self) -> KrakenKey:
+        """The key.
 
+        Raises:
+            Denied: there is none (`no_kraken_key`), it is damaged, or the keychain refuses.
+        """
+        found = self.find()
+        if found is None:
+            raise Denied(
+                "no_kraken_key", "Mooring has no API key of Kraken.", money="No order was sent.", todo=NEXT_STEP
+            )
+        return found
 
-def remove_key(vault: Vault, rest_url: str = REST_URL) -> bool:
-    """Forget the key; False where there was none. At Kraken it stays valid.
+    def require_vault(self) -> None:
+        """See that the keychain answers, before anybody is asked for a key.
 
-    Raises:
-        Denied, Unknown: as `Vault.delete`.
-    """
-    return vault.delete(item_of(rest_url))
+        Raises:
+            Denied: it does not.
+        """
+        self._versions.require_vault()
+
+    def find(self) -> KrakenKey | None:
+        """As `load`, or None where there is none."""
+        document = self._versions.read()
+        if document is None:
+            return None
+        try:
+            # Who writes a file by hand takes the names that the simulator prints.
+            key = document["key"] if "key" in document else document["api_key"]
+            secret = document["secret"] if "secret" in document else document["api_secret"]
+            api = ApiKey.of(key, secret)
+        except (KeyError, Invalid):
+            # Without the cause: nothing of what stands there belongs into an error.
+            raise Denied(
+                "kraken_key_damaged",
+                f"The item {self.item} of {self.where} holds no API key of Kraken.",
+                money="No order was sent.",
+                todo="Remove it with: mooring onboard kraken --remove; then connect the key again.",
+            ) from None
+        return KrakenKey(api=api, secret=secret.strip(), ends=api.key[-ENDS:])
+
+    def store(self, key: str, secret: str) -> KrakenKey:
+        """Keep a key in the place of any other, read it back, and give back what was read.
+
+        Raises:
+            Invalid: it is no key of Kraken; nothing was stored.
+            Denied: the keychain refuses, or is read-only; a former key is still in force.
+            Unknown: it reads back differently, or the keychain did not answer; a former key is still in force.
+        """
+        wanted = ApiKey.of(key, secret)
+        self._versions.replace({"key": key.strip(), "secret": secret.strip()}, wanted.key[-ENDS:])
+        found = self.load()
+        if found.api != wanted:
+            raise Unknown(
+                "keychain_item_differs",
+                f"The keychain item {self.item} reads back differently from what was written.",
+                money="No order was sent.",
+                todo="Look at the item in the keychain, remove it and try again.",
+            )
+        return found
+
+    def remove(self) -> bool:
+        """Forget the key; False where there was none. At Kraken it stays valid.
+
+        Raises:
+            Denied, Unknown: as `Vault.delete`.
+        """
+        return self._versions.remove()
+
+    def tidy(self) -> int:
+        """Delete what a crash while replacing left in the keychain; how many items that were."""
+        return self._versions.tidy()

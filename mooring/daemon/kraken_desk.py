@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from mooring.daemon.credentials import load_key
+from mooring.daemon.credentials import KeyStore
 from mooring.daemon.look_alike import look_alike_clock, speed_of
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import Market
@@ -86,7 +86,9 @@ class KrakenDesk:
 
     def __init__(self, settings: Settings, home: Home, vault: Vault, clock: Clock, *, warmup_bars: int) -> None:
         require_real_prices(settings)
-        self._settings, self._home, self._vault = settings, home, vault
+        self._settings, self._home = settings, home
+        self._keys = KeyStore(vault, home, settings.venue.rest_url, clock.now)
+        self._key_ends = ""
         self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
         self._loop = LoopThread("mooring-venue")
         self._warm_hours = min(CANDLES_MAX, warmup_bars + WARM_SPARE)
@@ -112,6 +114,11 @@ class KrakenDesk:
         """Whether prices are followed, and the account's own word comes where it is traded."""
         execution = self._execution
         return not self._prices.feed.stale and (execution is None or (execution.state.linked and not self._failed))
+
+    @property
+    def key_ends(self) -> str:
+        """The last four characters of the key that is in use; empty where none is."""
+        return self._key_ends
 
     @property
     def late_seconds(self) -> int:
@@ -196,13 +203,14 @@ class KrakenDesk:
 
     def _open(self) -> KrakenVenue:
         """The account's venue, open; where that fails, the key is free again."""
-        key = load_key(self._vault, self._settings.venue.rest_url)
+        key = self._keys.load()
         with self._or_let_go():
             venue = self._held.enter_context(
                 kraken_venue_from(self._settings, self._home, key.api, self.clock, public=self._public)
             )
             self._venue = venue
             self._call(venue.open(), OPEN_SECONDS)
+            self._key_ends = key.ends
             self._require_figures(venue)
         return venue
 
@@ -218,6 +226,7 @@ class KrakenDesk:
         """Let the account go: entries are taken back, exits and stops stay at the venue. Safe to call twice."""
         execution, running, venue = self._execution, self._running, self._venue
         self._engine = self._execution = self._running = self._venue = None
+        self._key_ends = ""
         if self._watching is not None:
             self._watching.cancel()
         if execution is not None and running is not None and not running.done():

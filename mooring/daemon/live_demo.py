@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mooring.daemon.app import Daemon, DaemonThread, Options
-from mooring.daemon.credentials import store_key
+from mooring.daemon.credentials import KeyStore
 from mooring.daemon.demo import HOURS_MAX, summary
 from mooring.daemon.rehearsal import Rehearsal, rehearsing
 from mooring.errors import Denied, Invalid
@@ -202,14 +202,15 @@ def _options(home: Home, settings: Settings, rehearsal: Rehearsal) -> Options:
             money="Nothing was started and no order was sent.",
             todo="Report this with the settings.",
         )
-    vault = MemoryVault()
-    store_key(vault, rehearsal.key, rehearsal.secret, venue.rest_url)
+    vault, clock = MemoryVault(), SystemClock()
+    home.prepare()
+    KeyStore(vault, home, venue.rest_url, clock.now).store(rehearsal.key, rehearsal.secret)
     return Options(
         home=home,
         settings=settings,
         market_for=_no_other_market,
         vault=vault,
-        clock=SystemClock(),
+        clock=clock,
         console=False,
         autostart=True,
     )

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from mooring.daemon.credentials import find_key, item_of, remove_key, store_key
+from mooring.daemon.credentials import KeyStore
 from mooring.daemon.instance import holder
 from mooring.daemon.look_alike import look_alike_clock
+from mooring.daemon.vaults import vault_of
 from mooring.daemon.venue import KrakenClient, kraken_client, skew_ms
 from mooring.errors import Denied, MooringError, NotFound, Retry, Unknown
 from mooring.home import Home
@@ -24,7 +25,7 @@ from mooring.runtime.venues.kraken.names import Pair
 from mooring.runtime.venues.kraken.numbers import ticks_of
 from mooring.runtime.venues.kraken.orders import NewOrder, OrderType, Side
 from mooring.runtime.venues.kraken.signing import ApiKey
-from mooring.secrets.vault import KeyringVault, Vault
+from mooring.secrets.vault import Vault
 from mooring.settings import Settings, load_settings
 
 __all__ = ["Finding", "Outcome", "Pasted", "Row", "Status", "connect", "forget", "needed_rights", "status"]
@@ -80,7 +81,7 @@ def connect(
     environ: Mapping[str, str],
     pasted: Pasted,
     *,
-    vault_for: Callable[[], Vault] = KeyringVault,
+    vault_for: Callable[[Home, Settings], Vault] = vault_of,
 ) -> Outcome:
     """Examine a key at the venue of the settings, and keep it in the keychain if nothing speaks against it.
 
@@ -92,14 +93,15 @@ def connect(
     """
     home.prepare()
     settings = load_settings(home.root, environ)
-    vault = vault_for()
+    keys = _keys(home, settings, vault_for)
     # Asked first: without a keychain there is nothing to examine a key for.
-    before = vault.get(item_of(settings.venue.rest_url)) is not None
+    keys.require_vault()
+    before = keys.kept() is not None
     report = asyncio.run(_examined(settings, home, ApiKey.of(pasted.key, pasted.secret)))
     url = settings.venue.rest_url
     if report.refusal is not None:
         return Outcome(venue=url, look_alike=is_local(url), ends=pasted.ends, report=report, refusal=report.refusal)
-    kept = store_key(vault, pasted.key, pasted.secret, url)
+    kept = keys.store(pasted.key, pasted.secret)
     return Outcome(
         venue=url,
         look_alike=is_local(url),
@@ -111,14 +113,16 @@ def connect(
     )
 
 
-def status(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Vault] = KeyringVault) -> Status:
+def status(
+    home: Home, environ: Mapping[str, str], *, vault_for: Callable[[Home, Settings], Vault] = vault_of
+) -> Status:
     """Whether a key is in the keychain; nobody is asked whether it still works.
 
     Raises:
         Invalid: settings. Denied: the keychain, or the item is damaged.
     """
     settings = load_settings(home.root, environ)
-    found = find_key(vault_for(), settings.venue.rest_url)
+    found = _keys(home, settings, vault_for).find()
     return Status(
         venue=settings.venue.rest_url,
         look_alike=is_local(settings.venue.rest_url),
@@ -127,13 +131,18 @@ def status(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Va
     )
 
 
-def forget(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[], Vault] = KeyringVault) -> bool:
+def forget(home: Home, environ: Mapping[str, str], *, vault_for: Callable[[Home, Settings], Vault] = vault_of) -> bool:
     """Remove the key of the settings' venue from the keychain; False where there was none.
 
     Raises:
         Invalid: settings. Denied, Unknown: the keychain.
     """
-    return remove_key(vault_for(), load_settings(home.root, environ).venue.rest_url)
+    home.prepare()
+    return _keys(home, load_settings(home.root, environ), vault_for).remove()
+
+
+def _keys(home: Home, settings: Settings, vault_for: Callable[[Home, Settings], Vault]) -> KeyStore:
+    return KeyStore(vault_for(home, settings), home, settings.venue.rest_url, SystemClock().now)
 
 
 async def _examined(settings: Settings, home: Home, key: ApiKey) -> Report:

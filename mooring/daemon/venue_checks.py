@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mooring.daemon.credentials import NEXT_STEP, find_key
+from mooring.daemon.credentials import NEXT_STEP, KeyStore
 from mooring.daemon.doctor import CheckResult
 from mooring.daemon.look_alike import look_alike_clock
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.venue import needs_key, skew_ms, uses_kraken
 from mooring.errors import MooringError
+from mooring.home import Home
 from mooring.hosts import is_local
 from mooring.onboarding.checks import SKEW_MOST_MS, SKEW_WARN_MS
 from mooring.runtime.market.clock import Clock
@@ -27,7 +28,7 @@ ONLINE: Final = "online"
 Checks = tuple[tuple[str, Callable[[], CheckResult]], ...]
 
 
-def kraken_checks(settings: Settings | MooringError, vault: Vault, clock: Clock) -> Checks:
+def kraken_checks(home: Home, settings: Settings | MooringError, vault: Vault, clock: Clock) -> Checks:
     """Checks for `Probes.more`; none where the settings do not speak with Kraken, or cannot be read.
 
     Args:
@@ -36,13 +37,16 @@ def kraken_checks(settings: Settings | MooringError, vault: Vault, clock: Clock)
     """
     if isinstance(settings, MooringError) or not uses_kraken(settings):
         return ()
-    return (("kraken_key", lambda: _key(settings, vault)), ("venue", lambda: _venue(settings, clock)))
+    return (
+        ("kraken_key", lambda: _key(settings, KeyStore(vault, home, settings.venue.rest_url, clock.now))),
+        ("venue", lambda: _venue(settings, clock)),
+    )
 
 
-def _key(settings: Settings, vault: Vault) -> CheckResult:
-    found = find_key(vault, settings.venue.rest_url)
+def _key(settings: Settings, keys: KeyStore) -> CheckResult:
+    found = keys.find()
     if found is not None:
-        detail = f"An API key that ends in {found.ends} is in the keychain."
+        detail = f"An API key that ends in {found.ends} is in {keys.where}."
         return CheckResult(name="kraken_key", state="ok", detail=detail)
     if needs_key(settings):
         detail = "There is no API key of Kraken, and these settings need one."

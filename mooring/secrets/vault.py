@@ -6,12 +6,15 @@ fallback to a file. keyring is imported at the first call: without secrets it co
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from mooring.errors import Denied, Invalid, Unknown
@@ -19,6 +22,7 @@ from mooring.errors import Denied, Invalid, Unknown
 T = TypeVar("T")
 
 SERVICE: Final = "dev.mooring"
+SERVICE_DIGITS: Final = 12
 VERSION: Final = 1
 MAX_DOCUMENT_BYTES: Final = 2048
 TIMEOUT_SECONDS: Final = 20.0
@@ -35,6 +39,16 @@ _MACOS_NO_INTERACTION: Final = -25308
 class Vault(Protocol):
     """Where secrets are kept. Calls block, so they belong in a thread and not on an event loop."""
 
+    @property
+    def read_only(self) -> bool:
+        """Whether somebody else puts the documents there; `put` and `delete` are then refused."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """The place in words, for a person to find it."""
+        ...
+
     def get(self, item: str) -> dict[str, str] | None:
         """The document, or None where there is none.
 
@@ -48,7 +62,7 @@ class Vault(Protocol):
 
         Raises:
             Invalid: the document is too large for a keychain.
-            Denied: as `get`; the former document is still there or there is none.
+            Denied: as `get`; the former document is still there or there is none. `secrets_read_only`.
             Unknown: no answer in time, or the item reads back differently.
         """
         ...
@@ -69,6 +83,17 @@ class Backend(Protocol):
     def get_password(self, service: str, username: str) -> str | None: ...
     def set_password(self, service: str, username: str, password: str) -> None: ...
     def delete_password(self, service: str, username: str) -> None: ...
+
+
+def service_of(home: Path, default: Path) -> str:
+    """The name under which the items of one home are kept: two homes of one person share no key and no token.
+
+    Args:
+        home, default: absolute, links followed. The default home has the plain name; another one its own.
+    """
+    if home == default:
+        return SERVICE
+    return f"{SERVICE}.{hashlib.sha256(os.fsencode(home)).hexdigest()[:SERVICE_DIGITS]}"
 
 
 def system_backend() -> Backend:
@@ -101,6 +126,8 @@ class MemoryVault:
     """Documents for as long as the process lives; for the demo, which leaves no trace in the person's keychain."""
 
     documents: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    read_only: bool = False
+    where: str = "the memory of this process"
 
     def get(self, item: str) -> dict[str, str] | None:
         found = self.documents.get(item)
@@ -136,6 +163,8 @@ class KeyringVault:
         self._opened: Backend | None = None
         # One call at a time: two prompts on a person's screen answer nothing.
         self._busy = threading.Lock()
+        self.read_only = False
+        self.where = f"the system's keychain, service {service}"
 
     def probe(self) -> str:
         """Ask the keychain for an item, and return the backend's name.
@@ -148,7 +177,7 @@ class KeyringVault:
 
     def get(self, item: str) -> dict[str, str] | None:
         text = self._call(lambda backend: backend.get_password(self._service, item), writes=False)
-        return None if text is None else _decode(text, item)
+        return None if text is None else _decode(text, item, self._service)
 
     def put(self, item: str, document: Mapping[str, str]) -> None:
         text = _encode(document)
@@ -197,7 +226,7 @@ class KeyringVault:
             message = f"The keychain did not answer within {self._timeout:g} seconds."
             raise _timeout(message, writes=writes) from None
         if error is not None:
-            raise _mapped(error) from None
+            raise _mapped(error, self._service) from None
         return answer  # type: ignore[return-value]  # without an error the answer is the work's own
 
     def _backend(self) -> Backend:
@@ -226,7 +255,7 @@ def _encode(document: Mapping[str, str]) -> str:
     return text
 
 
-def _decode(text: str, item: str) -> dict[str, str]:
+def _decode(text: str, item: str, service: str) -> dict[str, str]:
     try:
         document = json.loads(text)
         values = document["values"]
@@ -236,13 +265,13 @@ def _decode(text: str, item: str) -> dict[str, str]:
         pass  # said below without the text, which is a secret
     raise Denied(
         "keychain_item_damaged",
-        f"The keychain item {item} of {SERVICE} is not one that this version of Mooring wrote.",
+        f"The keychain item {item} of {service} is not one that this version of Mooring wrote.",
         money="No order was sent.",
         todo="Remove the item in the keychain; Mooring makes a new one.",
     )
 
 
-def _mapped(error: BaseException) -> BaseException:
+def _mapped(error: BaseException, service: str) -> BaseException:
     """The keychain's error by what the person must do; never with its text, which may hold what was to be stored."""
     from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError  # noqa: PLC0415
 
@@ -251,7 +280,7 @@ def _mapped(error: BaseException) -> BaseException:
     if isinstance(error, NoKeyringError):
         return _no_keychain("No keychain answers in this session.")
     if type(cause).__name__ == "KeychainDenied":
-        return _denied("The keychain refused access to Mooring's item.")
+        return _denied("The keychain refused access to Mooring's item.", service)
     if isinstance(error, KeyringLocked) or status == _MACOS_NO_INTERACTION or _dismissed(error):
         return Denied(
             "keychain_locked",
@@ -263,7 +292,8 @@ def _mapped(error: BaseException) -> BaseException:
         return _no_keychain("The keychain service went away or does not answer.")
     if isinstance(error, KeyringError):
         return _denied(
-            f"The keychain failed ({type(error).__name__}{f' {status}' if isinstance(status, int) else ''})."
+            f"The keychain failed ({type(error).__name__}{f' {status}' if isinstance(status, int) else ''}).",
+            service,
         )
     return error
 
@@ -282,12 +312,12 @@ def _no_keychain(what: str) -> Denied:
     )
 
 
-def _denied(what: str) -> Denied:
+def _denied(what: str, service: str) -> Denied:
     return Denied(
         "keychain_denied",
         what,
         money="Nothing was stored and no order was sent.",
-        todo="Allow Mooring in the keychain's prompt, or remove its item dev.mooring and start again.",
+        todo=f"Allow Mooring in the keychain's prompt, or remove its item {service} and start again.",
     )
 
 

@@ -17,9 +17,10 @@ from typing import Any
 import httpx
 from keyring.backends import SecretService
 
+from mooring.home import resolve_home
+from mooring.secrets.vault import service_of
 from tests.acceptance.program import command
 
-SERVICE = "dev.mooring"
 ITEM = "control-api"
 
 
@@ -73,10 +74,10 @@ class Day:
         self.facts["places_looked_at"] = len(places)
 
 
-def keychain_token() -> str | None:
+def keychain_token(home: Path) -> str | None:
     """The token that the daemon keeps in the keychain."""
     # The backend by name: looked for, a busy bus that answers late counts as no keychain at all.
-    text = SecretService.Keyring().get_password(SERVICE, ITEM)
+    text = SecretService.Keyring().get_password(service_of(home.resolve(), resolve_home(None, {})), ITEM)
     return None if text is None else str(json.loads(text)["values"]["token"])
 
 
@@ -99,7 +100,7 @@ def morning(day: Day) -> None:
     day.do("kill before", "kill")
     day.do("down before", "down")
     day.do("up", "up")
-    day.secrets["master"] = keychain_token() or ""
+    day.secrets["master"] = keychain_token(day.home) or ""
     day.facts["pid"] = day.pid
     day.do("up again", "up", "--json")
     day.facts["pid again"] = day.pid
@@ -164,7 +165,7 @@ def accidents(day: Day) -> None:
         time.sleep(0.01)
     day.do("status after SIGKILL", "status")
     day.do("up after SIGKILL", "up", "--json")
-    fresh = keychain_token() or ""
+    fresh = keychain_token(day.home) or ""
     day.facts["token is new"] = fresh not in ("", day.secrets["master"])
     day.secrets["second master"] = fresh
     day.call("tcp old token", "GET", "/v1/status", day.secrets["control"])
@@ -180,7 +181,7 @@ def accidents(day: Day) -> None:
 
 def evening(day: Day) -> None:
     day.do("down", "down")
-    day.facts["token after down"] = keychain_token() is not None
+    day.facts["token after down"] = keychain_token(day.home) is not None
     day.facts["files after down"] = sorted(path.name for path in (day.home / "run").iterdir())
     day.do("down again", "down", "--json")
     day.do("status after", "status")

@@ -19,9 +19,10 @@ from typing import Any
 
 from keyring.backends import SecretService
 
+from mooring.home import resolve_home
+from mooring.secrets.vault import service_of
 from tests.acceptance.program import begin, command
 
-SERVICE = "dev.mooring"
 ITEM = "kraken-look-alike"
 
 
@@ -90,9 +91,11 @@ def typed(home: Path, said: dict[str, str], *lines: str) -> dict[str, Any]:
     return {"status": process.wait(10), "out": shown.decode(errors="replace"), "err": ""}
 
 
-def kept() -> dict[str, str] | None:
-    """What the keychain holds."""
-    text = SecretService.Keyring().get_password(SERVICE, ITEM)
+def kept(home: Path) -> dict[str, str] | None:
+    """What the keychain holds, of whatever version."""
+    backend, service = SecretService.Keyring(), service_of(home.resolve(), resolve_home(None, {}))
+    texts = [backend.get_password(service, f"{ITEM}/v{version}") for version in range(1, 9)]
+    (text,) = [text for text in texts if text is not None] or [None]
     return None if text is None else dict(json.loads(text)["values"])
 
 
@@ -106,16 +109,16 @@ def story(home: Path) -> dict[str, Any]:
         facts["swapped"] = run(home, said, "--stdin", "--json", stdin=f"{key['secret']}\n{key['key']}\n")
         facts["dangerous"] = run(home, other, "--stdin", stdin=json.dumps(other) + "\n")
         facts["dangerous, json"] = run(home, other, "--stdin", "--json", stdin=json.dumps(other) + "\n")
-        facts["kept after refusals"] = kept() is not None
+        facts["kept after refusals"] = kept(home) is not None
         facts["two lines"] = run(home, said, "--stdin", "--json", stdin=f"{key['key']}\n{key['secret']}\n")
-        facts["kept"] = kept() == key
+        facts["kept"] = kept(home) == key
         facts["status"] = run(home, said, "--status")
         facts["simulator's line"] = run(home, said, "--stdin", "--json", stdin=json.dumps(said) + "\n")
         facts["remove"] = run(home, said, "--remove", "--json")
         facts["remove again"] = run(home, said, "--remove")
-        facts["kept after removal"] = kept() is not None
+        facts["kept after removal"] = kept(home) is not None
         facts["typed"] = typed(home, said, key["key"], key["secret"])
-        facts["kept after typing"] = kept() == key
+        facts["kept after typing"] = kept(home) == key
         secrets = [*key.values(), other["api_key"], other["api_secret"]]
         facts["seen"] = [name for name, fact in facts.items() if any(one in str(fact) for one in secrets)]
         files = [path for path in home.rglob("*") if path.is_file()]

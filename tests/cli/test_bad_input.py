@@ -177,7 +177,7 @@ def test_live_in_the_settings_is_denied_before_keychain_and_database_are_touched
     mooring, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("mooring.daemon.app.KeyringVault", lambda: asked.append("keychain"))
+    monkeypatch.setattr("mooring.daemon.vaults.KeyringVault", lambda **_: asked.append("keychain"))
     monkeypatch.setenv("MOORING_TRADING__MODE", "live")
     said = mooring("run", "--json")
     assert (said.status, said.error["code"]) == (3, "live_needs_kraken")

@@ -56,6 +56,8 @@ def test_second_daemon_for_the_home_is_refused_and_the_first_goes_on(home: Home)
 class NoKeychain:
     """A vault that cannot be written."""
 
+    read_only = False
+
     def get(self, item: str) -> None:
         return None
 

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from mooring.daemon.credentials import store_key
 from mooring.daemon.kraken_desk import KrakenDesk
 from mooring.errors import Denied
 from mooring.home import Home
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.venues.kraken.limits import Lane
-from mooring.secrets.vault import MemoryVault
 from mooring.settings import load_settings
+from tests.support.keys import with_key
 from tests.support.memory_books import MemoryBooks
 from tests.support.served import Served, served
 
@@ -48,8 +47,7 @@ class Engine:
 
 @contextmanager
 def at(it: Served, home: Home) -> Iterator[KrakenDesk]:
-    vault = MemoryVault()
-    store_key(vault, it.key, it.secret, it.overrides["venue.rest_url"])
+    vault = with_key(home, it)
     settings = load_settings(home.root, {}, overrides=LIVE | it.overrides)
     desk = KrakenDesk(settings, home, vault, SystemClock(), warmup_bars=0)
     try:

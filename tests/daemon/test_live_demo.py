@@ -34,7 +34,7 @@ def test_it_is_armed_and_speaks_with_its_look_alike_whatever_the_environment_nam
         assert all(is_local(url) for url in urls)
         assert len({url.split("/")[2] for url in urls}) == 1
         assert settings.store.url is None
-        known = vault.get("kraken-look-alike")
+        known = vault.get("kraken-look-alike/v1")
         assert known is not None
         assert known["key"] == it._rehearsal.key
         assert it.daemon.trader.status.armed

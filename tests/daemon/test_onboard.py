@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mooring.daemon.credentials import load_key
 from mooring.daemon.onboard import connect, forbidden_rights, forget, needed_rights, status
 from mooring.daemon.venue import nonce_dir
 from mooring.errors import Conflict, Denied, MooringError, Retry
@@ -16,6 +15,7 @@ from mooring.runtime.venues.kraken.nonce import NonceFile
 from mooring.runtime.venues.kraken.signing import ApiKey
 from mooring.runtime.venues.simulator.auth import TRADING_RIGHTS
 from mooring.secrets.vault import MemoryVault
+from tests.support.keys import key_store, with_key
 from tests.support.served import Served, served
 
 
@@ -29,7 +29,7 @@ def pasted(it: Served) -> Pasted:
 
 
 def tried(home: Home, it: Served, vault: MemoryVault, key: Pasted | None = None):
-    return connect(home, it.environ, key or pasted(it), vault_for=lambda: vault)
+    return connect(home, it.environ, key or pasted(it), vault_for=lambda *_: vault)
 
 
 def test_a_good_key_is_kept_and_reads_back(home: Home) -> None:
@@ -44,12 +44,12 @@ def test_a_good_key_is_kept_and_reads_back(home: Home) -> None:
             "order": "ok",
             "websocket": "ok",
         }
-        assert load_key(vault, it.overrides["venue.rest_url"]).api == ApiKey.of(it.key, it.secret)
+        assert key_store(vault, home, it).load().api == ApiKey.of(it.key, it.secret)
         assert tried(home, it, vault).replaced is True
-        found = status(home, it.environ, vault_for=lambda: vault)
+        found = status(home, it.environ, vault_for=lambda *_: vault)
         assert (found.connected, found.ends, found.look_alike) == (True, it.key[-4:], True)
-    assert forget(home, it.environ, vault_for=lambda: vault) is True
-    assert status(home, it.environ, vault_for=lambda: vault).connected is False
+    assert forget(home, it.environ, vault_for=lambda *_: vault) is True
+    assert status(home, it.environ, vault_for=lambda *_: vault).connected is False
 
 
 def test_no_order_is_placed_by_the_examination(home: Home) -> None:
@@ -73,9 +73,9 @@ def test_a_key_that_could_take_money_away_is_not_kept(home: Home, right: str) ->
 
 @pytest.mark.parametrize("right", TRADING_RIGHTS)
 def test_a_key_that_lacks_a_right_is_not_kept_and_the_former_one_stays(home: Home, right: str) -> None:
-    former = {"kraken": {"key": "k" * 56, "secret": "s"}}
-    vault = MemoryVault(documents=dict(former))
     with served(rights=frozenset(TRADING_RIGHTS) - {right}) as it:
+        vault = with_key(home, it)
+        former = dict(vault.documents)
         outcome = tried(home, it, vault)
         assert outcome.refusal is not None
         assert outcome.refusal.code == "key_lacks_rights"
@@ -137,7 +137,7 @@ def test_without_a_keychain_no_key_is_examined(home: Home) -> None:
 
     with served() as it:
         with pytest.raises(Denied):
-            connect(home, it.environ, pasted(it), vault_for=NoKeychain)
+            connect(home, it.environ, pasted(it), vault_for=lambda *_: NoKeychain())
         assert it.simulation.venue.key.last_nonce == 0
 
 

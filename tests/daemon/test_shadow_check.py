@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from mooring.daemon.app import Daemon, DaemonThread, Options
-from mooring.daemon.credentials import store_key
 from mooring.daemon.live_demo import EAGER
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import synthetic_market
@@ -32,9 +31,9 @@ from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.orders import Kind, Order, Side
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.store.verify import verify
-from mooring.secrets.vault import MemoryVault
 from mooring.settings import load_settings
 from tests.daemon import daemons
+from tests.support.keys import with_key
 from tests.support.served import Served, served
 
 SYMBOLS = ["BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"]
@@ -164,8 +163,7 @@ def options(home: Home, it: Served, **over: object) -> Options:
         **it.overrides,
     }
     settings = load_settings(Path("/nonexistent"), {}, overrides=stated | over)
-    vault = MemoryVault()
-    store_key(vault, it.key, it.secret, it.overrides["venue.rest_url"])
+    vault = with_key(home, it)
     return Options(
         home=home,
         settings=settings,
@@ -262,7 +260,7 @@ def test_of_an_hours_refusals_one_is_an_alert_and_all_are_events_and_counted(hom
 def test_without_a_key_nothing_begins(home: Home) -> None:
     with served(speed=600, symbols=tuple(SYMBOLS)) as it:
         made = options(home, it)
-        made.vault.delete("kraken-look-alike")
+        made.vault.delete("kraken-look-alike/v1")
         with pytest.raises(Denied) as caught, DaemonThread(made):
             pass
     assert caught.value.code == "no_kraken_key"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mooring.daemon.credentials import store_key
 from mooring.daemon.doctor import CheckResult, run_checks
 from mooring.daemon.venue_checks import kraken_checks
 from mooring.errors import Invalid
@@ -16,29 +15,35 @@ from mooring.runtime.market.clock import SystemClock
 from mooring.secrets.vault import MemoryVault
 from mooring.settings import Settings, load_settings
 from tests.daemon.test_doctor import WELL
-from tests.support.kraken_client import KEY, SECRET
+from tests.support.keys import with_key
 from tests.support.served import served
+
+HOME = Home(root=Path("/nonexistent"))
 
 
 def made(**more: object) -> Settings:
     return load_settings(Path("/nonexistent"), {}, overrides={"market.source": "kraken", **more})
 
 
-def checked(settings: Settings, vault: MemoryVault | None = None) -> dict[str, CheckResult]:
-    return {name: check() for name, check in kraken_checks(settings, vault or MemoryVault(), SystemClock())}
+def checked(settings: Settings, vault: MemoryVault | None = None, home: Home | None = None) -> dict[str, CheckResult]:
+    return {
+        name: check()
+        for name, check in kraken_checks(
+            HOME if home is None else home, settings, vault or MemoryVault(), SystemClock()
+        )
+    }
 
 
 def test_settings_that_do_not_speak_with_kraken_have_no_such_lines() -> None:
-    assert kraken_checks(Settings(), MemoryVault(), SystemClock()) == ()
-    assert kraken_checks(Invalid("bad_setting", "Bad."), MemoryVault(), SystemClock()) == ()
+    assert kraken_checks(HOME, Settings(), MemoryVault(), SystemClock()) == ()
+    assert kraken_checks(HOME, Invalid("bad_setting", "Bad."), MemoryVault(), SystemClock()) == ()
 
 
-def test_a_key_is_told_by_its_last_characters_and_nothing_else() -> None:
-    vault = MemoryVault()
+def test_a_key_is_told_by_its_last_characters_and_nothing_else(tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
     with served() as it:
-        store_key(vault, KEY, SECRET, it.overrides["venue.rest_url"])
-        line = checked(made(**it.overrides), vault)["kraken_key"]
-    assert (line.state, line.detail) == ("ok", f"An API key that ends in {KEY[-4:]} is in the keychain.")
+        line = checked(made(**it.overrides), with_key(home, it), home)["kraken_key"]
+    assert (line.state, line.detail) == ("ok", f"An API key that ends in {it.key[-4:]} is in {MemoryVault().where}.")
 
 
 @pytest.mark.parametrize(("mode", "state"), [("paper", "ok"), ("shadow", "ok"), ("live", "fail")])
@@ -78,7 +83,7 @@ def test_the_doctor_lists_them_last_and_a_venue_that_is_silent_fails(tmp_path: P
     with served() as it:
         settings = made(**it.overrides)
     home = Home(root=tmp_path / "home")
-    probes = type(WELL)(**{**vars(WELL), "more": kraken_checks(settings, MemoryVault(), SystemClock())})
+    probes = type(WELL)(**{**vars(WELL), "more": kraken_checks(home, settings, MemoryVault(), SystemClock())})
     results = run_checks(home, settings, probes=probes)
     assert [result.name for result in results[-2:]] == ["kraken_key", "venue"]
     assert (results[-1].state, bool(results[-1].fix)) == ("fail", True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keyring.backends.fail
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError, PasswordSetError
 
 from mooring.errors import Denied, Invalid, MooringError, Unknown
-from mooring.secrets.vault import KeyringVault, MemoryVault
+from mooring.secrets.vault import KeyringVault, MemoryVault, service_of
 
 CANARY = "Zk3vW9qXcanaryR7tLm2Ys8"
 
@@ -227,3 +229,22 @@ def test_no_representation_shows_a_document() -> None:
 def test_importing_the_vault_does_not_import_keyring() -> None:
     code = "import sys, mooring.secrets.vault, mooring.secrets.redaction; sys.exit('keyring' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_usual_home_has_the_plain_name_and_every_other_one_its_own(tmp_path: Path) -> None:
+    usual, one, two = tmp_path / "usual", tmp_path / "one", tmp_path / "two"
+    assert service_of(usual, usual) == "dev.mooring"
+    names = {service_of(home, usual) for home in (usual, one, two)}
+    assert len(names) == 3
+    assert all(re.fullmatch(r"dev\.mooring(\.[0-9a-f]{12})?", name) for name in names)
+    assert service_of(one, usual) == service_of(one, two)
+
+
+def test_errors_name_the_service_of_their_home() -> None:
+    chest = Chest()
+    chest.items["dev.mooring.0123", "item"] = "nothing of ours"
+    vault = KeyringVault(backend=lambda: chest, service="dev.mooring.0123")
+    assert "dev.mooring.0123" in refused(lambda: vault.get("item")).what
+    chest.before = lambda name: (_ for _ in ()).throw(KeyringError("failed"))
+    assert "dev.mooring.0123" in refused(lambda: vault.get("item")).todo
+    assert "dev.mooring.0123" in vault.where

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from mooring import __version__
-from mooring.cli import control, local, onboard, replay, report, simulate
+from mooring.cli import control, dashboard, local, onboard, replay, report, simulate
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
 from mooring.errors import Invalid, MooringError
 
@@ -49,6 +49,7 @@ def _root(
 
 
 control.add_commands(app)
+dashboard.add_commands(app)
 local.add_commands(app)
 report.add_commands(app)
 simulate.add_commands(app)

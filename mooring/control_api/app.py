@@ -1,6 +1,6 @@
 """The app: routes, one form of errors, and the guard around it all.
 
-Not offered yet, and therefore not there at all: sessions of the browser, settings, onboarding, bundles, replay,
+Not offered yet, and therefore not there at all: settings, onboarding, bundles, replay,
 reports, exports, logs, operations, metrics, campaigns.
 """
 
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from mooring import __version__
-from mooring.control_api import routes_open, routes_runtime, routes_status, routes_trading
+from mooring.control_api import routes_open, routes_runtime, routes_session, routes_status, routes_trading
 from mooring.control_api.auth import Gate, Tokens
 from mooring.control_api.events import EventHub
 from mooring.control_api.facade import Runtime
@@ -26,6 +26,7 @@ from mooring.control_api.lanes import Lanes
 from mooring.control_api.limits import Limits, Rate
 from mooring.control_api.problems import answer
 from mooring.control_api.secure import Door, problem_of_http, route_class
+from mooring.control_api.sessions import Sessions
 
 _REFUSALS_LOGGED_PER_MINUTE = 60
 
@@ -71,7 +72,8 @@ def create_app(
     """
     limits = limits or Limits()
     lanes = Lanes(pending=limits.pending_calls)
-    door = Door(runtime=runtime, gate=Gate(tokens, limits, clock), lanes=lanes)
+    sessions = Sessions(tokens.source, clock, limits)
+    door = Door(runtime=runtime, gate=Gate(tokens, sessions, limits, clock), lanes=lanes)
     app = FastAPI(
         title="Mooring control API",
         version=__version__,
@@ -85,7 +87,8 @@ def create_app(
     )
     router = app.router
     router.route_class = route_class(door)
-    routes_open.add_routes(router, door, tokens, hub, limits.heartbeat_seconds)
+    routes_open.add_routes(router, door, tokens, hub, sessions, limits.heartbeat_seconds)
+    routes_session.add_routes(router, door, sessions, limits.link_seconds)
     routes_status.add_routes(router, door)
     routes_runtime.add_routes(router, door)
     routes_trading.add_routes(router, door)

@@ -1,7 +1,8 @@
 """Who may call what: bearer tokens, the socket's authority, and the bounds on calls.
 
 Scopes: `read` and `control` with a token over TCP; `secrets` (arming, new tokens) over the Unix socket only, where the
-checked user id of the other end is the authority and no token is asked for. The tokens live in memory only.
+checked user id of the other end is the authority and no token is asked for. A page of the dashboard shows the header
+token of its session instead, and has the scope `control`. All tokens live in memory only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mooring.control_api.facade import Actor
 from mooring.control_api.limits import Limits, Rate
 from mooring.control_api.models import IssuedToken, Scope
 from mooring.control_api.problems import NOTHING_CHANGED, Refused
+from mooring.control_api.sessions import Sessions
 from mooring.errors import Conflict, Denied, Halt, Invalid, NotFound
 
 Door = Literal["socket", "tcp"]
@@ -31,11 +33,12 @@ _ACTORS: Final = {"cli": Actor.CLI, "menubar": Actor.MENUBAR}
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """An authenticated caller."""
+    """An authenticated caller; `session` is the id of the browser session, where it is one."""
 
     door: Door
     actor: Actor
     scope: Need
+    session: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ class Tokens:
             raise Invalid(
                 "weak_token", f"The control token is shorter than {MASTER_MIN} characters.", todo="Make a longer one."
             )
-        self._source = source
+        self.source = source
         self._limit = limit
         self._lock = threading.Lock()
         self._tokens = {MASTER: _Token(digest=_digest(master), secret=master, scope="control")}
@@ -82,7 +85,7 @@ class Tokens:
                     money="The tokens in use still work.",
                     todo="Use one of them, or restart the daemon, which ends them all.",
                 )
-            public, secret = self._source()[:PUBLIC_LENGTH], self._source()
+            public, secret = self.source()[:PUBLIC_LENGTH], self.source()
             if public in self._tokens:
                 raise Halt("tokens_repeat", "The source of tokens repeats itself.", todo="Restart the daemon.")
             token = f"{public}.{secret}"
@@ -117,18 +120,28 @@ class Gate:
 
     Args:
         tokens: the tokens in use.
+        sessions: the browser sessions.
         limits: bounds on calls.
         clock: seconds from any origin, never going back.
     """
 
-    def __init__(self, tokens: Tokens, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, tokens: Tokens, sessions: Sessions, limits: Limits, clock: Callable[[], float]) -> None:
         self._tokens = tokens
+        self._sessions = sessions
+        self._by_session = Rate(limits.session_calls_per_minute, clock)
         self._by_token = Rate(limits.calls_per_minute, clock)
         self._by_socket = Rate(limits.socket_calls_per_minute, clock)
         self._failures = Rate(limits.failures_per_minute, clock)
 
-    def identify(self, door: Door, authorization: str | None, actor: str | None, *, unlimited: bool) -> Caller:
+    def identify(
+        self, door: Door, authorization: str | None, actor: str | None, session: str | None = None, *, unlimited: bool
+    ) -> Caller:
         """Who calls; a call that is `unlimited` passes whatever was called before it.
+
+        Args:
+            door: where it came in.
+            authorization, actor, session: the headers Authorization, X-Mooring-Actor and X-Mooring-Session.
+            unlimited: whether the bounds on calls spare it.
 
         Raises:
             Refused: 401 without a valid token, 429 above a bound.
@@ -137,6 +150,8 @@ class Gate:
             if not unlimited:
                 _within(self._by_socket, door)
             return Caller(door=door, actor=_ACTORS.get(actor or "", Actor.API), scope="secrets")
+        if session is not None and authorization is None:
+            return self._by_page(session, unlimited=unlimited)
         scheme, _, presented = (authorization or "").partition(" ")
         found = self._tokens.find(presented.strip()) if scheme.lower() == "bearer" else None
         if found is None:
@@ -153,6 +168,21 @@ class Gate:
         if not unlimited:
             _within(self._by_token, public)
         return Caller(door=door, actor=Actor.API, scope=scope)
+
+    def _by_page(self, presented: str, *, unlimited: bool) -> Caller:
+        public = self._sessions.find(presented)
+        if public is None:
+            if not unlimited:
+                _within(self._failures, "tcp")
+            raise Refused(
+                401,
+                "session_over",
+                "The session of this page has ended.",
+                todo="Open the dashboard again with `mooring dashboard`.",
+            )
+        if not unlimited:
+            _within(self._by_session, public)
+        return Caller(door="tcp", actor=Actor.DASHBOARD, scope="control", session=public)
 
 
 def require(caller: Caller, need: Need) -> None:

@@ -123,7 +123,7 @@ class EventHub:
         queue: how many events may wait for one listener.
     """
 
-    def __init__(self, *, first_id: int = 1, streams: int = 32, ring: int = RING, queue: int = QUEUE) -> None:
+    def __init__(self, *, first_id: int = 1, streams: int = 64, ring: int = RING, queue: int = QUEUE) -> None:
         self.lock = threading.Lock()
         self._next_id = first_id
         self._streams = streams

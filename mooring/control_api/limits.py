@@ -24,8 +24,13 @@ class Limits:
         connections: open connections of one door.
         calls_per_minute: calls with one bearer token.
         socket_calls_per_minute: calls over the socket.
+        session_calls_per_minute: calls of one browser session.
         failures_per_minute: failed authentications of one door.
         tokens: issued tokens that live at one time.
+        links: sign-in links that wait to be opened.
+        link_seconds: how long one waits, and how long after it the page may ask for its header token.
+        sessions: browser sessions that live at one time.
+        session_idle_seconds: how long one lives without a call.
         streams: open event streams.
         heartbeat_seconds: between two signs of life on a stream.
         pending_calls: calls that wait for a thread of one lane.
@@ -40,12 +45,17 @@ class Limits:
     body_seconds: float = 10.0
     idle_seconds: int = 75
     stall_seconds: float = 30.0
-    connections: int = 96
-    calls_per_minute: int = 600
-    socket_calls_per_minute: int = 6000
+    connections: int = 224
+    calls_per_minute: int = 120_000
+    socket_calls_per_minute: int = 120_000
+    session_calls_per_minute: int = 100
     failures_per_minute: int = 60
     tokens: int = 64
-    streams: int = 32
+    links: int = 8
+    link_seconds: float = 30.0
+    sessions: int = 8
+    session_idle_seconds: float = 43_200.0
+    streams: int = 64
     heartbeat_seconds: float = 15.0
     pending_calls: int = 64
 

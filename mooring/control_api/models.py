@@ -178,6 +178,19 @@ class IssuedToken(_Answer):
     scope: Scope
 
 
+class SessionLink(_Answer):
+    """An address that signs one browser in, once and soon."""
+
+    url: str
+    expires_in_seconds: int
+
+
+class SessionsEnded(_Answer):
+    """How many browser sessions ended."""
+
+    ended: int = Field(ge=0)
+
+
 class FieldError(_Answer):
     """One field that does not fit, without its value."""
 

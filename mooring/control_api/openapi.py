@@ -52,7 +52,7 @@ def _share_problems(paths: dict[str, Any]) -> dict[str, Any]:
     for operations in paths.values():
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                if MEDIA_TYPE in response.get("content", {}):
+                if response.get("content", {}).keys() == {MEDIA_TYPE}:
                     name = f"Problem{status}"
                     shared[name] = response
                     operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

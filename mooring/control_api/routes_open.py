@@ -12,6 +12,7 @@ from mooring.control_api.documented import documented
 from mooring.control_api.events import EventHub
 from mooring.control_api.models import Health, Hello, IssuedToken, TokenBody
 from mooring.control_api.secure import Door, json_answer
+from mooring.control_api.sessions import Sessions
 from mooring.control_api.stream import EventStream
 
 Nonce = Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{16,128}$", description="made by the caller, new for each call")]
@@ -21,7 +22,9 @@ TokenId = Annotated[
 LastId = Annotated[str | None, Header(pattern=r"^[0-9]{1,18}$", description="id of the last event that was seen")]
 
 
-def add_routes(router: APIRouter, door: Door, tokens: Tokens, hub: EventHub, heartbeat_seconds: float) -> None:
+def add_routes(
+    router: APIRouter, door: Door, tokens: Tokens, hub: EventHub, sessions: Sessions, heartbeat_seconds: float
+) -> None:
     """Add the routes to a router."""
 
     @router.get("/healthz", response_model=Health, **documented("healthz", "Whether it is well.", need="open"))
@@ -55,6 +58,11 @@ def add_routes(router: APIRouter, door: Door, tokens: Tokens, hub: EventHub, hea
         response_class=EventStream,
         **documented("events", "Server-sent events; resumes after Last-Event-ID.", need="read", also=(409,)),
     )
-    async def events(last_event_id: LastId = None) -> Response:
+    async def events(request: Request, last_event_id: LastId = None) -> Response:
         last = int(last_event_id) if last_event_id is not None else None
-        return EventStream(hub.subscribe(last), heartbeat_seconds)
+        subscription = hub.subscribe(last)
+        session = request.state.caller.session
+        if session is None:
+            return EventStream(subscription, heartbeat_seconds)
+        sessions.hold(session, subscription.close)  # the stream ends with the session
+        return EventStream(subscription, heartbeat_seconds, lambda: sessions.let_go(session, subscription.close))

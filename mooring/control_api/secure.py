@@ -150,6 +150,7 @@ class _Secured:
                 "socket" if request.scope["state"].get("door") == "socket" else "tcp",
                 request.headers.get("authorization"),
                 request.headers.get("x-mooring-actor"),
+                request.headers.get("x-mooring-session"),
                 unlimited=self.unlimited,
             )
         except Refused as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -20,29 +21,38 @@ class EventStream(Response):
     Args:
         subscription: where the events come from; closed at the end, whatever the end is.
         heartbeat_seconds: how long it may be silent.
+        ended: called once it has ended.
     """
 
     media_type = "text/event-stream"
     charset = "utf-8"
 
-    def __init__(self, subscription: Subscription, heartbeat_seconds: float, **_: Any) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        heartbeat_seconds: float,
+        ended: Callable[[], None] = lambda: None,
+        **_: Any,
+    ) -> None:
         super().__init__()
         del self.headers["content-length"]
         self._subscription = subscription
         self._heartbeat_seconds = heartbeat_seconds
+        self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- the shape of ASGI
         """Send events, and a comment where there are none."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         gone = asyncio.ensure_future(_until_gone(receive))
         gone.add_done_callback(lambda _: self._subscription.close())
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _send(send, _RETRY)
             while (batch := await self._subscription.next_batch(self._heartbeat_seconds)) is not None:
                 await _send(send, b"".join(event.encoded() for event in batch) or _ALIVE)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._subscription.close()
+            self._ended()
             gone.cancel()
 
 

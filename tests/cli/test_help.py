@@ -33,7 +33,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     wanted = (
         "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|doctor|"
         "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|"
-        "mode|arm|disarm|reconcile|scan|cancel-all|health|"
+        "mode|arm|disarm|reconcile|scan|cancel-all|health|dashboard|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "onboard kraken|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mooring.control_api.auth import Gate, Tokens, prove
 from mooring.control_api.limits import Limits, Rate
 from mooring.control_api.problems import Refused
+from mooring.control_api.sessions import Sessions
 from mooring.errors import Conflict, Halt, Invalid
 from tests.control_api.api_harness import MASTER, Running, running, token_source
 
@@ -187,7 +188,9 @@ def test_no_more_tokens_than_the_limit() -> None:
 
 @given(st.text(max_size=400))
 def test_no_text_but_the_token_opens_the_gate(presented: str) -> None:
-    gate = Gate(Tokens(MASTER, token_source(), limit=1), Limits(failures_per_minute=10**9), Clock())
+    limits = Limits(failures_per_minute=10**9)
+    sessions = Sessions(token_source(), Clock(), limits)
+    gate = Gate(Tokens(MASTER, token_source(), limit=1), sessions, limits, Clock())
     with pytest.raises(Refused) as caught:
         gate.identify("tcp", f"Bearer {presented}", None, unlimited=False)
     assert caught.value.status == 401

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -18,25 +17,15 @@ SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-
 FromOption = Annotated[
     str | None, typer.Option("--from", help="First day (UTC), like 2021-05-12, or a time like 2021-05-12T08:00.")
 ]
-TIME_END: Final = 4_102_444_800  # 2100-01-01 00:00 UTC
 
 
 def parse_time(text: str | None, option: str) -> int | None:
-    """UTC unix seconds of a date or time.
-
-    Raises:
-        Invalid: it is neither, or of another age.
-    """
+    """UTC unix seconds of a date or time, where one is given; errors as `times.parse_time`."""
     if text is None:
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid("bad_time", f"{option} is no date.", todo="Write it like 2021-05-12.") from None
-    seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    if not 0 <= seconds < TIME_END:
-        raise Invalid("bad_time", f"{option} is not between 1970 and 2100.", todo="Write it like 2021-05-12.")
-    return seconds
+    from mooring.runtime.market.times import parse_time as parsed  # noqa: PLC0415 -- not needed for --help
+
+    return parsed(text, option)
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The app: routes, one form of errors, and the guard around it all.
 
-Not offered yet, and therefore not there at all: settings, onboarding, bundles, replay,
-reports, exports, logs, operations, metrics, campaigns.
+Not offered yet, and therefore not there at all: settings, onboarding, bundles.
 """
 
 from __future__ import annotations
@@ -17,13 +16,23 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from mooring import __version__
-from mooring.control_api import routes_open, routes_runtime, routes_session, routes_status, routes_trading
+from mooring.control_api import (
+    routes_evidence,
+    routes_metrics,
+    routes_open,
+    routes_runtime,
+    routes_session,
+    routes_status,
+    routes_trading,
+)
 from mooring.control_api.auth import Gate, Tokens
 from mooring.control_api.events import EventHub
+from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.facade import Runtime
 from mooring.control_api.guard import Guard
 from mooring.control_api.lanes import Lanes
 from mooring.control_api.limits import Limits, Rate
+from mooring.control_api.metrics import Calls, Counted, Measured
 from mooring.control_api.problems import answer
 from mooring.control_api.secure import Door, problem_of_http, route_class
 from mooring.control_api.sessions import Sessions
@@ -60,6 +69,8 @@ def create_app(
     *,
     limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
+    evidence: EvidenceArea | None = None,
+    measured: Measured | None = None,
 ) -> ControlApi:
     """Make the app.
 
@@ -69,6 +80,8 @@ def create_app(
         tokens: the bearer tokens in use.
         limits: bounds; without, those of the contract.
         clock: seconds from any origin, never going back; for the bounds on calls.
+        evidence: long work, reports, exports and logs; without, their routes are not there.
+        measured: what the daemon measures of itself; without, only calls are counted.
     """
     limits = limits or Limits()
     lanes = Lanes(pending=limits.pending_calls)
@@ -92,8 +105,12 @@ def create_app(
     routes_status.add_routes(router, door)
     routes_runtime.add_routes(router, door)
     routes_trading.add_routes(router, door)
+    calls = Calls()
+    routes_metrics.add_routes(router, door, hub, calls, measured)
+    if evidence is not None:
+        routes_evidence.add_routes(router, door, evidence)
     guard = Guard(app, limits=limits, log_rate=Rate(_REFUSALS_LOGGED_PER_MINUTE, clock))
-    return ControlApi(asgi=guard, app=app, limits=limits, hub=hub, lanes=lanes)
+    return ControlApi(asgi=Counted(guard, calls), app=app, limits=limits, hub=hub, lanes=lanes)
 
 
 async def _http_problem(_: Request, error: Any) -> Response:

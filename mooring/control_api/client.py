@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from mooring.control_api.client_evidence import EvidenceCalls
 from mooring.control_api.client_runtime import RuntimeCalls
 from mooring.control_api.client_session import SessionCalls
 from mooring.control_api.client_stream import StreamCalls, StreamEvent
@@ -27,7 +28,7 @@ from mooring.errors import Invalid
 __all__ = ["Client", "StreamEvent"]
 
 
-class Client(RuntimeCalls, TradingCalls, SessionCalls, StreamCalls):
+class Client(RuntimeCalls, TradingCalls, EvidenceCalls, SessionCalls, StreamCalls):
     """A connection to the daemon; use it as a context manager, or close it.
 
     Every method raises, besides what it says: `Unreachable` where the daemon does not answer, `Unknown` where it went

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,10 @@ import httpx
 import orjson
 
 from mooring.control_api.client_wire import Wire, raise_for, strange, unreachable
+from mooring.errors import Conflict, MooringError, Retry, Unreachable
 
+RESUME_SECONDS: Final = 2.0
+RESUME_TRIES: Final = 15
 LINE_BYTES_MAX: Final = 131_072
 STREAM_SILENCE_SECONDS: Final = 45.0
 
@@ -39,6 +43,37 @@ class StreamCalls(Wire):
                 yield from _events_in(response.iter_lines())
         except httpx.TransportError as error:
             raise unreachable(error) from None
+
+    def follow(
+        self,
+        last_id: int | None = None,
+        *,
+        pause: Callable[[float], object] = time.sleep,
+        tries: int = RESUME_TRIES,
+    ) -> Iterator[StreamEvent]:
+        """As `events`, but where the stream ends or breaks it goes on after the last event that came.
+
+        Args:
+            pause: waits so many seconds before it asks again.
+            tries: how often in a row without any event, before it gives up.
+
+        Raises:
+            MooringError: what kept it from going on, after so many tries.
+        """
+        failed = 0
+        while True:
+            try:
+                for event in self.events(last_id):
+                    failed = 0
+                    last_id = event.id if event.id is not None else last_id
+                    yield event
+                error: MooringError = unreachable(EOFError())
+            except (Unreachable, Retry, Conflict) as why:  # it went away, is busy, or is stopping
+                error = why
+            failed += 1
+            if failed >= tries:
+                raise error
+            pause(RESUME_SECONDS)
 
 
 def _events_in(lines: Iterator[str]) -> Iterator[StreamEvent]:

@@ -82,8 +82,15 @@ class Wire:
         """A call of any method, with headers of its own such as If-Match."""
         return parsed(self._send(method, path, body=body, headers=headers), model)
 
-    def _mapping(self, method: str, path: str) -> dict[str, Any]:
-        value = orjson.loads(self._send(method, path).content)
+    def _mapping(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | None] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        value = orjson.loads(self._send(method, path, query=query, seconds=seconds).content)
         if not isinstance(value, dict):
             raise strange()
         return value
@@ -96,13 +103,21 @@ class Wire:
         query: Mapping[str, str | None] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> httpx.Response:
-        """The daemon's answer, where it is none of an error; what is None in `query` is left out."""
+        """The daemon's answer, where it is none of an error; what is None in `query` is left out.
+
+        Args:
+            seconds: how long it may take, where that is longer than usual.
+        """
         content = None if body is None else orjson.dumps(body)
         sent = {**({} if body is None else {"content-type": "application/json"}), **(headers or {})}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
+        wait = self._http.timeout if seconds is None else httpx.Timeout(self._http.timeout.connect, read=seconds)
         try:
-            response = self._http.request(method, path, params=asked or None, content=content, headers=sent)
+            response = self._http.request(
+                method, path, params=asked or None, content=content, headers=sent, timeout=wait
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise unreachable(error) from None
         except httpx.HTTPError as error:

@@ -132,6 +132,11 @@ class EventHub:
         self._listeners: dict[int, Subscription] = {}
         self._closed = False
 
+    @property
+    def listening(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def publish(self, type: str, data: Mapping[str, Any]) -> None:  # noqa: A002 -- the word of the stream's format
         """Tell all listeners; never waits. Data too large for one event are left out, and the event says so.
 

@@ -33,6 +33,7 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
 )
+_POLICY: Final = b"content-security-policy"
 _SECURITY_NAMES: Final = tuple(name for name, _ in SECURITY_HEADERS)
 _OUR_SITES: Final = (b"same-origin", b"none")
 OWN_PAGES: Final = "Call from Mooring's own pages, or from a program that is no browser."
@@ -213,8 +214,12 @@ def _has_body(headers: Headers) -> bool:
 def _secured(send: Send) -> Send:
     async def secured(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in _SECURITY_NAMES]
-            message = {**message, "headers": [*kept, *SECURITY_HEADERS]}
+            given = message.get("headers", [])
+            kept = [pair for pair in given if pair[0].lower() not in _SECURITY_NAMES]
+            # A file that we made may need a policy of its own, such as that of a report with its own styles.
+            policy = [pair for pair in given if pair[0] == _POLICY]
+            ours = [pair for pair in SECURITY_HEADERS if not (policy and pair[0] == _POLICY)]
+            message = {**message, "headers": [*kept, *policy, *ours]}
         await send(message)
 
     return secured

@@ -1,4 +1,4 @@
-"""Threads for the runtime's blocking calls, in three lanes, so that slow reads can never keep a kill waiting."""
+"""Threads for the runtime's blocking calls, in lanes, so that slow reads can never keep a kill waiting."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from typing import Any, Final, Literal, TypeVar
 from mooring.errors import Retry
 
 T = TypeVar("T")
-Lane = Literal["read", "change", "safety"]
+Lane = Literal["read", "change", "safety", "files"]
 
-_THREADS: Final[dict[Lane, int]] = {"read": 4, "change": 2, "safety": 2}
+_THREADS: Final[dict[Lane, int]] = {"read": 4, "change": 2, "safety": 2, "files": 2}
 
 
 class Lanes:
     """The lanes; threads are made when first needed. Used on the event loop only.
 
     Args:
-        pending: how many calls of one lane may run or wait; the safety lane takes more, as it is what stops things.
+        pending: how many calls of one lane may run or wait; the safety lane takes more, as it is what stops things,
+            and that of files far fewer, as each is a process that reads a whole history.
     """
 
     def __init__(self, *, pending: int) -> None:
-        self._limits: dict[Lane, int] = {"read": pending, "change": pending, "safety": pending * 8}
+        self._limits: dict[Lane, int] = {
+            "read": pending,
+            "change": pending,
+            "safety": pending * 8,
+            "files": max(1, pending // 16),
+        }
         self._pending: dict[Lane, int] = dict.fromkeys(_THREADS, 0)
         self._running: set[asyncio.Future[Any]] = set()
         self._pools = {

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
+from mooring.control_api.evidence_area import Evidence, EvidenceArea
 from mooring.control_api.facade import Runtime
 from mooring.control_api.models import Problem
+from mooring.control_api.operations import Operations
 from mooring.control_api.problems import MEDIA_TYPE
 
 DEFAULT: Final = Path("docs/openapi.json")
@@ -25,8 +27,12 @@ def document() -> dict[str, Any]:
     """The document of the API as it is in this version."""
     # The routes only hold on to the runtime until they are called, and nobody calls them here.
     runtime = cast("Runtime", object.__new__(_NoRuntime))
-    api = create_app(runtime, EventHub(), Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1))
+    hub = EventHub()
+    operations = Operations(hub, lambda: _PLACEHOLDER, lambda: _PLACEHOLDER)
+    area = EvidenceArea(evidence=cast("Evidence", runtime), operations=operations)
+    api = create_app(runtime, hub, Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1), evidence=area)
     api.close()
+    operations.close()
     app = api.app
     made = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"

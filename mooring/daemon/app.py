@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,18 +17,22 @@ import structlog
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
+from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
 from mooring.daemon.account_check import account_checks
 from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
+from mooring.daemon.evidence_desk import evidence_area
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
+from mooring.daemon.measured import Counting, Measured
 from mooring.daemon.present import Presenter
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
+from mooring.daemon.vault_watch import VaultWatch
 from mooring.daemon.vaults import keychain_of, vault_of
 from mooring.errors import Invalid, MooringError, NotFound
 from mooring.home import Home
@@ -92,10 +96,14 @@ class Daemon:
     """
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        # Whatever asks for a secret asks through this, so that health and metrics know how the keychain answers.
+        self._keychain = VaultWatch()
+        self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing = ExitStack()
         self.trader: Trader
         self.replaying: Replaying
+        self.evidence: EvidenceArea
+        self.measured: Measured
         self.server: ControlServer
 
     async def start(self) -> None:
@@ -118,11 +126,8 @@ class Daemon:
             *await asyncio.to_thread(self._key_texts),
             *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN),
         ]
-        closing.callback(
-            configure_logging(
-                options.home, options.settings, console=options.console, redactor=Redactor(known=known).redact
-            )
-        )
+        redact = Redactor(known=known).redact
+        closing.callback(configure_logging(options.home, options.settings, console=options.console, redactor=redact))
         # A prompt of the keychain may take its time; the loop must not wait for it.
         if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
             await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
@@ -142,20 +147,23 @@ class Daemon:
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))
 
-        told = Waking(listener, replaying.wake)
+        counting = Counting(Waking(listener, replaying.wake))
         self.trader = await asyncio.to_thread(
             Trader,
-            Parts(settings=options.settings, store=store, clock=clock, market=market, listener=told, desk=desk),
+            Parts(settings=options.settings, store=store, clock=clock, market=market, listener=counting, desk=desk),
         )
         closing.callback(replaying.stop)
         closing.callback(self._stop_engine)
-        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor, lambda: replaying.seen)
-        api = create_app(facade, hub, Tokens(token, options.token_source, limit=TOKENS_MAX), limits=Limits())
-        self.server = ControlServer(
-            api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
+        self.evidence = evidence_area(options.home, place, hub, options.clock, redact, closing)
+        self.measured = Measured(
+            counting,
+            self._keychain,
+            status=lambda: self.trader.status,
+            connected=lambda: writer.connected,
+            replay=lambda: replaying.seen,
+            quote=market.instruments[0].quote,
         )
-        await self.server.start()
-        log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
+        await self._open_doors(Tokens(token, options.token_source, limit=TOKENS_MAX), hub, writer)
 
         def raise_alert(row: Row) -> None:
             listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
@@ -165,6 +173,16 @@ class Daemon:
         replaying.start(raise_alert)
         if options.autostart and not self.trader.engine.wanted_stopped:
             self.trader.engine.start()
+
+    async def _open_doors(self, tokens: Tokens, hub: EventHub, writer: StatusWriter) -> None:
+        options = self._options
+        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor, lambda: self.replaying.seen)
+        api = create_app(facade, hub, tokens, limits=Limits(), evidence=self.evidence, measured=self.measured)
+        self.server = ControlServer(
+            api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
+        )
+        await self.server.start()
+        log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
 
     async def stop(self) -> None:
         """Close the doors, finish the hour at hand, and close everything; safe to call twice."""

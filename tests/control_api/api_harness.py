@@ -19,11 +19,13 @@ import httpx
 from mooring.control_api.app import ControlApi, create_app
 from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
+from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.facade import Actor
 from mooring.control_api.limits import Limits
 from mooring.control_api.models import CancelResult, Check, Component, KillSwitch, Page, ScanResult, Status, Venue
 from mooring.control_api.server import ControlServer
 from mooring.errors import Denied, Invalid, NotFound
+from tests.control_api.fake_evidence import fake_area
 
 MASTER = "Canary-master-token-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes longer than most tests
@@ -192,6 +194,7 @@ class Running:
     server: ControlServer
     run_dir: Path
     loop: asyncio.AbstractEventLoop
+    area: EvidenceArea
     opened: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -290,12 +293,13 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
     """Serve in a thread until the block ends."""
     limits = limits or Limits()
     runtime, hub = FakeRuntime(), EventHub(first_id=1000, streams=limits.streams, ring=16)
-    api = create_app(runtime, hub, Tokens(MASTER, token_source(), limit=limits.tokens), limits=limits)
+    area = fake_area(hub)
+    api = create_app(runtime, hub, Tokens(MASTER, token_source(), limit=limits.tokens), limits=limits, evidence=area)
     server = ControlServer(api, run_dir=run_dir, started_at=STARTED, port=port, **server_args)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="api-test")
     thread.start()
-    running_server = Running(runtime, api, hub, server, run_dir, loop)
+    running_server = Running(runtime, api, hub, server, run_dir, loop, area)
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
         yield running_server
@@ -307,3 +311,4 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
             loop.call_soon_threadsafe(loop.stop)
             thread.join(20)
             loop.close()
+            area.operations.close()

@@ -29,6 +29,7 @@ class HourDone:
         rows: every row that was written, in order.
         committed: what is durable.
         said: the decisions.
+        seconds: from the bars to all of it being durable; 0 where nobody looked at a clock.
     """
 
     close_ts: int
@@ -37,6 +38,7 @@ class HourDone:
     said: Decisions
     decision_hash: str
     state_hash: str
+    seconds: float = 0.0
 
 
 class Cycle:

@@ -295,6 +295,7 @@ class Engine:
 
     def _advance(self, bar: Bar) -> HourDone:
         used = self._with(rebase=False) if self._control.rebase else None
+        begun = self._clock.monotonic()
         done = self._cycle.advance(bar, self._inputs(bar), used)
         self._control = used or self._control
         self._ends = Ends.after(done.committed)
@@ -302,7 +303,7 @@ class Engine:
         raised = [row for table, row in done.rows if table == "alerts"]
         self._alerts_open += len(raised)
         self._changed()
-        self._tell(self._listener.hour_done, done)
+        self._tell(self._listener.hour_done, replace(done, seconds=self._clock.monotonic() - begun))
         for row in raised:
             self._tell(self._listener.alert, row["severity"], row["code"], row["text"])
         return done

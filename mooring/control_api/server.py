@@ -23,6 +23,7 @@ from mooring import __version__
 from mooring.control_api.app import ControlApi
 from mooring.control_api.peer import SocketOptions, peer_uid
 from mooring.control_api.protocol import DoorConfig, DoorProtocol
+from mooring.durable import replace_file
 from mooring.errors import Conflict, Invalid
 
 SOCKET_NAME: Final = "control.sock"
@@ -146,14 +147,7 @@ class ControlServer:
             "url": self.url,
             "socket": str(self.socket_path),
         }
-        new = self.info_path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(orjson.dumps(info))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.info_path)
+        replace_file(self.info_path, orjson.dumps(info))
 
     def _remove_files(self) -> None:
         """Only what is ours: a successor may have put its own there already."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from mooring.durable import sync_file, sync_folder
 from mooring.errors import Conflict, Invalid
 
 NOT_WRITTEN: Final = "No file was written; nothing else was changed."
@@ -51,9 +52,9 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Path]:
         os.close(descriptor)
         temporary = Path(name)
         yield temporary
-        _make_durable(temporary)
+        sync_file(temporary)
         _take_name(temporary, path, force=force)
-        _make_durable(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise _unusable(path, error) from None
     finally:
@@ -77,14 +78,6 @@ def _take_name(temporary: Path, path: Path, *, force: bool) -> None:
         except FileExistsError:
             raise _taken(path) from None
         temporary.replace(path)
-
-
-def _make_durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unusable(path: Path, error: OSError) -> Invalid:

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mooring.durable import sync_file
 from mooring.errors import Invalid, MooringError, Retry, Unverified
 from mooring.runtime.store.connect import check_kind, file_uri, no_database, raw_reader
-from mooring.runtime.store.disk import file_beside, file_exists, move_into_place, sync_file, unwritable
+from mooring.runtime.store.disk import file_beside, file_exists, move_into_place, unwritable
 from mooring.runtime.store.failures import cause_text, corrupt, reading, sqlite_name
 from mooring.runtime.store.types import Report
 from mooring.runtime.store.verify import verify

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, LargeBinary, Table, insert, select, text
 
+from mooring.durable import sync_file
 from mooring.errors import Conflict, Unverified
 from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, one_file_engine
 from mooring.runtime.store.connect_postgres import LONG_TIMEOUT_MS, writer_engine
-from mooring.runtime.store.disk import SIDE_FILES, file_beside, move_into_place, sync_file, unwritable
+from mooring.runtime.store.disk import SIDE_FILES, file_beside, move_into_place, unwritable
 from mooring.runtime.store.engines import open_reader
 from mooring.runtime.store.failures import DAMAGE, driver_failures, reading, write_failure
 from mooring.runtime.store.migrate import COPYING, HEAD, create_newest, is_empty, require_known, stored_revision

@@ -7,39 +7,17 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from mooring.durable import sync_file, sync_folder
 from mooring.errors import Conflict, Invalid
 
 # What a file system answers that knows no second name for a file: exFAT and some network disks.
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 PART: Final = ".mooring-part-"  # begins the names of files that are not whole yet
-
-
-def sync_file(path: Path) -> None:
-    """Have a file's bytes on the disk. Not for a database that this process has open: see `connect.check_kind`."""
-    _sync(path, os.O_RDONLY)
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder on the disk."""
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone may leave data in the drive's cache
-        if full is not None:
-            with suppress(OSError):  # a file system without it
-                fcntl.fcntl(descriptor, full)
-                return
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -17,12 +17,13 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
+from mooring.durable import sync_file, sync_folder
 from mooring.errors import Conflict, Invalid, NotFound
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.ids import derived_id
 from mooring.runtime.store.backup import Progress, copy_moment, proved
 from mooring.runtime.store.connect import BUSY_TIMEOUT_MS, file_uri
-from mooring.runtime.store.disk import SIDE_FILES, sync_file, sync_folder, unwritable
+from mooring.runtime.store.disk import SIDE_FILES, unwritable
 from mooring.runtime.store.failures import cause_text, sqlite_name
 from mooring.runtime.store.hashing import canonical
 from mooring.runtime.store.mark import mark_of

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from mooring.durable import replace_file
 from mooring.errors import Conflict, Halt
 
 # Nonces are microseconds: a block is a minute of them, so a busy daemon waits for the disk once a minute.
@@ -143,20 +144,8 @@ class NonceFile:
             Halt: the disk did not take it.
         """
         assert self._held is not None
-        fresh = self.path.with_name(f"{self.path.name}.new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                os.write(descriptor, b"%d\n" % upto)
-                _sync(descriptor)
-            finally:
-                os.close(descriptor)
-            fresh.rename(self.path)
-            folder = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                _sync(folder)  # the new name must outlive a power cut too
-            finally:
-                os.close(folder)
+            replace_file(self.path, b"%d\n" % upto)
         except OSError as error:
             raise self._broken("cannot be written") from error
 
@@ -167,14 +156,3 @@ class NonceFile:
             money="No order can be sent; open orders at Kraken stay as they are.",
             todo="Free the disk or its permissions; a file with something else in it may be moved away.",
         )
-
-
-def _sync(descriptor: int) -> None:
-    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone may leave data in the drive's cache
-    if full is not None:
-        try:
-            fcntl.fcntl(descriptor, full)
-        except OSError:
-            os.fsync(descriptor)  # not every file system can
-        return
-    os.fsync(descriptor)

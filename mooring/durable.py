@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +57,28 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             fresh.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def read_private(path: Path, most: int) -> bytes | None:
+    """The bytes of a file of ours; None where there is none.
+
+    Raises:
+        OSError: it cannot be read. ValueError: it is a link, no file, somebody else's, or longer than `most`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
+            raise ValueError("it is no file of yours")
+        data = os.read(descriptor, most + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > most:
+        raise ValueError(f"it is longer than {most} bytes")
+    return data
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -9,7 +9,6 @@ backups/               copies of it, made by `mooring db backup`
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import sys
@@ -134,63 +133,6 @@ class Home:
                 money="Who can write there could replace your ledger. " + _UNTOUCHED,
                 todo="Choose an empty directory of your own with --home or MOORING_HOME.",
             )
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Put a file (0600) in the place of any other, durably: after a crash there is the one or the other, whole.
-
-    Raises:
-        OSError: the disk did not take it; what was there before still is.
-    """
-    fresh = path.with_name(f"{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _sync(folder)  # the new name must outlive a power cut too
-    finally:
-        os.close(folder)
-
-
-def read_private(path: Path, most: int) -> bytes | None:
-    """The bytes of a file that `write_private` made; None where there is none.
-
-    Raises:
-        OSError: it cannot be read. ValueError: it is a link, no file, somebody else's, or longer than `most`.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
-            raise ValueError("it is no file of yours")
-        data = os.read(descriptor, most + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > most:
-        raise ValueError(f"it is longer than {most} bytes")
-    return data
-
-
-def _sync(descriptor: int) -> None:
-    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone may leave data in the drive's cache
-    if full is not None:
-        try:
-            fcntl.fcntl(descriptor, full)
-        except OSError:
-            os.fsync(descriptor)  # not every file system can
-        return
-    os.fsync(descriptor)
 
 
 def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mooring.durable import read_private, replace_file
 from mooring.errors import Invalid
-from mooring.home import read_private, write_private
 
 MAX_BYTES: Final = 65_536
 
@@ -45,7 +45,7 @@ class JsonNote:
         data = json.dumps(document, sort_keys=True, ensure_ascii=True).encode()
         assert len(data) <= MAX_BYTES
         try:
-            write_private(self._path, data)
+            replace_file(self._path, data)
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be written") from None
 

@@ -234,13 +234,13 @@ def test_a_note_that_cannot_be_written_changes_nothing_in_the_keychain() -> None
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-import mooring.home
+import mooring.durable
 from mooring.daemon.notes import JsonNote
 from mooring.secrets.vault import KeyringVault, system_backend
 from mooring.secrets.versions import Versions
 root, old, new = Path(sys.argv[1]), {"key": "old"}, {"key": "new"}
 class Dying:
-    def __init__(self, at): self.at, self.backend, self.write = at, system_backend(), mooring.home.write_private
+    def __init__(self, at): self.at, self.backend, self.write = at, system_backend(), mooring.durable.replace_file
     def step(self):
         if self.at == 0: os.kill(os.getpid(), signal.SIGKILL)
         self.at -= 1
@@ -249,13 +249,13 @@ class Dying:
         self.step(); self.backend.set_password(s, u, p); self.step()
     def delete_password(self, s, u):
         self.step(); self.backend.delete_password(s, u); self.step()
-    def write_private(self, path, data):
+    def replace_file(self, path, data):
         self.step(); self.write(path, data); self.step()
 def versions(dying=None, name=None):
     vault = KeyringVault(backend=lambda: dying) if dying else KeyringVault()
     return Versions(vault, name, JsonNote(root / f"{name}.json"), lambda: 7)
 facts, at = [], 0
-while True:
+while at < 30:
     name = f"key-{at}"
     pid = os.fork()
     if pid == 0:
@@ -264,7 +264,7 @@ while True:
         one.replace(old, "old")
         dying.at = at
         import mooring.daemon.notes
-        mooring.daemon.notes.write_private = dying.write_private
+        mooring.daemon.notes.replace_file = dying.replace_file
         one.replace(new, "new")
         os._exit(0)
     status = os.waitpid(pid, 0)[1]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mooring.cli import doctor
 from mooring.cli.context import (
     HomeOption,
     JsonOption,
@@ -257,34 +256,9 @@ def token(
         say(issued.token)
 
 
-def doctor(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """What could keep Mooring from working here, and the fix.
-
-    Example: mooring doctor
-    """
-    as_json = wants_json(ctx, json)
-    from mooring.daemon.app import examine  # noqa: PLC0415 -- heavy, and not needed for --help
-
-    lines = examine(home_of(ctx, home), os.environ)
-    failed = any(line.state == "fail" for line in lines)
-    if as_json:
-        items: list[dict[str, Any]] = [
-            {"name": c.name, "state": c.state, "detail": c.detail, "fix": c.fix} for c in lines
-        ]
-        put_json({"ok": not failed, "items": items})
-    else:
-        for line in lines:
-            say(f"{line.state:4}  {line.name}: {line.detail}")
-            if line.fix:
-                say(f"      fix: {line.fix}")
-    sys.stdout.flush()
-    if failed:
-        raise typer.Exit(1)
-
-
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor):
+    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor.doctor):
         app.command()(command)
     for name, change in STATE_COMMANDS.items():
         app.command(name)(change)

@@ -9,8 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -20,10 +19,11 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
-from mooring.daemon.account_check import account_checks
-from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
+from mooring.daemon.doctor import CheckResult, run_checks
 from mooring.daemon.evidence_desk import evidence_area
+from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
+from mooring.daemon.health import Surroundings
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
@@ -33,14 +33,13 @@ from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
 from mooring.daemon.vault_watch import VaultWatch
-from mooring.daemon.vaults import keychain_of, vault_of
-from mooring.errors import Invalid, MooringError, NotFound
+from mooring.daemon.vaults import vault_of
+from mooring.errors import MooringError
 from mooring.home import Home
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
-from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
@@ -176,7 +175,16 @@ class Daemon:
 
     async def _open_doors(self, tokens: Tokens, hub: EventHub, writer: StatusWriter) -> None:
         options = self._options
-        facade = RuntimeFacade(self.trader, writer, options.clock, self._doctor, lambda: self.replaying.seen)
+        around = Surroundings(
+            options.clock,
+            self._keychain,
+            self.evidence.operations,
+            place=options.home.root,
+            streams=lambda: hub.listening,
+        )
+        facade = RuntimeFacade(
+            self.trader, writer, options.clock, self._doctor, lambda: self.replaying.seen, around.components
+        )
         api = create_app(facade, hub, tokens, limits=Limits(), evidence=self.evidence, measured=self.measured)
         self.server = ControlServer(
             api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
@@ -233,9 +241,8 @@ class Daemon:
 
     def _doctor(self) -> list[CheckResult]:
         options = self._options
-        return run_checks(
-            options.home, options.settings, probes=_probes(options.home, options.settings, options.vault, options.clock)
-        )
+        probes = probes_of(options.home, options.settings, options.vault, options.clock)
+        return run_checks(options.home, options.settings, probes=probes)
 
 
 def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) -> Options:
@@ -327,55 +334,3 @@ class DaemonThread:
             await self._stopping.wait()
         finally:
             await self._daemon.stop()
-
-
-def examine(home: Home, environ: Mapping[str, str]) -> list[CheckResult]:
-    """The doctor's lines for a home, without a daemon."""
-    settings: Settings | Invalid
-    try:
-        settings = load_settings(home.root, environ)
-    except Invalid as error:
-        settings = error
-    vault = keychain_of(home) if isinstance(settings, Invalid) else vault_of(home, settings)
-    return run_checks(home, settings, probes=_probes(home, settings, vault, SystemClock()))
-
-
-def _probes(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock) -> Probes:
-    def keychain() -> str:
-        probe: Any = getattr(vault, "probe", None)
-        return str(probe()) if probe is not None else "kept in memory (demo)"
-
-    return Probes(
-        keychain=keychain,
-        database=lambda: database_line(
-            # Where the settings cannot be read, which is said by itself, the file is looked at.
-            Place(file=home.database) if isinstance(settings, Invalid) else place_of(home, settings)
-        ),
-        now=lambda: datetime.fromtimestamp(clock.now(), UTC),
-        more=_kraken_checks(home, settings, vault, clock),
-    )
-
-
-def _kraken_checks(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clock) -> Checks:
-    if isinstance(settings, Invalid) or KRAKEN not in {settings.market.source, settings.venue.name}:
-        return ()
-    from mooring.daemon.venue_checks import kraken_checks  # noqa: PLC0415 -- clients that paper trading does not need
-
-    return (*kraken_checks(home, settings, vault, clock), *account_checks(settings, place_of(home, settings)))
-
-
-def database_line(place: Place) -> str:
-    """What the doctor says of the database; raises what keeps it from being used."""
-    if place.file is not None and not place.file.exists():
-        return NONE_YET
-    try:
-        reader = Reader.open(place)
-    except NotFound as error:
-        if error.code == "no_records":
-            return NONE_YET
-        raise
-    try:
-        heads = reader.heads()
-    finally:
-        reader.close()
-    return f"{heads['manifests'].count} hours, {heads['ledger'].count} ledger rows"

@@ -154,6 +154,7 @@ class RuntimeFacade:
     Args:
         doctor: makes the doctor's lines.
         replay: how the replay of finished hours stands.
+        around: components that are not the engine's own.
     """
 
     def __init__(
@@ -163,8 +164,10 @@ class RuntimeFacade:
         clock: Clock,
         doctor: Callable[[], list[CheckResult]],
         replay: Callable[[], ReplaySeen],
+        around: Callable[[], Sequence[Component]] = tuple,
     ) -> None:
         self._trader = trader
+        self._around = around
         self._writer = writer
         self._clock = clock
         self._doctor = doctor
@@ -183,7 +186,7 @@ class RuntimeFacade:
         return self._writer.write(self._trader.status)
 
     def health(self) -> list[Component]:
-        """Engine, market, store, replay, alerts; in live mode the venue too."""
+        """Engine, market, store, replay, alerts, venue, and what is around them."""
         seen, replay = self._trader.status, self._replay()
         engine = {"running": "ok", "paused": "ok", "stopped": "warn", "halted": "fail"}[seen.state]
         waiting = f"{seen.alerts_open} not acknowledged"
@@ -194,12 +197,13 @@ class RuntimeFacade:
             ("replay", replay.state, replay.detail, None),
             ("alerts", "warn" if seen.alerts_open else "ok", waiting, None),
         ]
-        if seen.mode == LIVE:
-            venue = "Connected." if self._writer.connected else "Not connected."
-            well = self._writer.connected and not seen.blocked
-            lines.append(("venue", "ok" if well else "warn", seen.blocked or venue, None))
+        venue = "Connected." if self._writer.connected else "Not connected."
+        well = self._writer.connected and not seen.blocked
+        said = seen.blocked or venue if seen.mode == LIVE else f"{venue} Nothing is sent to it in {seen.mode} mode."
+        lines.append(("venue", "ok" if well else "warn", said, None))
         names = ("name", "state", "detail", "since")
-        return [Component.model_validate(dict(zip(names, line, strict=True))) for line in lines]
+        own = [Component.model_validate(dict(zip(names, line, strict=True))) for line in lines]
+        return [*own, *self._around()]
 
     def doctor(self) -> list[Check]:
         """The doctor's lines."""

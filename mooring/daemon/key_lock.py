@@ -9,13 +9,16 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from mooring.errors import Conflict, Invalid
 
+_ATTEMPTS: Final = 5
+_PAUSE_SECONDS: Final = 0.05
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -27,18 +30,19 @@ def lock_dir() -> Path:
 
 
 @contextmanager
-def key_lock(directory: Path, fingerprint: str) -> Iterator[None]:
+def key_lock(directory: Path, fingerprint: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
     """Hold the lock of a key.
 
     Args:
         directory: made with mode 0700 if it is not there.
         fingerprint: names the key (`ApiKey.fingerprint`).
+        sleep: waits between attempts, in seconds.
 
     Raises:
         Conflict: another process uses this key.
         Invalid: nothing can be locked there.
     """
-    file = directory / f"kraken-{fingerprint}.lock"
+    file = _file(directory, fingerprint)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = directory.lstat()
@@ -49,7 +53,7 @@ def key_lock(directory: Path, fingerprint: str) -> Iterator[None]:
         raise _unusable(file, error.strerror or "it cannot be opened") from None
     try:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(held, sleep)
         except BlockingIOError:
             raise Conflict(
                 "kraken_key_in_use",
@@ -62,6 +66,39 @@ def key_lock(directory: Path, fingerprint: str) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+
+
+def is_locked(directory: Path, fingerprint: str) -> bool:
+    """Whether a process holds the lock of a key; nothing is made, and it is held for no longer than the look takes."""
+    try:
+        looked = os.open(_file(directory, fingerprint), _FLAGS & ~os.O_CREAT)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(looked)
+    return False
+
+
+def _file(directory: Path, fingerprint: str) -> Path:
+    return directory / f"kraken-{fingerprint}.lock"
+
+
+def _take(descriptor: int, sleep: Callable[[float], None]) -> None:
+    """Take the lock; who only looks holds a shared one for a moment, which must not pass for a second user."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sleep(_PAUSE_SECONDS)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _unusable(path: Path, why: str) -> Invalid:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from mooring.daemon.credentials import NEXT_STEP, KeyStore
 from mooring.daemon.doctor import CheckResult
+from mooring.daemon.instance import holder
+from mooring.daemon.key_lock import is_locked, lock_dir
 from mooring.daemon.look_alike import look_alike_clock
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.venue import needs_key, skew_ms, uses_kraken
@@ -39,6 +42,7 @@ def kraken_checks(home: Home, settings: Settings | MooringError, vault: Vault, c
         return ()
     return (
         ("kraken_key", lambda: _key(settings, KeyStore(vault, home, settings.venue.rest_url, clock.now))),
+        ("key_use", lambda: _key_use(home, KeyStore(vault, home, settings.venue.rest_url, clock.now), lock_dir())),
         ("venue", lambda: _venue(settings, clock)),
     )
 
@@ -52,6 +56,21 @@ def _key(settings: Settings, keys: KeyStore) -> CheckResult:
         detail = "There is no API key of Kraken, and these settings need one."
         return CheckResult(name="kraken_key", state="fail", detail=detail, fix=NEXT_STEP)
     return CheckResult(name="kraken_key", state="ok", detail="There is no API key, and these settings need none.")
+
+
+def _key_use(home: Home, keys: KeyStore, locks: Path) -> CheckResult:
+    """Whether another process uses this home's key: two users of one key refuse each other's calls."""
+    found = keys.find()
+    if found is None or not is_locked(locks, found.api.fingerprint):
+        return CheckResult(name="key_use", state="ok", detail="No process uses the key of this home.")
+    if holder(home) is not None:
+        return CheckResult(name="key_use", state="ok", detail="The daemon of this home uses its key.")
+    return CheckResult(
+        name="key_use",
+        state="fail",
+        detail="Another process on this machine uses the same Kraken API key, from another home.",
+        fix="Stop the other one, or give each home an API key of its own with `mooring onboard kraken`.",
+    )
 
 
 def _venue(settings: Settings, system: Clock) -> CheckResult:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import TOKENS_MAX, VAULT_ITEM, DaemonThread, database_line, examine
+from mooring.daemon.app import TOKENS_MAX, VAULT_ITEM, DaemonThread
+from mooring.daemon.doctor_home import database_line
+from mooring.daemon.examine import examine
 from mooring.daemon.instance import holder
 from mooring.errors import Conflict, Denied, Invalid, Unreachable, Unverified
 from mooring.home import Home
@@ -167,7 +169,7 @@ def test_line_about_a_database(home: Home) -> None:
     with running(home) as it:
         it.finish()
         rows = it.client.status().ledger_rows
-    assert database_line(Place(file=home.database)) == f"60 hours, {rows} ledger rows"
+    assert database_line(Place(file=home.database)) == f"60 hours, {rows} ledger rows; its pages hold together"
 
 
 def test_an_idle_daemon_has_imported_nothing_heavy(home: Home) -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mooring.daemon.key_lock import key_lock, lock_dir
+from mooring.daemon.key_lock import is_locked, key_lock, lock_dir
 from mooring.daemon.venue import kraken_client, kraken_venue_from
 from mooring.errors import Conflict, Invalid
 from mooring.home import Home
@@ -97,3 +99,28 @@ def test_the_place_is_the_user_s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     assert lock_dir().is_relative_to(tmp_path)
     assert lock_dir().name == "mooring-keys"
+
+
+def test_who_only_looks_sees_the_lock_and_keeps_nobody_out(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path, "abc")
+    assert [*tmp_path.iterdir()] == [], "looking makes nothing"
+    with key_lock(tmp_path, "abc"):
+        assert is_locked(tmp_path, "abc")
+        assert not is_locked(tmp_path, "def")
+    assert not is_locked(tmp_path, "abc")
+
+
+def test_a_look_at_the_wrong_moment_does_not_pass_for_a_second_user(tmp_path: Path) -> None:
+    with key_lock(tmp_path, "abc"):
+        pass
+    looking = os.open(tmp_path / "kraken-abc.lock", os.O_RDWR)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        fcntl.flock(looking, fcntl.LOCK_UN)
+
+    with key_lock(tmp_path, "abc", sleep=sleep):
+        assert len(pauses) == 1
+    os.close(looking)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.daemon.app import DaemonThread, examine
+from mooring.daemon.app import DaemonThread
+from mooring.daemon.examine import examine
 from mooring.daemon.records import place_of, records_of, require_file
 from mooring.errors import Conflict, Invalid, Unreachable
 from mooring.home import Home

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mooring.daemon.doctor import CheckResult, run_checks
+from mooring.daemon.instance import InstanceLock
+from mooring.daemon.key_lock import key_lock
 from mooring.daemon.venue_checks import kraken_checks
 from mooring.errors import Invalid
 from mooring.home import Home
@@ -15,7 +17,7 @@ from mooring.runtime.market.clock import SystemClock
 from mooring.secrets.vault import MemoryVault
 from mooring.settings import Settings, load_settings
 from tests.daemon.test_doctor import WELL
-from tests.support.keys import with_key
+from tests.support.keys import key_store, with_key
 from tests.support.served import served
 
 HOME = Home(root=Path("/nonexistent"))
@@ -85,5 +87,22 @@ def test_the_doctor_lists_them_last_and_a_venue_that_is_silent_fails(tmp_path: P
     home = Home(root=tmp_path / "home")
     probes = type(WELL)(**{**vars(WELL), "more": kraken_checks(home, settings, MemoryVault(), SystemClock())})
     results = run_checks(home, settings, probes=probes)
-    assert [result.name for result in results[-2:]] == ["kraken_key", "venue"]
+    assert [result.name for result in results[-3:]] == ["kraken_key", "key_use", "venue"]
     assert (results[-1].state, bool(results[-1].fix)) == ("fail", True)
+
+
+def test_a_key_that_another_home_uses_fails_and_the_own_daemon_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mooring.daemon.venue_checks.lock_dir", lambda: tmp_path / "locks")
+    home = Home(root=tmp_path / "home")
+    with served() as it:
+        vault, settings = with_key(home, it), made(**it.overrides)
+        key = key_store(vault, home, it).load()
+        checks = dict(kraken_checks(home, settings, vault, SystemClock()))
+        assert checks["key_use"]().state == "ok"
+        with key_lock(tmp_path / "locks", key.api.fingerprint):
+            assert checks["key_use"]().state == "fail"
+            assert "of its own" in checks["key_use"]().fix
+            with InstanceLock(home):
+                assert checks["key_use"]().state == "ok"

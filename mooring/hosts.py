@@ -16,6 +16,7 @@ WS_URL: Final = "wss://ws.kraken.com/v2"
 WS_AUTH_URL: Final = "wss://ws-auth.kraken.com/v2"
 _HOSTS: Final = frozenset({"api.kraken.com", "ws.kraken.com", "ws-auth.kraken.com"})
 URL_MAX: Final = 256
+LOOPBACK: Final = "127.0.0.1"
 
 
 def checked_url(url: str, *, scheme: str) -> str:

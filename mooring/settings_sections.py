@@ -20,6 +20,7 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}-[A-Z0-9]{1,12}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Client = Annotated[str, Field(max_length=15)]
 Weight = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -339,6 +340,21 @@ class Api(BaseModel):
         if 1 <= port < 10_000:  # noqa: PLR2004
             raise ValueError("is a port of fewer than five digits")
         return port
+
+    allowed_clients: tuple[Client, ...] = _text(
+        (hosts.LOOPBACK,),
+        "1 to 16 addresses like 127.0.0.1, all of 127.0.0.0/8",
+        "Who may connect to the TCP port; anybody else is dropped before a word is read.",
+        min_length=1,
+        max_length=16,
+    )
+
+    @field_validator("allowed_clients")
+    @classmethod
+    def _of_this_machine(cls, clients: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(hosts.is_loopback(client) and ":" not in client for client in clients):
+            raise ValueError("names an address that is not of this machine (127.0.0.0/8)")
+        return clients
 
 
 class Logs(BaseModel):

@@ -113,6 +113,11 @@ def test_a_number_outside_its_bounds_is_refused_with_key_place_value_and_bounds(
         ("[risk]\nmax_total_exposure_bps = 10001\n", "risk.max_total_exposure_bps is 10001"),
         ("[risk]\nmax_total_exposure_bps = 1000\n", "must not be above"),
         ("[api]\nport = 1023\n", "api.port is 1023"),
+        ('[api]\nallowed_clients = ["10.0.0.5"]\n', "api.allowed_clients"),
+        ('[api]\nallowed_clients = ["127.0.0.1", "::1"]\n', "api.allowed_clients"),
+        ('[api]\nallowed_clients = ["0.0.0.0"]\n', "api.allowed_clients"),
+        ('[api]\nallowed_clients = ["localhost"]\n', "api.allowed_clients"),
+        ("[api]\nallowed_clients = []\n", "api.allowed_clients"),
         (
             '[venue]\nrest_url = "https://api.kraken.com.evil.example"\n',
             "neither Kraken's own over TLS nor one of this",

@@ -2,7 +2,7 @@
 
 Out of the box a connection that never sends its headers lives for ever, and `limit_concurrency` lets slow clients shut
 out everybody. Here each door holds a bounded number of connections, and a full door drops the one that has been waiting
-longest without a request.
+longest without a request or with an answer unread.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import h11
@@ -24,6 +24,7 @@ from mooring.control_api.guard import headers_too_large, raw_answer, refusal, wr
 from mooring.control_api.limits import Limits
 from mooring.control_api.peer import SocketOptions, peer_uid
 
+LOOPBACK: Final = "127.0.0.1"
 _HOST_LINE: Final = re.compile(rb"(?im)^host[ \t]*:")
 _HEAD_END: Final = re.compile(rb"\n\r?\n")
 
@@ -36,10 +37,17 @@ class DoorConfig(uvicorn.Config):
         limits: bounds.
         port: the TCP door's port.
         uid_of: tells the user id at the other end of a Unix socket.
+        clients: addresses that may connect over TCP.
     """
 
     def __init__(
-        self, app: Any, *, limits: Limits, port: int, uid_of: Callable[[SocketOptions], int] = peer_uid
+        self,
+        app: Any,
+        *,
+        limits: Limits,
+        port: int,
+        uid_of: Callable[[SocketOptions], int] = peer_uid,
+        clients: Collection[str] = (LOOPBACK,),
     ) -> None:
         super().__init__(
             app,
@@ -60,6 +68,7 @@ class DoorConfig(uvicorn.Config):
         self.limits = limits
         self.port = port
         self.uid_of = uid_of
+        self.clients = frozenset(clients)
 
 
 class DoorProtocol(H11Protocol):
@@ -79,10 +88,11 @@ class DoorProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._phase = ""
         self._stall: asyncio.TimerHandle | None = None
+        self._stalled_since: float | None = None
         self._served = False
         self.app_state = {**self.app_state, "door": self.door, "port": self.config.port}
         super().connection_made(transport)
-        if (self.door == "socket" and not self._is_ours(sock)) or not self._has_room():
+        if not self._may_enter(sock) or not self._has_room():
             transport.abort()
             return
         self._watch()
@@ -124,6 +134,7 @@ class DoorProtocol(H11Protocol):
         """A reader that leaves its answer unread loses the connection."""
         super().pause_writing()
         if self._stall is None:
+            self._stalled_since = self.loop.time()
             self._stall = self.loop.call_later(self.limits.stall_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -142,12 +153,20 @@ class DoorProtocol(H11Protocol):
             400, "bad_request", "This is no HTTP/1.1 request.", "Use the mooring command or an HTTP/1.1 client."
         )
 
-    def _is_ours(self, sock: SocketOptions) -> bool:
+    def _may_enter(self, sock: SocketOptions) -> bool:
         assert isinstance(self.config, DoorConfig)
+        if self.door == "tcp":
+            peer = self.transport.get_extra_info("peername")
+            return bool(peer) and peer[0] in self.config.clients
         try:
             return self.config.uid_of(sock) == os.geteuid()
         except OSError:
             return False
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it asks nothing, or leaves an answer unread: such a connection may be dropped for another."""
+        return self.waiting_since if self._stalled_since is None else self._stalled_since
 
     def _has_room(self) -> bool:
         """Whether this connection may stay; drops the one that has been waiting longest where the door is full."""
@@ -161,10 +180,10 @@ class DoorProtocol(H11Protocol):
         ]
         if len(others) < self.limits.connections:
             return True
-        waiting = [other for other in others if other.waiting_since is not None]
-        if not waiting:
+        idle = [other for other in others if other.idle_since is not None]
+        if not idle:
             return False
-        min(waiting, key=lambda other: other.waiting_since or 0.0).transport.abort()
+        min(idle, key=lambda other: other.idle_since or 0.0).transport.abort()
         return True
 
     def _watch(self) -> None:
@@ -200,4 +219,4 @@ class DoorProtocol(H11Protocol):
     def _clear_stall(self) -> None:
         if self._stall is not None:
             self._stall.cancel()
-            self._stall = None
+            self._stall = self._stalled_since = None

@@ -12,11 +12,11 @@ from mooring.control_api.facade import Actor
 from mooring.control_api.models import SessionLink, SessionsEnded
 from mooring.control_api.pages import Pages
 from mooring.control_api.problems import NOTHING_CHANGED
+from mooring.control_api.protocol import LOOPBACK
 from mooring.control_api.secure import Door, json_answer, write_audit
 from mooring.control_api.sessions import Sessions
 from mooring.errors import Denied, NotFound
 
-HOST: Final = "127.0.0.1"
 Key = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.~-]{16,128}$")]
 FileName = Annotated[str, Path(pattern=r"^[a-z]{1,20}\.[a-z]{1,5}$")]
 _WITHOUT: Final = "no session: how to sign in"
@@ -56,7 +56,7 @@ def _add_sessions(router: APIRouter, door: Door, sessions: Sessions, link_second
             return sessions.link()
 
         key = await door.change(request, "", make)
-        url = f"http://{HOST}:{request.state.port}/open/{key}"
+        url = f"http://{LOOPBACK}:{request.state.port}/open/{key}"
         return json_answer(SessionLink(url=url, expires_in_seconds=int(link_seconds)), 201)
 
     @router.delete(

@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ import uvicorn
 from mooring import __version__
 from mooring.control_api.app import ControlApi
 from mooring.control_api.peer import SocketOptions, peer_uid
-from mooring.control_api.protocol import DoorConfig, DoorProtocol
+from mooring.control_api.protocol import LOOPBACK, DoorConfig, DoorProtocol
 from mooring.durable import replace_file
 from mooring.errors import Conflict, Invalid
 
@@ -30,7 +30,6 @@ SOCKET_NAME: Final = "control.sock"
 INFO_NAME: Final = "control.json"
 # With its closing NUL: 104 bytes on macOS (sys/un.h), 108 on Linux (unix(7)).
 PATH_BYTES_MAX: Final = 103 if sys.platform == "darwin" else 107
-_HOST: Final = "127.0.0.1"
 _STARTED_NOTHING: Final = "The control API did not start; nothing was traded through it."
 _START_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 5.0
@@ -53,6 +52,7 @@ class ControlServer:
         port: TCP port of 127.0.0.1; 0 lets the system choose.
         started_at: when the daemon started, RFC 3339.
         uid_of: tells the user id at the other end of a Unix socket.
+        clients: addresses of 127.0.0.0/8 that may connect over TCP; others are dropped.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class ControlServer:
         started_at: str,
         port: int = 0,
         uid_of: Callable[[SocketOptions], int] = peer_uid,
+        clients: Collection[str] = (LOOPBACK,),
     ) -> None:
         self.socket_path = run_dir / SOCKET_NAME
         self.info_path = run_dir / INFO_NAME
@@ -71,6 +72,7 @@ class ControlServer:
         self._run_dir = run_dir
         self._started_at = started_at
         self._uid_of = uid_of
+        self._clients = clients
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._inode = 0
@@ -78,7 +80,7 @@ class ControlServer:
     @property
     def url(self) -> str:
         """Address of the TCP door."""
-        return f"http://{_HOST}:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
         """Open both doors and tell clients where they are.
@@ -97,7 +99,9 @@ class ControlServer:
             raise
         self._inode = self.socket_path.lstat().st_ino
         self.port = tcp.getsockname()[1]
-        config = DoorConfig(self._api.asgi, limits=self._api.limits, port=self.port, uid_of=self._uid_of)
+        config = DoorConfig(
+            self._api.asgi, limits=self._api.limits, port=self.port, uid_of=self._uid_of, clients=self._clients
+        )
         self._server = _Quiet(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[unix, tcp]), name="control-api")
         try:
@@ -236,14 +240,14 @@ def _bind_port(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((_HOST, port))
+        sock.bind((LOOPBACK, port))
         # Listening at once: with SO_REUSEADDR two sockets may be bound to one port as long as neither listens.
         sock.listen(128)
     except OSError:
         sock.close()
         raise Conflict(
             "port_in_use",
-            f"Port {port} of {_HOST} cannot be had; another program may hold it.",
+            f"Port {port} of {LOOPBACK} cannot be had; another program may hold it.",
             money=_STARTED_NOTHING,
             todo="Set api.port to 0 or to a free port.",
         ) from None

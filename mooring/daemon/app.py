@@ -187,7 +187,11 @@ class Daemon:
         )
         api = create_app(facade, hub, tokens, limits=Limits(), evidence=self.evidence, measured=self.measured)
         self.server = ControlServer(
-            api, run_dir=options.home.run_dir, started_at=writer.started_at, port=options.settings.api.port
+            api,
+            run_dir=options.home.run_dir,
+            started_at=writer.started_at,
+            port=options.settings.api.port,
+            clients=options.settings.api.allowed_clients,
         )
         await self.server.start()
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)

@@ -204,7 +204,7 @@ class Running:
     def tcp(self, token: str | None = MASTER, **more: Any) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(
-            base_url=self.server.url, headers=headers, trust_env=False, timeout=20, verify=NO_TLS, **more
+            base_url=self.server.url, headers=headers, trust_env=False, verify=NO_TLS, **{"timeout": 20, **more}
         )
 
     def uds(self, actor: str | None = "cli") -> httpx.Client:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mooring.control_api.limits import Limits
 from tests.control_api.api_harness import Running, running
+from tests.support.chromium import browser
 
 GENEROUS = Limits(calls_per_minute=100_000, socket_calls_per_minute=100_000, failures_per_minute=100_000)
 
@@ -41,3 +43,17 @@ def served(shared: Running) -> Iterator[Running]:
     shared.runtime.forget()
     yield shared
     shared.forget()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Any]:
+    """A tab of a person who uses this browser for nothing else."""
+    context = chromium.new_context()
+    yield context.new_page()
+    context.close()

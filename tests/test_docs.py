@@ -165,3 +165,16 @@ def test_links_inside_the_documentation_lead_somewhere(file: Path) -> None:
         assert linked.exists(), f"{file.name} links to {target}"
         if anchor and linked.suffix == ".md":
             assert anchor in anchors(linked.read_text("utf-8")), f"{file.name} links to {target}#{anchor}"
+
+
+def test_every_test_that_the_page_about_security_names_is_there() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", page("security.md"))
+    rows = [line for line in page("security.md").splitlines() if line.startswith("| **")]
+    assert len(rows) >= 15
+    assert all("`tests/" in row for row in rows), "a defence that no test shows"
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not re.search(rf"^def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    ]
+    assert missing == []

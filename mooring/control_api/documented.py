@@ -33,9 +33,15 @@ _BY_NEED: Final[dict[Need, tuple[int, ...]]] = {
 }
 
 
-def page(name: str, summary: str, statuses: dict[int, str], media_type: str = "text/html") -> dict[str, Any]:
+def page(
+    name: str,
+    summary: str,
+    statuses: dict[int, str],
+    media_type: str = "text/html",
+    also: tuple[int, ...] = (),
+) -> dict[str, Any]:
     """Arguments for the decorator of a route that answers a browser; `statuses` may be answered in its media type."""
-    made = documented(name, summary, need="open")
+    made = documented(name, summary, need="open", also=also)
     for status, meaning in statuses.items():
         refused = made["responses"].get(status, {"content": {}})["content"]
         content = {**refused, media_type: {"schema": {"type": "string"}}}

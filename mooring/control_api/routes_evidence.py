@@ -105,11 +105,9 @@ def _add_files(router: APIRouter, door: Door, area: EvidenceArea) -> None:
     def about(name: str, summary: str, *media_types: str) -> dict[str, Any]:
         """The document of a route that answers with a file."""
         made = documented(name, summary, need="read", also=(409,))
-        schema = {"schema": {"type": "string", "format": "binary"}}
-        made["responses"][200] = {
-            "description": "the file",
-            "content": dict.fromkeys(media_types, schema),
-        }
+        file, figures = {"type": "string", "format": "binary"}, {"type": "object"}
+        content = {kind: {"schema": figures if kind == "application/json" else file} for kind in media_types}
+        made["responses"][200] = {"description": "the file", "content": content}
         return made
 
     @router.get(

@@ -87,6 +87,7 @@ def _add_sign_in(router: APIRouter, door: Door, sessions: Sessions, pages: Pages
             "open_session",
             "A sign-in link, to be opened in a browser: sets the cookie of the page shell, and leads there.",
             {403: "opened by something else than a person", 410: "used already, expired, or never a link"},
+            also=(422,),
         )
         | {"response_description": "signed in"},
     )
@@ -120,7 +121,7 @@ def _add_pages(router: APIRouter, sessions: Sessions, pages: Pages) -> None:
     @router.get(
         "/web/{name}",
         response_class=Response,
-        **page("page_file", "A file of the page shell.", {200: "the file"}, "*/*")
+        **page("page_file", "A file of the page shell.", {200: "the file"}, "*/*", also=(404, 422))
         | {"response_description": "the file"},
     )
     async def page_file(name: FileName) -> Response:

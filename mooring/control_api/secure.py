@@ -26,7 +26,7 @@ from starlette.responses import Response
 from mooring.control_api.auth import Caller, Gate, Need, require
 from mooring.control_api.facade import Actor, Runtime
 from mooring.control_api.lanes import Lane, Lanes
-from mooring.control_api.models import Problem
+from mooring.control_api.models import Page, Problem
 from mooring.control_api.problems import Refused, answer, invalid_request, problem, problem_of
 from mooring.errors import Invalid, MooringError, Unknown
 
@@ -110,7 +110,10 @@ def write_audit(runtime: Runtime, actor: Actor, action: str, reason: str, result
 
 def json_answer(value: BaseModel | Mapping[str, Any], status: int = 200) -> Response:
     """A model or a mapping as JSON, without FastAPI's second pass over it."""
-    plain = value.model_dump() if isinstance(value, BaseModel) else value
+    if isinstance(value, Page):
+        plain: Mapping[str, Any] = dict(value)  # its rows are plain already: no copy of each
+    else:
+        plain = value.model_dump() if isinstance(value, BaseModel) else value
     return Response(orjson.dumps(plain), status, media_type="application/json")
 
 

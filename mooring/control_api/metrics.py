@@ -1,7 +1,7 @@
 """Metrics in Prometheus' words: what the daemon measured, and the calls that came through the doors.
 
-The library that writes the format is imported at the first scrape: it takes 14 MB, and most people never scrape. Its
-registry is made anew for each answer; what is counted is counted here and in the daemon.
+The library that writes the format is imported at the first scrape, as most people never scrape. Its registry is made
+anew for each answer; what is counted is counted here and in the daemon.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Counted:
 
 def rendered(families: Iterable[Family]) -> bytes:
     """The text format, with what the system says of this process."""
-    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest  # noqa: PLC0415 -- 14 MB
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest  # noqa: PLC0415 -- see above
     from prometheus_client import metrics_core as core  # noqa: PLC0415
 
     made: list[Any] = []

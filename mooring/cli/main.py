@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from mooring import __version__
-from mooring.cli import control, dashboard, local, onboard, replay, report, simulate
+from mooring.cli import control, dashboard, local, onboard, replay, report, secrets, simulate
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
 from mooring.errors import Invalid, MooringError
 
@@ -54,6 +54,7 @@ local.add_commands(app)
 report.add_commands(app)
 simulate.add_commands(app)
 onboard.add_commands(app)
+secrets.add_commands(app)
 replay.add_commands(app)
 
 

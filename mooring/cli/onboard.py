@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, wants_json
+from mooring.cli.onboard_show import (
+    asking,
+    refusal_of,
+    show_connected,
+    show_findings,
+    show_old,
+    show_old_checked,
+    show_status,
+    told,
+)
+from mooring.cli.onboard_talk import Guide, Left, Talk
+from mooring.daemon.instance import holder
 from mooring.errors import Denied, Invalid
+from mooring.home import Home
 
 if TYPE_CHECKING:
-    from mooring.daemon.onboard import Outcome, Pasted, Status
+    from mooring.control_api.models_onboarding import Onboarding
 
 STDIN_MAX: Final = 8192
+PATIENCE_SECONDS: Final = 90.0  # a check asks Kraken for a minute at most
+INTERRUPTED: Final = 130
 
 onboard = typer.Typer(help="Connect an account at a venue.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,6 +41,9 @@ def kraken(
     ctx: typer.Context,
     status: Annotated[bool, typer.Option("--status", help="Say whether a key is connected.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the key from the keychain.")] = False,
+    check_old: Annotated[
+        bool, typer.Option("--check-old", help="See whether the key that was replaced or removed is dead at Kraken.")
+    ] = False,
     stdin: Annotated[
         bool,
         typer.Option("--stdin", help="Read the key from standard input: two lines, or the simulator's first line."),
@@ -39,31 +58,103 @@ def kraken(
     Example: mooring onboard kraken
     """
     as_json = wants_json(ctx, json)
-    from mooring.daemon import onboard as doing  # noqa: PLC0415
-
-    if status + remove + stdin > 1:
+    if status + remove + check_old + stdin > 1:
         raise Invalid(
             "bad_onboarding",
-            "--status, --remove and --stdin each stand alone.",
+            "--status, --remove, --check-old and --stdin each stand alone.",
             money="Nothing was changed.",
             todo="Give one of them.",
         )
     place = home_of(ctx, home)
-    if status:
-        _show_status(doing.status(place, os.environ), as_json=as_json)
-    elif remove:
-        _show_removed(doing.forget(place, os.environ), as_json=as_json)
+    running = holder(place) is not None
+    with _guide(place, running=running) as guide:
+        if status:
+            _status(guide, as_json=as_json)
+        elif remove:
+            _remove(guide, running=running, as_json=as_json)
+        elif check_old:
+            _check_old(guide, as_json=as_json)
+        elif stdin:
+            _hand_on(guide, running=running, as_json=as_json)
+        else:
+            _talk(guide, running=running, as_json=as_json)
+
+
+@contextmanager
+def _guide(place: Home, *, running: bool) -> Iterator[Guide]:
+    """The daemon where one runs: it alone touches the keychain then. Otherwise this process."""
+    if running:
+        from mooring.control_api.client import Client  # noqa: PLC0415 -- not needed for --help
+
+        with Client.connect(place.run_dir, timeout_seconds=PATIENCE_SECONDS) as client:
+            yield client
+        return
+    from mooring.daemon.onboard import LocalGuide  # noqa: PLC0415
+
+    yield LocalGuide(place, os.environ)
+
+
+def _status(guide: Guide, *, as_json: bool) -> None:
+    view = guide.onboarding()
+    if as_json:
+        put_json(_facts(view))
     else:
-        pasted = doing.read_lines(sys.stdin.read(STDIN_MAX)) if stdin else _asked()
-        outcome = doing.connect(place, os.environ, pasted)
-        _show_outcome(outcome, as_json=as_json)
-        if outcome.refusal is not None:
-            raise outcome.refusal
+        show_status(view)
 
 
-def _asked() -> Pasted:
-    from mooring.daemon.onboard import forbidden_rights, needed_rights, read_pasted  # noqa: PLC0415
+def _remove(guide: Guide, *, running: bool, as_json: bool) -> None:
+    before = guide.onboarding()
+    view = guide.onboarding_disconnect()
+    if as_json:
+        put_json({"removed": before.connected})
+    elif before.connected:
+        told(f"The API key that ends in {before.key_ends} was removed from {view.where}.")
+        show_old(view, running=running)
+    else:
+        told(f"There was no API key of Kraken in {view.where}.")
 
+
+def _check_old(guide: Guide, *, as_json: bool) -> None:
+    with asking(guide.onboarding()):
+        view = guide.onboarding_check_old()
+    if as_json:
+        put_json({"old_key": None if view.old_key is None else view.old_key.model_dump()})
+    else:
+        show_old_checked(view)
+
+
+def _hand_on(guide: Guide, *, running: bool, as_json: bool) -> None:
+    from mooring.daemon.onboard import read_lines  # noqa: PLC0415
+
+    pasted = read_lines(sys.stdin.read(STDIN_MAX))
+    before = guide.onboarding_begin()
+    guide.onboarding_paste(pasted.key, pasted.secret)
+    with asking(before):
+        view = guide.onboarding_verify()
+    if not as_json:
+        show_findings(view)
+    if view.step != "verified":
+        raise refusal_of(view)
+    _connected(guide.onboarding_complete(), before, running=running, as_json=as_json)
+
+
+def _connected(view: Onboarding, before: Onboarding, *, running: bool, as_json: bool) -> None:
+    if as_json:
+        put_json(
+            _facts(view)
+            | {
+                "replaced": before.connected,
+                "daemon_running": running,
+                "rights": [{"name": right.name, "state": right.state} for right in view.rights],
+                "checks": [{"name": one.name, "state": one.state, "text": one.text} for one in view.checks],
+            }
+        )
+        return
+    show_connected(view)
+    show_old(view, running=running)
+
+
+def _talk(guide: Guide, *, running: bool, as_json: bool) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Denied(
             "no_terminal",
@@ -71,71 +162,31 @@ def _asked() -> Pasted:
             money="Nothing was stored.",
             todo="Run the command on a terminal, or hand the key on with --stdin.",
         )
-    hint("At Kraken: Settings, API, Create API key. Make one for Mooring alone, and tick:")
-    for right in needed_rights():
-        hint(f"  [x] {right.label} ({right.why})")
-    hint("Leave unticked; with these the key is refused:")
-    for right in forbidden_rights():
-        hint(f"  [ ] {right.label} ({right.why})")
-    hint("What you paste now is not shown.")
-    return read_pasted(getpass.getpass("API key: "), getpass.getpass("Private key: "))
+    from mooring.daemon.onboard import shapes  # noqa: PLC0415
 
-
-def _show_status(found: Status, *, as_json: bool) -> None:
+    talk = Talk(guide, running=running, shapes=shapes)
+    try:
+        view = talk.connect()
+    except Left:
+        talk.goodbye()
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        put_json(
-            {
-                "connected": found.connected,
-                "key_ends": found.ends or None,
-                "venue": found.venue,
-                "look_alike": found.look_alike,
-            }
-        )
-    elif found.connected:
-        say(f"An API key that ends in {found.ends} is in the keychain.")
-        say(f"It is used at {found.venue}{', a look-alike on this machine' if found.look_alike else ''}.")
-    else:
-        say("No API key of Kraken is in the keychain. Connect one with: mooring onboard kraken")
+        put_json(_facts(view))
 
 
-def _show_removed(was_there: bool, *, as_json: bool) -> None:
-    if as_json:
-        put_json({"removed": was_there})
-    elif was_there:
-        say("The API key was removed from the keychain. A daemon that runs keeps it until it ends.")
-        say("At Kraken it is still valid; delete it there too if nothing else uses it.")
-    else:
-        say("There was no API key of Kraken in the keychain.")
-
-
-def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
-    if as_json:
-        if outcome.refusal is None:
-            put_json(_as_json(outcome))
-        return
-    for row in outcome.report.verdict.rows:
-        hint(f"  {row.state:<9} {row.label} ({row.why})")
-    for finding in outcome.report.findings:
-        hint(f"  {finding.state:<9} {finding.text}{' ' + finding.todo if finding.todo else ''}")
-    if outcome.refusal is not None:
-        return
-    where = f"the look-alike at {outcome.venue}" if outcome.look_alike else "Kraken"
-    say(f"The API key that ends in {outcome.ends} works at {where}, and is in the keychain.")
-    if outcome.running:
-        say("The daemon that runs uses it after its next start.")
-
-
-def _as_json(outcome: Outcome) -> dict[str, Any]:
-    report = outcome.report
+def _facts(view: Onboarding) -> dict[str, Any]:
     return {
-        "connected": True,
-        "key_ends": outcome.ends,
-        "venue": outcome.venue,
-        "look_alike": outcome.look_alike,
-        "replaced": outcome.replaced,
-        "daemon_running": outcome.running,
-        "rights": [{"name": row.name, "state": row.state} for row in report.verdict.rows],
-        "checks": [{"name": one.name, "state": one.state, "text": one.text} for one in report.findings],
+        "connected": view.connected,
+        "key_ends": view.key_ends,
+        "key_version": view.key_version,
+        "stored_at": view.stored_at,
+        "where": view.where,
+        "venue": view.venue,
+        "look_alike": view.look_alike,
+        "step": view.step,
+        "restart_needed": view.restart_needed,
+        "old_key": None if view.old_key is None else view.old_key.model_dump(),
+        "next": view.next,
     }
 
 

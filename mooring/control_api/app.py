@@ -1,6 +1,6 @@
 """The app: routes, one form of errors, and the guard around it all.
 
-Not offered yet, and therefore not there at all: settings, onboarding, bundles.
+Not offered yet, and therefore not there at all: settings, bundles.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mooring import __version__
 from mooring.control_api import (
     routes_evidence,
     routes_metrics,
+    routes_onboarding,
     routes_open,
     routes_runtime,
     routes_session,
@@ -33,6 +34,7 @@ from mooring.control_api.guard import Guard
 from mooring.control_api.lanes import Lanes
 from mooring.control_api.limits import Limits, Rate
 from mooring.control_api.metrics import Calls, Counted, Measured
+from mooring.control_api.onboarding_area import OnboardingArea, SecretsArea
 from mooring.control_api.problems import answer
 from mooring.control_api.secure import Door, problem_of_http, route_class
 from mooring.control_api.sessions import Sessions
@@ -67,6 +69,8 @@ def create_app(
     hub: EventHub,
     tokens: Tokens,
     *,
+    onboarding: OnboardingArea | None = None,
+    own_secrets: SecretsArea | None = None,
     limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
     evidence: EvidenceArea | None = None,
@@ -78,6 +82,7 @@ def create_app(
         runtime: what is served.
         hub: where its events come from.
         tokens: the bearer tokens in use.
+        onboarding, own_secrets: areas with routes of their own; without, there are none.
         limits: bounds; without, those of the contract.
         clock: seconds from any origin, never going back; for the bounds on calls.
         evidence: long work, reports, exports and logs; without, their routes are not there.
@@ -109,6 +114,10 @@ def create_app(
     routes_metrics.add_routes(router, door, hub, calls, measured)
     if evidence is not None:
         routes_evidence.add_routes(router, door, evidence)
+    if onboarding is not None:
+        routes_onboarding.add_routes(router, door, onboarding)
+    if own_secrets is not None:
+        routes_onboarding.add_secret_routes(router, door, own_secrets)
     guard = Guard(app, limits=limits, log_rate=Rate(_REFUSALS_LOGGED_PER_MINUTE, clock))
     return ControlApi(asgi=Counted(guard, calls), app=app, limits=limits, hub=hub, lanes=lanes)
 

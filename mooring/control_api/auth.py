@@ -94,6 +94,13 @@ class Tokens:
             self._tokens = {**self._tokens, public: issued}
         return IssuedToken(id=public, token=token, scope=scope)
 
+    def replace_master(self, master: str) -> None:
+        """Let another token be the daemon's own; the former one is worth nothing, those issued still work."""
+        assert len(master) >= MASTER_MIN
+        with self._lock:
+            own = _Token(digest=_digest(master), secret=master, scope="control")
+            self._tokens = {**self._tokens, MASTER: own}
+
     def find(self, presented: str) -> tuple[str, Scope] | None:
         """Id and scope of a token; each known one is compared, in constant time."""
         digest = _digest(presented[: TOKEN_MAX + 1])

@@ -16,6 +16,7 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import Evidence, EvidenceArea
 from mooring.control_api.facade import Runtime
 from mooring.control_api.models import Problem
+from mooring.control_api.onboarding_area import OnboardingArea, SecretsArea
 from mooring.control_api.operations import Operations
 from mooring.control_api.problems import MEDIA_TYPE
 
@@ -30,7 +31,14 @@ def document() -> dict[str, Any]:
     hub = EventHub()
     operations = Operations(hub, lambda: _PLACEHOLDER, lambda: _PLACEHOLDER)
     area = EvidenceArea(evidence=cast("Evidence", runtime), operations=operations)
-    api = create_app(runtime, hub, Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1), evidence=area)
+    api = create_app(
+        runtime,
+        hub,
+        Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1),
+        evidence=area,
+        onboarding=cast("OnboardingArea", runtime),
+        own_secrets=cast("SecretsArea", runtime),
+    )
     api.close()
     operations.close()
     app = api.app

@@ -29,6 +29,7 @@ from mooring.daemon.logs import configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.measured import Counting, Measured
 from mooring.daemon.open_files import allow_open_files
+from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
@@ -41,10 +42,11 @@ from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
-from mooring.secrets.redaction import MIN_KNOWN, Redactor
+from mooring.secrets.redaction import MIN_KNOWN, KnownSecrets
 from mooring.secrets.vault import Vault
 from mooring.settings import Settings, load_settings
 
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
 
 TOKEN_BYTES: Final = 32
 KRAKEN: Final = "kraken"
-VAULT_ITEM: Final = "control-api"
 TOKENS_MAX: Final = 64
 NONE_YET: Final = "none yet; it is made at the first start"
 
@@ -121,17 +122,7 @@ class Daemon:
         closing.enter_context(InstanceLock(options.home))
         place = place_of(options.home, options.settings)
         token = options.token_source()
-        known = [
-            token,
-            *await asyncio.to_thread(self._key_texts),
-            *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN),
-        ]
-        redact = Redactor(known=known).redact
-        closing.callback(configure_logging(options.home, options.settings, console=options.console, redactor=redact))
-        # A prompt of the keychain may take its time; the loop must not wait for it.
-        if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
-            await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
-            closing.callback(self._forget_token)
+        known = await self._hide_and_keep(token, place)
         store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
         clock, desk, market = await asyncio.to_thread(self._market, store.reader())
@@ -154,7 +145,7 @@ class Daemon:
         )
         closing.callback(replaying.stop)
         closing.callback(self._stop_engine)
-        self.evidence = evidence_area(options.home, place, hub, options.clock, redact, closing)
+        self.evidence = evidence_area(options.home, place, hub, options.clock, known.redact, closing)
         self.measured = Measured(
             counting,
             self._keychain,
@@ -163,7 +154,8 @@ class Daemon:
             replay=lambda: replaying.seen,
             quote=market.instruments[0].quote,
         )
-        await self._open_doors(Tokens(token, options.token_source, limit=TOKENS_MAX), hub, writer)
+        tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
+        await self._open_doors(tokens, hub, writer, secret_areas(options, tokens, self.trader, desk, hub, known))
 
         def raise_alert(row: Row) -> None:
             listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
@@ -174,7 +166,7 @@ class Daemon:
         if options.autostart and not self.trader.engine.wanted_stopped:
             self.trader.engine.start()
 
-    async def _open_doors(self, tokens: Tokens, hub: EventHub, writer: StatusWriter) -> None:
+    async def _open_doors(self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas) -> None:
         options = self._options
         around = Surroundings(
             options.clock,
@@ -186,7 +178,16 @@ class Daemon:
         facade = RuntimeFacade(
             self.trader, writer, options.clock, self._doctor, lambda: self.replaying.seen, around.components
         )
-        api = create_app(facade, hub, tokens, limits=Limits(), evidence=self.evidence, measured=self.measured)
+        api = create_app(
+            facade,
+            hub,
+            tokens,
+            limits=Limits(),
+            evidence=self.evidence,
+            measured=self.measured,
+            onboarding=areas.onboarding,
+            own_secrets=areas.token,
+        )
         self.server = ControlServer(
             api,
             run_dir=options.home.run_dir,
@@ -196,6 +197,25 @@ class Daemon:
         )
         await self.server.start()
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
+
+    async def _hide_and_keep(self, token: str, place: Place) -> KnownSecrets:
+        """Keep secrets out of the logs, which begin here, and the daemon's own token in the keychain."""
+        options, closing = self._options, self._closing
+        known = KnownSecrets(
+            [
+                token,
+                *await asyncio.to_thread(self._key_texts),
+                *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN),
+            ]
+        )
+        closing.callback(
+            configure_logging(options.home, options.settings, console=options.console, redactor=known.redact)
+        )
+        # A prompt of the keychain may take its time; the loop must not wait for it.
+        if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
+            await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
+            closing.callback(self._forget_token)
+        return known
 
     async def stop(self) -> None:
         """Close the doors, finish the hour at hand, and close everything; safe to call twice."""

@@ -63,6 +63,11 @@ class Desk(Protocol):
         """Seconds of the venue after a close beyond which an entry decided there does not leave any more."""
         ...
 
+    @property
+    def key_ends(self) -> str:
+        """The last four characters of the key that the account was taken up with; empty where none was."""
+        ...
+
     def stale(self) -> str:
         """Why nothing may be bought now; empty where it may."""
         ...

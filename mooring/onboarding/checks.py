@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Literal, Protocol
 
 from mooring.errors import Denied, Halt, Invalid, MooringError
@@ -22,6 +23,7 @@ class KeyFacts:
         valid_until: when it expires.
         query_from, query_to: what of the past it may ask for.
         addresses: from which it may be used; empty for all.
+        nonce_window: how far calls may come in another order than they were made, in Kraken's units; 0 for not at all.
     """
 
     rights: frozenset[str]
@@ -29,6 +31,21 @@ class KeyFacts:
     query_from: int = 0
     query_to: int = 0
     addresses: tuple[str, ...] = ()
+    nonce_window: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What can be bought with.
+
+    Attributes:
+        asset: that prices are counted in. free: of it, beside what open orders hold.
+        anything: whether the account holds anything at all.
+    """
+
+    asset: str
+    free: Decimal
+    anything: bool
 
 
 class KeyProbe(Protocol):
@@ -43,6 +60,14 @@ class KeyProbe(Protocol):
         ...
 
     async def facts(self) -> KeyFacts: ...
+
+    async def held(self) -> Held:
+        """What the account holds."""
+        ...
+
+    async def orders_of_others(self) -> int:
+        """How many open orders of the account Mooring did not place."""
+        ...
 
     async def check_order(self) -> str:
         """Have an order checked and not placed; what is to be said of it though it passed, mostly nothing."""
@@ -103,6 +128,10 @@ async def examine(probe: KeyProbe, *, now: int) -> Report:
     if verdict.named("refused"):
         return Report(verdict=verdict, findings=tuple(findings))
     missing = {row.name for row in verdict.named("missing")}
+    if "query-funds" not in missing:
+        findings.append(await _balance(probe))
+    if "query-open-trades" not in missing:
+        findings += await _others(probe)
     if "modify-trades" not in missing:
         findings.append(await _order(probe))
     if "create-ws-token" not in missing:
@@ -130,11 +159,42 @@ def _facts(facts: KeyFacts, now: int) -> list[Finding]:
         text = "The key may ask for a part of the past only, so orders and balances could not be explained."
         todo = "Remove the start and end dates of queries from the key at Kraken."
         found.append(Finding(name="history", state="fail", text=text, todo=todo))
+    if facts.nonce_window:
+        text = "The key has a nonce window, so a call that somebody recorded could be sent once more within it."
+        todo = "Set the nonce window of the key to 0 at Kraken."
+        found.append(Finding(name="nonces", state="warn", text=text, todo=todo))
     if not facts.addresses:
         text = "The key works from any address of the internet."
         todo = "If yours does not change, have Kraken allow it alone."
         found.append(Finding(name="addresses", state="warn", text=text, todo=todo))
     return found
+
+
+async def _balance(probe: KeyProbe) -> Finding:
+    try:
+        held = await probe.held()
+    except (Denied, Invalid, Halt) as error:
+        return Finding(name="balance", state="fail", text=error.what, todo=error.todo)
+    if held.free > 0:
+        text = f"The account has {held.free:,.2f} {held.asset} free."
+        return Finding(name="balance", state="ok", text=text)
+    what = f"has no {held.asset} free" if held.anything else "holds nothing yet"
+    text = f"Kraken tells its balances; the account {what}, so nothing could be bought."
+    return Finding(
+        name="balance", state="warn", text=text, todo="Nothing for paper trading; fund it before going live."
+    )
+
+
+async def _others(probe: KeyProbe) -> list[Finding]:
+    try:
+        count = await probe.orders_of_others()
+    except (Denied, Invalid, Halt) as error:
+        return [Finding(name="orders", state="fail", text=error.what, todo=error.todo)]
+    if not count:
+        return []
+    text = f"{count} open order{'s' * (count > 1)} of the account {'are' if count > 1 else 'is'} not Mooring's."
+    todo = "Mooring leaves them alone; if another program trades here, give each an API key of its own."
+    return [Finding(name="orders", state="warn", text=text, todo=todo)]
 
 
 async def _order(probe: KeyProbe) -> Finding:

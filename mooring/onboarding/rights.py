@@ -56,6 +56,14 @@ RIGHTS: Final = (
 )
 
 
+_TODO: Final[dict[State, str]] = {
+    "granted": "",
+    "missing": "Tick it for this key at Kraken, then check again.",
+    "too much": "Untick it when you next change the key; Mooring never uses it.",
+    "refused": "Make a new key without it, and delete this one.",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One line of the table that a person is shown."""
@@ -64,6 +72,11 @@ class Row:
     label: str
     state: State
     why: str
+
+    @property
+    def todo(self) -> str:
+        """What to do about it; empty where it is as it should be."""
+        return _TODO[self.state]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +100,8 @@ class Verdict:
         if refused:
             return Denied(
                 "key_may_withdraw",
-                f"With this API key money could leave the account: {_listed(refused)}.",
-                money="Nothing was stored. Whoever had this key could take your money.",
+                f"This key could move your money out ({_listed(refused)}). Mooring doesn't want it.",
+                money="Nothing was saved. Whoever has this key could take your money.",
                 todo="Untick these at Kraken, or delete the key there and make a new one without them.",
             )
         if missing:
@@ -96,7 +109,7 @@ class Verdict:
                 "key_lacks_rights",
                 f"This API key may not do what Mooring needs: {_listed(missing)}.",
                 money="Nothing was stored and no order was sent.",
-                todo="Tick these for the key at Kraken, then run the command again.",
+                todo="Tick these for the key at Kraken, then check it again.",
             )
         return None
 

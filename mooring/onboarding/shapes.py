@@ -53,21 +53,15 @@ def read_pasted(key: str, secret: str) -> Pasted:
             money=_KEPT,
             todo="Paste the API key first, then its private key.",
         )
-    if _is_secret(key) and not _is_secret(secret):
+    if is_private_key(key) and not is_private_key(secret):
         raise Invalid(
             "pasted_swapped",
             "The private key stands in the place of the API key.",
             money=_KEPT,
             todo="Paste the shorter text (API key) first, then the longer one (private key).",
         )
-    if not KEY_LEAST <= len(key) <= KEY_MOST or not _KEY.match(key):
-        raise Invalid(
-            "pasted_bad_key",
-            f"The first text has {len(key)} characters and cannot be an API key of Kraken, which has 56.",
-            money=_KEPT,
-            todo="Copy the API key again, with the button beside it at Kraken.",
-        )
-    if not _is_secret(secret):
+    read_key(key)
+    if not is_private_key(secret):
         raise Invalid(
             "pasted_bad_secret",
             f"The second text has {len(secret)} characters and cannot be a private key of Kraken, which has 88.",
@@ -75,6 +69,23 @@ def read_pasted(key: str, secret: str) -> Pasted:
             todo="Copy the private key again; Kraken shows it once, so make a new API key if it is gone.",
         )
     return Pasted(key=key, secret=secret)
+
+
+def read_key(text: str) -> str:
+    """The API key alone, as soon as it was pasted.
+
+    Raises:
+        Invalid: it is empty, has white space within, or cannot be one.
+    """
+    key = _cleaned(text, "API key")
+    if not KEY_LEAST <= len(key) <= KEY_MOST or not _KEY.match(key):
+        raise Invalid(
+            "pasted_bad_key",
+            f"The first text has {len(key)} characters and cannot be an API key of Kraken, which has 56.",
+            money=_KEPT,
+            todo="Copy the API key again, with the button beside it at Kraken.",
+        )
+    return key
 
 
 def read_lines(text: str) -> Pasted:
@@ -117,7 +128,8 @@ def _cleaned(text: str, name: str) -> str:
     return text
 
 
-def _is_secret(text: str) -> bool:
+def is_private_key(text: str) -> bool:
+    """Whether it is a private key of Kraken by its shape: base64 of 64 bytes."""
     try:
         return len(base64.b64decode(text.encode("ascii"), validate=True)) == SECRET_BYTES
     except (binascii.Error, ValueError):

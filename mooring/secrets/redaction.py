@@ -7,6 +7,7 @@ process is known to hold. Hashes (hexadecimal) stay readable, as they are what e
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ MAX_ITEMS: Final = 200
 MAX_TEXT: Final = 8192
 MIN_KNOWN: Final = 12
 MAX_KNOWN: Final = 1000
+LEARNT_MOST: Final = 200
 
 _NAMES: Final = (
     "tokens?|secrets?|passwords?|passwd|passphrase|api_?keys?|private_?keys?|secret_?keys?|signing_?keys?|authorization"
@@ -155,6 +157,31 @@ class Redactor:
                 break
             clean.append(self._any(content, depth + 1))
         return clean
+
+
+class KnownSecrets:
+    """A redactor that learns: values that come into use while the process runs. Safe to use from several threads.
+
+    Args:
+        lasting: known for as long as the process lives; of those learnt later the newest `LEARNT_MOST` count.
+    """
+
+    def __init__(self, lasting: Iterable[str]) -> None:
+        self._lock = threading.Lock()
+        self._lasting = tuple(lasting)
+        self._learnt: tuple[str, ...] = ()
+        self._redactor = Redactor(known=self._lasting)
+
+    def add(self, *values: str) -> None:
+        """Never let these be written down; those too short to be told from words are left out."""
+        with self._lock:
+            fresh = tuple(value for value in values if len(value) >= MIN_KNOWN and value not in self._learnt)
+            self._learnt = (*self._learnt, *fresh)[-LEARNT_MOST:]
+            self._redactor = Redactor(known=(*self._lasting, *self._learnt))
+
+    def redact(self, value: Any) -> Any:
+        """As `Redactor.redact`, with all that is known by now."""
+        return self._redactor.redact(value)
 
 
 def _looks_secret(run: str) -> bool:

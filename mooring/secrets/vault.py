@@ -164,7 +164,7 @@ class KeyringVault:
         # One call at a time: two prompts on a person's screen answer nothing.
         self._busy = threading.Lock()
         self.read_only = False
-        self.where = f"the system's keychain, service {service}"
+        self.where = f"the system's keychain ({service})"
 
     def probe(self) -> str:
         """Ask the keychain for an item, and return the backend's name.

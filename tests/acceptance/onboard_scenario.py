@@ -99,6 +99,61 @@ def kept(home: Path) -> dict[str, str] | None:
     return None if text is None else dict(json.loads(text)["values"])
 
 
+def with_a_daemon(home: Path, said: dict[str, str], other: dict[str, str], secrets: list[str]) -> dict[str, Any]:
+    """The same through a daemon that runs, and what can be read of its process."""
+    facts: dict[str, Any] = {}
+    said_line = json.dumps(said) + "\n"
+    with running(home, said) as pid:
+        facts["daemon: unknown"] = run(home, said, "--stdin", "--json", stdin=json.dumps(other) + "\n")
+        facts["daemon: swapped"] = run(home, said, "--stdin", stdin=f"{said['api_secret']}\n{said['api_key']}\n")
+        facts["daemon: good"] = run(home, said, "--stdin", "--json", stdin=said_line)
+        facts["daemon: kept"] = (kept(home) or {}).get("key") == said["api_key"]
+        facts["daemon: secrets"] = command_of(home, said, "secrets", "list", "--json")
+        facts["daemon: rotate"] = command_of(home, said, "secrets", "rotate-token")
+        facts["daemon: remove"] = run(home, said, "--remove")
+        facts["daemon: check"] = run(home, said, "--check-old", "--json")
+        facts["daemon: kept at last"] = kept(home) is not None
+        facts["daemon: typed"] = typed(home, said, said["api_key"], said["api_secret"])
+        own = [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+        facts["in processes"] = any(secret.encode() in text for secret in secrets for text in own)
+        facts["environment seen"] = b"MOORING_VENUE__REST_URL" in own[1]
+    facts["daemon: rotate while off"] = command_of(home, said, "secrets", "rotate-token", "--json")
+    return facts
+
+
+@contextlib.contextmanager
+def running(home: Path, said: dict[str, str]) -> Iterator[int]:
+    """A daemon of this home, by its process id."""
+    told = home / "run" / "control.json"
+    process = subprocess.Popen(
+        command("--home", home, "run"),
+        env=os.environ | variables(said),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        ends = time.monotonic() + 60
+        while not told.exists() and process.poll() is None and time.monotonic() < ends:
+            time.sleep(0.02)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def command_of(home: Path, said: dict[str, str], *args: str) -> dict[str, Any]:
+    """Another command of this home; how it ended and what it wrote."""
+    done = subprocess.run(
+        command("--home", home, *args),
+        env=os.environ | variables(said),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return {"status": done.returncode, "out": done.stdout, "err": done.stderr}
+
+
 def story(home: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     with look_alike() as said, look_alike("--seed", "9", "--rights", "query-funds,withdraw-funds") as other:
@@ -120,6 +175,7 @@ def story(home: Path) -> dict[str, Any]:
         facts["typed"] = typed(home, said, key["key"], key["secret"])
         facts["kept after typing"] = kept(home) == key
         secrets = [*key.values(), other["api_key"], other["api_secret"]]
+        facts |= with_a_daemon(home, said, other, secrets)
         facts["seen"] = [name for name, fact in facts.items() if any(one in str(fact) for one in secrets)]
         files = [path for path in home.rglob("*") if path.is_file()]
         facts["files"] = sorted(path.relative_to(home).parts[0] for path in files)

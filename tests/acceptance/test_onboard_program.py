@@ -90,9 +90,42 @@ def test_on_a_terminal_rights_are_explained_and_nothing_pasted_is_shown(told: di
 def test_no_key_is_in_any_output_or_file(told: dict[str, Any]) -> None:
     assert told["seen"] == []
     assert told["in files"] == []
-    assert set(told["files"]) == {"data"}, "only the last nonce is kept"
+    assert set(told["files"]) <= {"data", "run", "logs"}
+    assert (told["in processes"], told["environment seen"]) == (False, True)
 
 
 def test_a_venue_that_is_gone_is_said_to_be(told: dict[str, Any]) -> None:
     assert told["venue gone"]["status"] == 1
     assert answer(told["venue gone"])["error"]["code"] == "look_alike_silent"
+
+
+def test_through_a_daemon_it_is_the_same(told: dict[str, Any]) -> None:
+    assert told["daemon: unknown"]["status"] == 3
+    assert answer(told["daemon: unknown"])["error"]["code"] == "kraken_key_refused", "a key of another look-alike"
+    assert told["daemon: swapped"]["status"] == 2
+    assert told["daemon: good"]["status"] == 0, told["daemon: good"]["err"]
+    said = answer(told["daemon: good"])
+    assert (said["connected"], said["key_ends"], said["daemon_running"]) == (True, told["ends"], True)
+    assert told["daemon: kept"] is True
+    assert told["daemon: typed"]["status"] == 0, told["daemon: typed"]["out"]
+    assert f"The API key that ends in {told['ends']} works at the look-alike" in told["daemon: typed"]["out"]
+
+
+def test_which_secrets_there_are_is_told_without_values(told: dict[str, Any]) -> None:
+    items = {item["item"]: item for item in answer(told["daemon: secrets"])["items"]}
+    (name,) = items.keys() - {"control-api"}
+    assert name.startswith("kraken-look-alike/v")
+    assert items[name]["ends"] == told["ends"]
+    assert items[name]["stored_at"].endswith("Z")
+
+
+def test_the_daemons_own_token_is_made_anew_while_it_runs_and_not_without(told: dict[str, Any]) -> None:
+    assert told["daemon: rotate"]["status"] == 0, told["daemon: rotate"]["err"]
+    assert told["daemon: rotate while off"]["status"] == 4
+
+
+def test_a_removed_key_is_seen_to_work_still(told: dict[str, Any]) -> None:
+    assert told["daemon: remove"]["status"] == 0
+    assert "Delete the key that ends in" in told["daemon: remove"]["err"]
+    assert answer(told["daemon: check"])["old_key"]["state"] == "works"
+    assert told["daemon: kept at last"] is False

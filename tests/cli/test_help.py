@@ -35,7 +35,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
         "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|"
         "mode|arm|disarm|reconcile|scan|cancel-all|health|dashboard|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
-        "onboard kraken|"
+        "onboard kraken|secrets list|secrets rotate-token|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"
     )
     assert names == set(wanted.split("|"))

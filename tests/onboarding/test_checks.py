@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import pytest
 
 from mooring.errors import Denied, Halt, MooringError, Retry
-from mooring.onboarding.checks import KeyFacts, Report, examine
+from mooring.onboarding.checks import Held, KeyFacts, Report, examine
 from mooring.onboarding.rights import RIGHTS, Wanted
 
 NOW = 1_700_000_000
@@ -22,6 +23,8 @@ class Probe:
     known: KeyFacts = GOOD
     order: str | MooringError = ""
     token: MooringError | None = None
+    money: Held | MooringError = field(default_factory=lambda: Held(asset="USD", free=Decimal(1000), anything=True))
+    others: int | MooringError = 0
     asked: list[str] = field(default_factory=list)
 
     async def skew_ms(self) -> int:
@@ -30,6 +33,18 @@ class Probe:
     async def facts(self) -> KeyFacts:
         self.asked.append("facts")
         return self.known
+
+    async def held(self) -> Held:
+        self.asked.append("held")
+        if isinstance(self.money, MooringError):
+            raise self.money
+        return self.money
+
+    async def orders_of_others(self) -> int:
+        self.asked.append("orders")
+        if isinstance(self.others, MooringError):
+            raise self.others
+        return self.others
 
     async def check_order(self) -> str:
         self.asked.append("order")
@@ -53,7 +68,7 @@ def states(report: Report) -> dict[str, str]:
 
 def test_a_good_key_passes_everything() -> None:
     report = examined(Probe())
-    assert states(report) == {"clock": "ok", "order": "ok", "websocket": "ok"}
+    assert states(report) == {"clock": "ok", "balance": "ok", "order": "ok", "websocket": "ok"}
     assert report.refusal is None
 
 
@@ -66,7 +81,8 @@ def test_a_key_that_could_withdraw_is_tried_no_further() -> None:
 
 
 def test_what_a_key_may_not_do_is_not_tried() -> None:
-    probe = Probe(known=replace(GOOD, rights=NEEDED - {"modify-trades", "create-ws-token"}))
+    unasked = {"modify-trades", "create-ws-token", "query-funds", "query-open-trades"}
+    probe = Probe(known=replace(GOOD, rights=NEEDED - unasked))
     report = examined(probe)
     assert report.refusal is not None
     assert report.refusal.code == "key_lacks_rights"
@@ -90,6 +106,7 @@ def test_a_clock_that_is_wrong_warns_and_then_fails(skew: int, state: str) -> No
         ({"query_from": NOW - 90 * 86_400}, "history", "fail"),
         ({"query_to": NOW + 90 * 86_400}, "history", "fail"),
         ({"addresses": ()}, "addresses", "warn"),
+        ({"nonce_window": 1000}, "nonces", "warn"),
     ],
 )
 def test_what_limits_a_key_is_told(facts: dict, name: str, state: str) -> None:
@@ -105,7 +122,7 @@ def test_a_key_that_is_good_for_years_is_not_spoken_of() -> None:
 
 @pytest.mark.parametrize("error", [Denied("no", "Not allowed.", todo="Ask."), Halt("odd", "Nonsense.", todo="Look.")])
 def test_an_order_or_a_token_that_is_refused_fails_in_the_words_of_the_venue(error: MooringError) -> None:
-    for probe in (Probe(order=error), Probe(token=error)):
+    for probe in (Probe(order=error), Probe(token=error), Probe(money=error), Probe(others=error)):
         refusal = examined(probe).refusal
         assert refusal is not None
         assert refusal.code == "key_check_failed"
@@ -116,6 +133,29 @@ def test_an_order_or_a_token_that_is_refused_fails_in_the_words_of_the_venue(err
 def test_an_account_without_money_is_told_and_taken() -> None:
     report = examined(Probe(order="The account has not enough USD."))
     assert states(report)["order"] == "warn"
+    assert report.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("money", "state", "words"),
+    [
+        (Held(asset="USD", free=Decimal("1234.567"), anything=True), "ok", "has 1,234.57 USD free"),
+        (Held(asset="USD", free=Decimal(0), anything=True), "warn", "no USD free"),
+        (Held(asset="USD", free=Decimal(0), anything=False), "warn", "holds nothing yet"),
+    ],
+)
+def test_what_the_account_holds_is_told_and_an_empty_one_is_taken(money: Held, state: str, words: str) -> None:
+    report = examined(Probe(money=money))
+    (found,) = (finding for finding in report.findings if finding.name == "balance")
+    assert (found.state, words in found.text, bool(found.todo)) == (state, True, state == "warn")
+    assert report.refusal is None
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 open order of the account is not"), (3, "3 open orders")])
+def test_orders_of_another_program_are_told(count: int, words: str) -> None:
+    report = examined(Probe(others=count))
+    (found,) = (finding for finding in report.findings if finding.name == "orders")
+    assert (found.state, words in found.text) == ("warn", True)
     assert report.refusal is None
 
 

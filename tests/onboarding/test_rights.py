@@ -46,7 +46,7 @@ def test_a_key_with_which_money_could_leave_is_refused_however_it_is_spelled(nam
     refusal = judge({*NEEDED, spelled(name)}).refusal
     assert refusal is not None
     assert refusal.code == "key_may_withdraw"
-    assert "Nothing was stored" in refusal.money
+    assert "Nothing was saved" in refusal.money
 
 
 @pytest.mark.parametrize("name", ["withdraw-funds-v2", "crypto-transfer", "send-to-address", "instant-payouts"])

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
-from mooring.secrets.redaction import MARK, MAX_TEXT, Redactor, is_secret_name, redact
+from mooring.secrets.redaction import LEARNT_MOST, MARK, MAX_TEXT, KnownSecrets, Redactor, is_secret_name, redact
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The shapes of a Kraken API key (56 characters of base64) and private key (88).
@@ -237,3 +237,21 @@ def test_hostile_text_is_redacted_in_bounded_time() -> None:
         redact(piece * (100_000 // len(piece)))
     # Milliseconds in all; a pattern that backtracks over this much text would take hours.
     assert time.perf_counter() - start < 30
+
+
+def test_what_comes_into_use_later_is_hidden_too() -> None:
+    known = KnownSecrets(["lasting-secret-0001"])
+    text = "lasting-secret-0001 and learnt-secret-0002"
+    assert known.redact(text) == f"{MARK} and learnt-secret-0002"
+    known.add("learnt-secret-0002", "short")
+    assert known.redact(text) == f"{MARK} and {MARK}"
+    assert known.redact("a short word") == "a short word"
+
+
+def test_of_what_was_learnt_the_newest_count_and_what_lasts_always_does() -> None:
+    known = KnownSecrets(["lasting-secret-0001"])
+    known.add(*(f"learnt-secret-{number:05d}" for number in range(LEARNT_MOST + 1)))
+    assert known.redact("learnt-secret-00000") == "learnt-secret-00000"
+    assert known.redact("learnt-secret-00001") == MARK
+    assert known.redact(f"learnt-secret-{LEARNT_MOST:05d}") == MARK
+    assert known.redact("lasting-secret-0001") == MARK

@@ -19,6 +19,7 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
+from mooring.daemon.credentials import KeyStore
 from mooring.daemon.doctor import CheckResult, run_checks
 from mooring.daemon.evidence_desk import evidence_area
 from mooring.daemon.examine import probes_of
@@ -225,13 +226,11 @@ class Daemon:
 
     def _key_texts(self) -> tuple[str, ...]:
         """What no log may hold of the venue's key, where one may be used."""
-        if self._options.settings.venue.name != KRAKEN:
-            return ()
-        from mooring.daemon.credentials import KeyStore  # noqa: PLC0415 -- clients that paper trading does not need
-
         options = self._options
         keys = KeyStore(options.vault, options.home, options.settings.venue.rest_url, options.clock.now)
         keys.tidy()  # what a crash while a key was replaced left in the keychain
+        if options.settings.venue.name != KRAKEN:
+            return ()
         key = keys.find()
         return () if key is None else key.known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from mooring.daemon.own_secrets import VAULT_ITEM
 from mooring.errors import Conflict, Denied, Invalid, Unreachable
 from mooring.home import Home
 from mooring.runtime.venues.simulator.auth import TRADING_RIGHTS
-from tests.daemon.daemons import TOKEN, running, short_home
+from tests.daemon.daemons import TOKEN, options, running, short_home
 from tests.support.keys import key_store
 from tests.support.served import Served, served
 
@@ -104,6 +105,21 @@ def test_after_a_restart_the_step_is_known_and_the_secret_is_not(home: Home, it:
             daemon.client.onboarding_complete()
         assert caught.value.code == "onboarding_paste_again"
         connect(daemon.client, it)
+
+
+def test_what_a_crash_while_a_key_was_replaced_left_is_gone_after_the_next_start(home: Home, it: Served) -> None:
+    with running(home, **settings(it)) as daemon:
+        connect(daemon.client, it)
+        vault = daemon.options.vault
+    note = home.data_dir / "kraken-look-alike-key.json"
+    noted = json.loads(note.read_text())
+    note.write_text(json.dumps(noted | {"highest": 2, "left": [2]}))  # as it stands before the new one is written
+    vault.put("kraken-look-alike/v2", {"key": "half", "secret": "done"})
+    made = options(home, **settings(it))
+    with DaemonThread(replace(made, vault=vault)), Client.connect(home.run_dir) as client:
+        assert client.onboarding().key_ends == it.key[-4:]
+        assert vault.get("kraken-look-alike/v2") is None
+        assert vault.get("kraken-look-alike/v1") is not None
 
 
 def test_credentials_are_taken_over_the_socket_only(home: Home, it: Served) -> None:

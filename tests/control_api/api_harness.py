@@ -26,6 +26,7 @@ from mooring.control_api.models import CancelResult, Check, Component, KillSwitc
 from mooring.control_api.server import ControlServer
 from mooring.errors import Denied, Invalid, NotFound
 from tests.control_api.fake_evidence import fake_area
+from tests.control_api.fake_onboarding import FakeOnboarding
 
 MASTER = "Canary-master-token-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes longer than most tests
@@ -294,7 +295,16 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
     limits = limits or Limits()
     runtime, hub = FakeRuntime(), EventHub(first_id=1000, streams=limits.streams, ring=16)
     area = fake_area(hub)
-    api = create_app(runtime, hub, Tokens(MASTER, token_source(), limit=limits.tokens), limits=limits, evidence=area)
+    keys = FakeOnboarding()
+    api = create_app(
+        runtime,
+        hub,
+        Tokens(MASTER, token_source(), limit=limits.tokens),
+        limits=limits,
+        evidence=area,
+        onboarding=keys,
+        own_secrets=keys,
+    )
     server = ControlServer(api, run_dir=run_dir, started_at=STARTED, port=port, **server_args)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="api-test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
+import structlog
 from sqlalchemy import Table
 
 from mooring.control_api.app import create_app
@@ -111,4 +113,6 @@ async def _beat(hub: EventHub) -> None:
 
 
 if __name__ == "__main__":
+    # Standard output is for the port alone: a pipe that nobody reads any more would stop the server.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     asyncio.run(serve(sys.argv[1], Path(sys.argv[2]), sys.stdin.readline().strip()))

@@ -10,6 +10,7 @@ MooringError
 ├── Halt               an invariant is broken: stop entries, keep exits, alert
 │   └── Unverified     evidence does not match its hash: trust nothing after it, keep the file as it is
 └── Conflict           somebody else changed or holds it first: reload and decide again
+    └── Stale          what was decided on is no longer so: look again, then decide anew
 
 Every error says what happened, what it means for the person's money, and what to do; `code` is stable
 snake_case text to search for, and `exit_code` is what the command line ends with.
@@ -95,3 +96,7 @@ class Conflict(MooringError):  # noqa: N818
     """Somebody else holds or changed it first."""
 
     exit_code = 7
+
+
+class Stale(Conflict):
+    """What was decided on has changed since."""

@@ -1,13 +1,16 @@
-"""Settings: one typed model, filled from defaults < `settings.toml` < `MOORING_*` variables < what a command states.
+"""Settings: one typed model, filled from one layer after the other.
 
-Its sections, with their fields and hard bounds, are in `settings_sections`.
+Defaults < `settings.toml` < `MOORING_*` variables < changes made through the control API < what a command states.
+Its sections, with their fields and hard bounds, are in `settings_sections`; when a change takes effect, in
+`settings_rules`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import orjson
 from annotated_types import Ge, Le
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic.fields import FieldInfo
+
+Source = Literal["defaults", "file", "variable", "changed", "command"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +182,61 @@ def describe() -> tuple[SettingInfo, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """What was stated, and where: all that settings are made from but the changes made through the API."""
+
+    file: sources.Layer
+    variables: sources.Layer
+    command: sources.Layer
+
+    @classmethod
+    def stated(cls, settings: Settings) -> Layers:
+        """As if a file had stated what differs from the defaults."""
+        values = {info.key: value for info in describe() if (value := value_of(settings, info.key)) != info.default}
+        file = sources.Layer(values=values, origins=dict.fromkeys(values, "the settings"))
+        return cls(file=file, variables=sources.NOTHING, command=sources.NOTHING)
+
+    def merged(self, changes: Mapping[str, object] = MappingProxyType({})) -> sources.Merged:
+        """All layers in one, with these changes among them."""
+        changed = sources.from_changes(changes)
+        return sources.merge((self.file, self.variables, changed, self.command))
+
+    def resolve(self, changes: Mapping[str, object] = MappingProxyType({})) -> Settings:
+        """The settings that come of it.
+
+        Raises:
+            Invalid: a value is outside its bounds, or two of them do not go together.
+        """
+        merged = self.merged(changes)
+        try:
+            return Settings(**merged.tree)
+        except ValidationError as error:
+            raise sources.refusal(error, merged, {info.key: info for info in describe()}) from None
+
+    def source_of(self, key: str, changes: Mapping[str, object]) -> Source:
+        """Which layer a setting has its value from."""
+        where: tuple[tuple[Source, Mapping[str, object]], ...] = (
+            ("command", self.command.values),
+            ("changed", changes),
+            ("variable", self.variables.values),
+            ("file", self.file.values),
+        )
+        return next((source for source, values in where if key in values), "defaults")
+
+
+def read_layers(home: Path, environ: Mapping[str, str], *, overrides: Mapping[str, object] | None = None) -> Layers:
+    """What a home, an environment and a command state; arguments and errors as `load_settings`, but for bounds."""
+    table = {info.key: info for info in describe()}
+    return Layers(
+        file=sources.from_toml(home / "settings.toml", table),
+        variables=sources.from_environ(environ, table),
+        command=sources.from_overrides(overrides or {}, table),
+    )
+
+
 def load_settings(home: Path, environ: Mapping[str, str], *, overrides: Mapping[str, object] | None = None) -> Settings:
-    """Settings of the home directory.
+    """Settings of the home directory, without the changes made through the API: those are in its records.
 
     Args:
         home: directory that may hold `settings.toml`.
@@ -188,18 +246,13 @@ def load_settings(home: Path, environ: Mapping[str, str], *, overrides: Mapping[
     Raises:
         Invalid: unknown key, value outside its bounds, broken TOML, or a file that others can write.
     """
-    table = {info.key: info for info in describe()}
-    file = home / "settings.toml"
-    layers = (
-        sources.from_toml(file, table),
-        sources.from_environ(environ, table),
-        sources.from_overrides(overrides or {}, table),
-    )
-    merged = sources.merge(layers)
-    try:
-        return Settings(**merged.tree)
-    except ValidationError as error:
-        raise sources.refusal(error, merged, table) from None
+    return read_layers(home, environ, overrides=overrides).resolve()
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """The value of a setting by `section.name`; lists are tuples."""
+    section, name = key.split(".")
+    return getattr(getattr(settings, section), name)
 
 
 def _bounds(field: FieldInfo) -> str:

@@ -59,6 +59,9 @@ class Layer:
     origins: Mapping[str, str]
 
 
+NOTHING: Final = Layer(values={}, origins={})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Merged:
     """All layers in one: a tree by section, and where each value was stated."""
@@ -80,7 +83,7 @@ def from_toml(file: Path, known: Mapping[str, Described]) -> Layer:
     """
     raw = _read(file)
     if raw is None:
-        return Layer(values={}, origins={})
+        return NOTHING
     try:
         document = tomllib.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -118,7 +121,7 @@ def from_environ(environ: Mapping[str, str], known: Mapping[str, Described]) -> 
         if name not in by_env:
             raise _unknown(name, "the environment", by_env)
         key = by_env[name]
-        values[key] = _parse(environ[name], known[key], name)
+        values[key] = from_text(environ[name], known[key], f"the variable {name}")
         origins[key] = f"the variable {name}"
     return Layer(values=values, origins=origins)
 
@@ -135,6 +138,14 @@ def from_overrides(overrides: Mapping[str, object], known: Mapping[str, Describe
     return Layer(
         values={key: _plain(value) for key, value in overrides.items()},
         origins=dict.fromkeys(overrides, "the command"),
+    )
+
+
+def from_changes(changes: Mapping[str, object]) -> Layer:
+    """Values that were changed through the control API, lists as JSON has them."""
+    return Layer(
+        values={key: _plain(value) for key, value in changes.items()},
+        origins=dict.fromkeys(changes, "a change made through the API"),
     )
 
 
@@ -158,12 +169,12 @@ def refusal(error: ValidationError, merged: Merged, known: Mapping[str, Describe
         if key in known:
             section, name = key.split(".")
             value = _shown(merged.tree.get(section, {}).get(name, known[key].default), known[key])
-            because = f" It {_reason(problem)}." if problem["type"] == "value_error" else ""
+            because = f" It {reason_of(problem)}." if problem["type"] == "value_error" else ""
             where = merged.origins.get(key, "the defaults")
             sentence = f"{key} is {value} in {where}; expected {known[key].bounds}.{because}"
         else:
             places = sorted({merged.origins[k] for k in merged.origins if not key or k.startswith(key + ".")})
-            sentence = f"{_sentence(_reason(problem))} (set in {', '.join(places) or 'the defaults'})."
+            sentence = f"{_sentence(reason_of(problem))} (set in {', '.join(places) or 'the defaults'})."
         if sentence not in said:
             said.append(sentence)
     more = f" And {len(said) - _MAX_SHOWN} more." if len(said) > _MAX_SHOWN else ""
@@ -226,7 +237,15 @@ def _unknown(key: str, where: str, known: Collection[str]) -> Invalid:
     )
 
 
-def _parse(text: str, info: Described, name: str) -> object:
+def from_text(text: str, info: Described, where: str) -> object:
+    """A value as variables and commands state it: lists separated by commas, empty text for what may be unset.
+
+    Args:
+        where: the place that states it, for the error.
+
+    Raises:
+        Invalid: the text does not read as the setting's type.
+    """
     kind = info.annotation
     parts = [part.strip() for part in text.split(",")] if get_origin(kind) is tuple else [text.strip()]
     whole = int in (kind, *(get_args(element)[0] for element in get_args(kind)[:1] if get_origin(kind) is tuple))
@@ -238,9 +257,9 @@ def _parse(text: str, info: Described, name: str) -> object:
     if not usable:
         raise Invalid(
             "bad_setting",
-            f"{info.key} is {_shown(text, info)} in the variable {name}; expected {info.bounds}.",
+            f"{info.key} is {_shown(text, info)} in {where}; expected {info.bounds}.",
             money=_UNTOUCHED,
-            todo="Correct the variable, or unset it to use the default.",
+            todo="Correct it there, or leave it out to use the default.",
         )
     if kind is bool:
         return _SWITCH[parts[0].lower()]
@@ -258,7 +277,8 @@ def _plain(value: object) -> object:
     return value.isoformat() if type(value) is date else value
 
 
-def _reason(problem: Mapping[str, Any]) -> str:
+def reason_of(problem: Mapping[str, Any]) -> str:
+    """Why the model refused, in words."""
     cause = problem.get("ctx", {}).get("error")
     return str(cause if isinstance(cause, ValueError) else problem["msg"]).rstrip(".")
 
@@ -267,8 +287,13 @@ def _sentence(text: str) -> str:
     return text if "." in text.split(" ", maxsplit=1)[0] else text[:1].upper() + text[1:]
 
 
+def is_secret(info: Described) -> bool:
+    """Whether a setting's value is never shown."""
+    return SecretStr in (info.annotation, *get_args(info.annotation))
+
+
 def _shown(value: object, info: Described) -> str:
-    if SecretStr in (info.annotation, *get_args(info.annotation)):
+    if is_secret(info):
         return "a text that is not shown"
     text = repr(list(value)) if isinstance(value, tuple) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004

@@ -71,12 +71,16 @@ def brief_money(text: str | None) -> str:
 
 
 def show_error(error: MooringError, *, as_json: bool) -> None:
-    """An error: what happened, what it means for the money, what to do; its code last."""
+    """An error: what happened, field by field, what it means for the money, what to do; its code last."""
+    fields = getattr(error, "errors", ())
     if as_json:
-        shown = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}
+        shown: dict[str, Any] = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}
+        if fields:
+            shown["errors"] = [{"field": one.field, "expected": one.expected} for one in fields]
         put_json({"error": shown | {"exit_code": error.exit_code}})
         return
-    for line in (error.what, error.money, error.todo):
+    expected = [f"  {one.field}: expected {one.expected}" for one in fields if one.expected]
+    for line in (error.what, *expected, error.money, error.todo):
         if line:
             hint(line)
     hint(f"({error.code})")

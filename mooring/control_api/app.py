@@ -1,6 +1,6 @@
 """The app: routes, one form of errors, and the guard around it all.
 
-Not offered yet, and therefore not there at all: settings, bundles.
+Not offered yet, and therefore not there at all: bundles.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mooring.control_api import (
     routes_open,
     routes_runtime,
     routes_session,
+    routes_settings,
     routes_status,
     routes_trading,
 )
@@ -38,6 +39,7 @@ from mooring.control_api.onboarding_area import OnboardingArea, SecretsArea
 from mooring.control_api.problems import answer
 from mooring.control_api.secure import Door, problem_of_http, route_class
 from mooring.control_api.sessions import Sessions
+from mooring.control_api.settings_area import SettingsArea
 
 _REFUSALS_LOGGED_PER_MINUTE = 60
 
@@ -75,6 +77,7 @@ def create_app(
     clock: Callable[[], float] = time.monotonic,
     evidence: EvidenceArea | None = None,
     measured: Measured | None = None,
+    settings: SettingsArea | None = None,
 ) -> ControlApi:
     """Make the app.
 
@@ -87,6 +90,7 @@ def create_app(
         clock: seconds from any origin, never going back; for the bounds on calls.
         evidence: long work, reports, exports and logs; without, their routes are not there.
         measured: what the daemon measures of itself; without, only calls are counted.
+        settings: the area of that name; without, it has no routes.
     """
     limits = limits or Limits()
     lanes = Lanes(pending=limits.pending_calls)
@@ -118,6 +122,8 @@ def create_app(
         routes_onboarding.add_routes(router, door, onboarding)
     if own_secrets is not None:
         routes_onboarding.add_secret_routes(router, door, own_secrets)
+    if settings is not None:
+        routes_settings.add_routes(router, door, settings)
     guard = Guard(app, limits=limits, log_rate=Rate(_REFUSALS_LOGGED_PER_MINUTE, clock))
     return ControlApi(asgi=Counted(guard, calls), app=app, limits=limits, hub=hub, lanes=lanes)
 

@@ -21,6 +21,7 @@ from mooring.control_api.client_evidence import EvidenceCalls
 from mooring.control_api.client_onboarding import OnboardingCalls
 from mooring.control_api.client_runtime import RuntimeCalls
 from mooring.control_api.client_session import SessionCalls
+from mooring.control_api.client_settings import SettingsCalls
 from mooring.control_api.client_stream import StreamCalls, StreamEvent
 from mooring.control_api.client_trading import TradingCalls
 from mooring.control_api.client_wire import SocketTransport, no_certificates, socket_path
@@ -29,7 +30,7 @@ from mooring.errors import Invalid
 __all__ = ["Client", "StreamEvent"]
 
 
-class Client(RuntimeCalls, TradingCalls, EvidenceCalls, OnboardingCalls, SessionCalls, StreamCalls):
+class Client(RuntimeCalls, TradingCalls, SettingsCalls, EvidenceCalls, OnboardingCalls, SessionCalls, StreamCalls):
     """A connection to the daemon; use it as a context manager, or close it.
 
     Every method raises, besides what it says: `Unreachable` where the daemon does not answer, `Unknown` where it went

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from fastapi.openapi.utils import get_openapi
@@ -13,10 +13,8 @@ from pydantic import TypeAdapter
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
 from mooring.control_api.events import EventHub
-from mooring.control_api.evidence_area import Evidence, EvidenceArea
-from mooring.control_api.facade import Runtime
+from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.models import Problem
-from mooring.control_api.onboarding_area import OnboardingArea, SecretsArea
 from mooring.control_api.operations import Operations
 from mooring.control_api.problems import MEDIA_TYPE
 
@@ -27,18 +25,12 @@ _PLACEHOLDER: Final = "0" * 64  # only the shape is asked for; this app is never
 def document() -> dict[str, Any]:
     """The document of the API as it is in this version."""
     # The routes only hold on to the runtime until they are called, and nobody calls them here.
-    runtime = cast("Runtime", object.__new__(_NoRuntime))
+    none: Any = object.__new__(_NoRuntime)
     hub = EventHub()
     operations = Operations(hub, lambda: _PLACEHOLDER, lambda: _PLACEHOLDER)
-    area = EvidenceArea(evidence=cast("Evidence", runtime), operations=operations)
-    api = create_app(
-        runtime,
-        hub,
-        Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1),
-        evidence=area,
-        onboarding=cast("OnboardingArea", runtime),
-        own_secrets=cast("SecretsArea", runtime),
-    )
+    area = EvidenceArea(evidence=none, operations=operations)
+    tokens = Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1)
+    api = create_app(none, hub, tokens, evidence=area, onboarding=none, own_secrets=none, settings=none)
     api.close()
     operations.close()
     app = api.app

@@ -1,7 +1,8 @@
 """Errors as RFC 9457 documents, and back.
 
-    Invalid 422 (NotFound 404) · Denied 403 · Conflict 409 · Retry 503 with Retry-After · Halt and Unverified 503
-    Unreachable 502 · Unknown 500: the action may have happened, look before asking again
+    Invalid 422 (NotFound 404) · Denied 403 · Conflict 409 (Stale 412)
+    Retry 503 with Retry-After · Halt and Unverified 503 · Unreachable 502
+    Unknown 500: the action may have happened, look before asking again
     Refused 400, 401, 403, 405, 413, 414, 421, 429, 431: the door turned the call away before anything looked at it
 
 No document repeats a value that was sent: neither in `detail` nor in `errors`.
@@ -18,7 +19,18 @@ import orjson
 from starlette.responses import Response
 
 from mooring.control_api.models import FieldError, Problem
-from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Retry, Unknown, Unreachable
+from mooring.errors import (
+    Conflict,
+    Denied,
+    Halt,
+    Invalid,
+    MooringError,
+    NotFound,
+    Retry,
+    Stale,
+    Unknown,
+    Unreachable,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 NOTHING_CHANGED: Final = "Nothing was changed."
@@ -28,6 +40,7 @@ _STATUS: Final[tuple[tuple[type[MooringError], int], ...]] = (
     (NotFound, 404),
     (Invalid, 422),
     (Denied, 403),
+    (Stale, 412),
     (Conflict, 409),
     (Retry, 503),
     (Halt, 503),
@@ -52,6 +65,14 @@ class Refused(Exception):  # noqa: N818 -- named by what happened to the call
         self.detail = detail
         self.todo = todo
         self.retry_after = retry_after
+
+
+class BadFields(Invalid):
+    """Input that is wrong in more than one place: `errors` names each, without its value."""
+
+    def __init__(self, code: str, what: str, *, money: str, todo: str, errors: Iterable[FieldError]) -> None:
+        super().__init__(code, what, money=money, todo=todo)
+        self.errors = [error for _, error in zip(range(ERRORS_MAX), errors, strict=False)]
 
 
 def status_of(error: MooringError) -> int:
@@ -92,6 +113,7 @@ def problem_of(error: Exception) -> Problem:
         money=error.money,
         todo=error.todo,
         reason=error.code if isinstance(error, Denied) else None,
+        errors=error.errors if isinstance(error, BadFields) else None,
         retry_after_seconds=error.retry_after_seconds if isinstance(error, Retry) else None,
     )
 
@@ -142,11 +164,14 @@ def error_of(document: Problem) -> MooringError:
         403: Denied,
         404: NotFound,
         409: Conflict,
+        412: Stale,
         502: Unreachable,
         503: Halt,
     }
     if document.status in kinds:
         return kinds[document.status](document.code, document.detail, **told)
+    if document.errors:
+        return BadFields(document.code, document.detail, errors=document.errors, **told)
     kind = Unknown if document.status >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid
     return kind(document.code, document.detail, **told)
 

@@ -26,7 +26,7 @@ from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.health import Surroundings
 from mooring.daemon.instance import InstanceLock
-from mooring.daemon.logs import configure_logging
+from mooring.daemon.logs import apply_levels, configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.measured import Counting, Measured
 from mooring.daemon.open_files import allow_open_files
@@ -34,6 +34,9 @@ from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
+from mooring.daemon.settings_area import SettingsDoor
+from mooring.daemon.settings_keeper import Keeper
+from mooring.daemon.settings_start import begin_with
 from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
 from mooring.daemon.vault_watch import VaultWatch
 from mooring.daemon.vaults import vault_of
@@ -49,7 +52,7 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import MIN_KNOWN, KnownSecrets
 from mooring.secrets.vault import Vault
-from mooring.settings import Settings, load_settings
+from mooring.settings import Layers, Settings, read_layers
 
 if TYPE_CHECKING:
     from mooring.daemon.rehearsal import Rehearsal
@@ -57,11 +60,10 @@ if TYPE_CHECKING:
 TOKEN_BYTES: Final = 32
 KRAKEN: Final = "kraken"
 TOKENS_MAX: Final = 64
-NONE_YET: Final = "none yet; it is made at the first start"
 
 log = structlog.get_logger(__name__)
 
-MarketFor = Callable[[Reader], Market]
+MarketFor = Callable[[Reader, Settings], Market]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,9 @@ class Options:
     """What a daemon is made from.
 
     Attributes:
-        market_for: makes the market, with what the store knows of earlier runs.
+        settings: as stated, without the changes made through the API: those are in the store, and win.
+        layers: where the settings come from; as if a file stated them where None.
+        market_for: makes the market of the settings, with what the store knows of earlier runs.
         vault: where the control API's token is kept.
         console: also write log lines for people to standard error.
         autostart: begin to do hours at once, unless a person stopped them and has not started them since.
@@ -85,6 +89,7 @@ class Options:
     autostart: bool
     token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
     rehearsal: Rehearsal | None = None
+    layers: Layers | None = None
 
 
 class Daemon:
@@ -102,6 +107,7 @@ class Daemon:
         self._keychain = VaultWatch()
         self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing = ExitStack()
+        self._settings = options.settings  # with what was changed through the API, once the store is open
         self.trader: Trader
         self.replaying: Replaying
         self.evidence: EvidenceArea
@@ -126,6 +132,19 @@ class Daemon:
         known = await self._hide_and_keep(token, place)
         store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
+        keeper, fell_back = await asyncio.to_thread(self._keeper, store)
+        if self._settings.venue != options.settings.venue:  # another key may be used than the one that was stated
+            known.add(*await asyncio.to_thread(self._key_texts))
+        await self._trade(keeper, store, token, known)
+        if fell_back:
+            await asyncio.to_thread(self.trader.engine.warn, "settings_rolled_back", fell_back)
+        changed = "trading.autostart" in keeper.changed
+        if (keeper.boot.trading.autostart if changed else options.autostart) and not self.trader.engine.wanted_stopped:
+            self.trader.engine.start()
+
+    async def _trade(self, keeper: Keeper, store: Store, token: str, known: KnownSecrets) -> None:
+        """Make the market, the trader and what looks at it, and open the doors."""
+        options, closing = self._options, self._closing
         clock, desk, market = await asyncio.to_thread(self._market, store.reader())
         replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
         # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
@@ -142,11 +161,19 @@ class Daemon:
         counting = Counting(Waking(listener, replaying.wake))
         self.trader = await asyncio.to_thread(
             Trader,
-            Parts(settings=options.settings, store=store, clock=clock, market=market, listener=counting, desk=desk),
+            Parts(
+                settings=keeper.boot,
+                store=store,
+                clock=clock,
+                market=market,
+                listener=counting,
+                desk=desk,
+                keeper=keeper,
+            ),
         )
         closing.callback(replaying.stop)
         closing.callback(self._stop_engine)
-        self.evidence = evidence_area(options.home, place, hub, options.clock, known.redact, closing)
+        self.evidence = evidence_area(options.home, store.place, hub, options.clock, known.redact, closing)
         self.measured = Measured(
             counting,
             self._keychain,
@@ -156,7 +183,8 @@ class Daemon:
             quote=market.instruments[0].quote,
         )
         tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
-        await self._open_doors(tokens, hub, writer, secret_areas(options, tokens, self.trader, desk, hub, known))
+        areas = secret_areas(options, tokens, self.trader, desk, hub, known)
+        await self._open_doors(tokens, hub, writer, areas, SettingsDoor(keeper, self.trader, hub))
 
         def raise_alert(row: Row) -> None:
             listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
@@ -164,10 +192,10 @@ class Daemon:
             self.trader.engine.refresh()
 
         replaying.start(raise_alert)
-        if options.autostart and not self.trader.engine.wanted_stopped:
-            self.trader.engine.start()
 
-    async def _open_doors(self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas) -> None:
+    async def _open_doors(
+        self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas, settings: SettingsDoor
+    ) -> None:
         options = self._options
         around = Surroundings(
             options.clock,
@@ -188,13 +216,14 @@ class Daemon:
             measured=self.measured,
             onboarding=areas.onboarding,
             own_secrets=areas.token,
+            settings=settings,
         )
         self.server = ControlServer(
             api,
             run_dir=options.home.run_dir,
             started_at=writer.started_at,
-            port=options.settings.api.port,
-            clients=options.settings.api.allowed_clients,
+            port=self._settings.api.port,
+            clients=self._settings.api.allowed_clients,
         )
         await self.server.start()
         log.info("daemon_started", url=self.server.url, run_id=self.trader.run.run_id, market=self.trader.status.market)
@@ -224,33 +253,42 @@ class Daemon:
             await self.server.stop()
         await asyncio.to_thread(self._closing.close)
 
+    def _keeper(self, store: Store) -> tuple[Keeper, str]:
+        """The keeper of the settings that this start begins with, and why they are not the newest ones."""
+        options = self._options
+        layers = options.layers or Layers.stated(options.settings)
+        keeper, fell_back = begin_with(layers, store, options.clock, apply_now=apply_levels)
+        self._settings = keeper.boot
+        apply_levels(keeper.boot)
+        return keeper, fell_back
+
     def _key_texts(self) -> tuple[str, ...]:
         """What no log may hold of the venue's key, where one may be used."""
         options = self._options
-        keys = KeyStore(options.vault, options.home, options.settings.venue.rest_url, options.clock.now)
+        keys = KeyStore(options.vault, options.home, self._settings.venue.rest_url, options.clock.now)
         keys.tidy()  # what a crash while a key was replaced left in the keychain
-        if options.settings.venue.name != KRAKEN:
+        if self._settings.venue.name != KRAKEN:
             return ()
         key = keys.find()
         return () if key is None else key.known
 
     def _market(self, reader: Reader) -> tuple[Clock, Desk | None, Market]:
         """The market, and where it is a venue's, what speaks with the venue and the time that counts there."""
-        options = self._options
-        if KRAKEN not in {options.settings.market.source, options.settings.venue.name}:
-            return options.clock, None, options.market_for(reader)
+        options, settings = self._options, self._settings
+        if KRAKEN not in {settings.market.source, settings.venue.name}:
+            return options.clock, None, options.market_for(reader, settings)
         from mooring.daemon.kraken_desk import KrakenDesk  # noqa: PLC0415 -- clients that paper trading does not need
 
         rehearsal = options.rehearsal
-        warmup = decider_for(options.settings, instruments(options.settings.market.symbols)).warmup_bars
+        warmup = decider_for(settings, instruments(settings.market.symbols)).warmup_bars
         system = options.clock if rehearsal is None else rehearsal.clock
-        desk = KrakenDesk(options.settings, options.home, options.vault, system, warmup_bars=warmup)
+        desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=warmup)
         self._closing.callback(desk.close)
         if rehearsal is not None:
-            shown = options.market_for(reader)
+            shown = options.market_for(reader, settings)
             return options.clock, desk, rehearsal.market(shown, desk.begin(cold=True))
-        if options.settings.market.source != KRAKEN:
-            return options.clock, None, options.market_for(reader)
+        if settings.market.source != KRAKEN:
+            return options.clock, None, options.market_for(reader, settings)
         return desk.clock, desk, desk.begin()
 
     def _stop_engine(self) -> None:
@@ -265,8 +303,8 @@ class Daemon:
 
     def _doctor(self) -> list[CheckResult]:
         options = self._options
-        probes = probes_of(options.home, options.settings, options.vault, options.clock)
-        return run_checks(options.home, options.settings, probes=probes)
+        probes = probes_of(options.home, self._settings, options.vault, options.clock)
+        return run_checks(options.home, self._settings, probes=probes)
 
 
 def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) -> Options:
@@ -277,12 +315,13 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
         Denied: live trading without the account and the prices of Kraken.
     """
     home.prepare()
-    settings = load_settings(home.root, environ)
+    layers = read_layers(home.root, environ)
+    settings = layers.resolve()
     if settings.trading.mode == LIVE and {settings.market.source, settings.venue.name} != {KRAKEN}:
         raise NO_VENUE  # before keychain and database are touched
     clock = SystemClock()
 
-    def market_for(reader: Reader) -> Market:
+    def market_for(reader: Reader, settings: Settings) -> Market:
         warmup = decider_for(settings, instruments(settings.market.symbols)).warmup_bars
         return market_from_settings(settings, reader, clock, warmup_bars=warmup)
 
@@ -294,6 +333,7 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
         clock=clock,
         console=console,
         autostart=settings.trading.autostart,
+        layers=layers,
     )
 
 

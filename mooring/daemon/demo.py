@@ -26,7 +26,7 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.verify import verify
 from mooring.runtime.venues.simulator.venue import Config
 from mooring.secrets.vault import MemoryVault
-from mooring.settings import Settings, load_settings
+from mooring.settings import Settings, load_settings, read_layers
 
 # A made-up market has to begin somewhere, the same every time: 2024-01-01 00:00 UTC.
 DEMO_START: Final = 1_704_067_200
@@ -85,10 +85,12 @@ def demonstration(
         lambda: shown_by(shown, config=config, start=begin), SystemClock(), speed=request.speed
     ) as rehearsal:
         followed = overrides | {"market.source": "kraken"} | rehearsal.urls
+        layers = read_layers(request.home.root, environ, overrides=followed)
         options = Options(
             home=request.home,
-            settings=load_settings(request.home.root, environ, overrides=followed),
-            market_for=lambda reader: as_demo(shown, reader),
+            settings=layers.resolve(),
+            layers=layers,
+            market_for=lambda reader, _settings: as_demo(shown, reader),
             vault=MemoryVault(),
             clock=SystemClock(),
             console=False,

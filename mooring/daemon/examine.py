@@ -11,13 +11,14 @@ from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
 from mooring.daemon.doctor_home import database_line, home_checks
 from mooring.daemon.doctor_machine import machine_checks
 from mooring.daemon.records import place_of
+from mooring.daemon.settings_start import settings_at_next_start
 from mooring.daemon.vaults import keychain_of, vault_of
 from mooring.errors import Invalid
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.store.place import Place
 from mooring.secrets.vault import Vault
-from mooring.settings import Settings, load_settings
+from mooring.settings import Settings
 
 KRAKEN: Final = "kraken"
 
@@ -26,7 +27,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> list[CheckResult]:
     """The doctor's lines for a home, without a daemon."""
     settings: Settings | Invalid
     try:
-        settings = load_settings(home.root, environ)
+        settings = settings_at_next_start(home, environ)
     except Invalid as error:
         settings = error
     vault = keychain_of(home) if isinstance(settings, Invalid) else vault_of(home, settings)

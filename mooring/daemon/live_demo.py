@@ -216,7 +216,7 @@ def _options(home: Home, settings: Settings, rehearsal: Rehearsal) -> Options:
     )
 
 
-def _no_other_market(_reader: object) -> Any:
+def _no_other_market(_reader: object, _settings: object) -> Any:
     raise AssertionError("a rehearsal follows its look-alike")
 
 

@@ -69,12 +69,9 @@ def configure_logging(
         target = stream or sys.stderr
         handlers.append(_TerminalHandler(target))
         handlers[1].setFormatter(_formatter(redactor, _Human(colors=target.isatty())))
-    level = getattr(logging, settings.logs.level.upper())
     for handler in handlers:
         root.addHandler(handler)
-    root.setLevel(level)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    apply_levels(settings)
     _route_structlog()
 
     def close() -> None:
@@ -89,6 +86,18 @@ def configure_logging(
                     logging.getLogger(name).setLevel(former)
 
     return close
+
+
+def apply_levels(settings: Settings) -> None:
+    """Put level, size and number of files into force for the log that is open."""
+    root = logging.getLogger()
+    level = getattr(logging, settings.logs.level.upper())
+    root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for handler in root.handlers:
+        if isinstance(handler, _PrivateFile):
+            handler.maxBytes, handler.backupCount = settings.logs.max_bytes, settings.logs.backups
 
 
 def _route_structlog() -> None:

@@ -24,7 +24,6 @@ from mooring.runtime.engine.desk import ORDER_TYPES, TableRow
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.engine.listener import Listener
-from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
@@ -126,8 +125,7 @@ class Checker:
 class Recorder:
     """Records answers: each as an event of the run, and of an hour's refusals the first one as an alert."""
 
-    def __init__(self, run: Run, store: Store, engine: Engine, listener: Listener) -> None:
-        self._run = run
+    def __init__(self, store: Store, engine: Engine, listener: Listener) -> None:
         self._store = store
         self._engine = engine
         self._listener = listener
@@ -155,7 +153,7 @@ class Recorder:
         )
         # The hour itself is closed: the alert belongs to the next one.
         next_hour = checked.hour_ts_utc + HOUR_SECONDS
-        table, row = alert_row(self._run, next_hour, "warning", REFUSED_ALERT, text)
+        table, row = alert_row(self._engine.run, next_hour, "warning", REFUSED_ALERT, text)
         if self._store.reader().find("alerts", alert_id=row["alert_id"]) is not None:
             return
         self._listener.alert(row["severity"], row["code"], row["text"])

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
+
+import structlog
 
 from mooring import __version__
 from mooring.daemon.market import Market
+from mooring.daemon.settings_keeper import Keeper
 from mooring.daemon.shadow_check import Checked, CheckingListener, Recorder, Submit
-from mooring.errors import Conflict, Denied, Invalid
+from mooring.errors import Conflict, Denied, Invalid, MooringError, NotFound
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.gates import SAYS, Closed, Gates
+from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.lives import ENDED
+from mooring.runtime.engine.renewal import NotRenewed, Renewed
 from mooring.runtime.engine.run import Plan, Run, killing_rows, open_run
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.market.clock import Clock
@@ -30,6 +37,7 @@ from mooring.settings import Settings, describe
 SIMULATED: Final = ("paper", "shadow")
 LIVE: Final = "live"
 SHADOW: Final = "shadow"
+KRAKEN: Final = "kraken"
 MODES: Final = (*SIMULATED, LIVE)
 NO_VENUE: Final = Denied(
     "live_needs_kraken",
@@ -43,6 +51,8 @@ NO_CHECKS: Final = Denied(
     money="Nothing was started and no order was sent.",
     todo='Set market.source and venue.name to "kraken", or trading.shadow_validate to false.',
 )
+
+log = structlog.get_logger(__name__)
 
 
 class Desk(Protocol):
@@ -96,6 +106,7 @@ class Parts:
     Attributes:
         listener: told of what the engine does.
         desk: speaks with the venue; None where the settings name none.
+        keeper: of the settings, which a person may change meanwhile; None where nobody can.
     """
 
     settings: Settings
@@ -104,6 +115,7 @@ class Parts:
     market: Market
     listener: Listener
     desk: Desk | None = None
+    keeper: Keeper | None = None
 
 
 def risk_bounds() -> str:
@@ -122,7 +134,18 @@ class Trader:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = threading.Lock()
-        self.run, self.engine = self._open(parts.settings.trading.mode)
+        self._settings = parts.settings
+        self.engine = self._open(parts.settings.trading.mode)
+
+    @property
+    def run(self) -> Run:
+        """The run at hand; another one after a change of what decides."""
+        return self.engine.run
+
+    @property
+    def armed(self) -> bool:
+        """Whether real orders may leave."""
+        return isinstance(self.engine, LiveEngine) and self.engine.armed
 
     @property
     def store(self) -> Store:
@@ -157,7 +180,7 @@ class Trader:
                 )
             self._leave_venue()
             self.engine.note(ENDED, f"the mode was changed to {mode}")
-            self.run, self.engine = self._open(mode)
+            self.engine = self._open(mode)
             self.engine.refresh()
 
     def kill(self, reason: str) -> None:
@@ -189,7 +212,9 @@ class Trader:
         engine = self.engine
         if not isinstance(engine, LiveEngine):
             raise SAYS[Closed.NOT_LIVE]
-        engine.arm(acknowledge)
+        keeper = self._parts.keeper
+        with nullcontext() if keeper is None else keeper.arming():
+            engine.arm(acknowledge)
 
     def reconcile(self, *, accept: bool) -> None:
         """Compare books and venue soon; see `Desk.resync`.
@@ -230,28 +255,47 @@ class Trader:
         """Do all recorded hours of the run again and compare."""
         return recompute(self.run, self._parts.store.reader())
 
-    def _open(self, mode: str) -> tuple[Run, Engine]:
-        parts = self._parts
+    def check(self, running: Settings, target: Settings) -> None:
+        """See that a run could go on with `running`, and a start begin with `target`.
+
+        Raises:
+            Invalid: it could not.
+        """
+        market = target.market
+        if target.trading.mode == LIVE and {market.source, target.venue.name} != {KRAKEN}:
+            raise Invalid(NO_VENUE.code, NO_VENUE.what, money="Nothing was changed.", todo=NO_VENUE.todo)
+        if market.source == "replay" and not Path(market.bars_dir or "").is_dir():
+            raise NotFound(
+                "no_bars_dir",
+                "The settings name no directory of recorded bars that is there.",
+                money="Nothing was changed.",
+                todo="Set market.bars_dir to a directory of recorded bars.",
+            )
+        try:
+            opened(machine_for(running, self._parts.market.instruments))
+        except Invalid:
+            raise
+        except Exception as error:
+            # A strategy or producer is somebody else's code, which may fail in any way.
+            log.exception("settings_unusable")
+            raise Invalid(
+                "settings_unusable",
+                f"With these settings no run can be begun ({type(error).__name__}).",
+                money="Nothing was changed.",
+                todo="The daemon's log says more; name another strategy or producer.",
+            ) from error
+
+    def _open(self, mode: str) -> Engine:
+        parts, keeper = self._parts, self._parts.keeper
         if mode == LIVE and parts.desk is None:
             raise NO_VENUE
         if mode == SHADOW and parts.settings.trading.shadow_validate and parts.desk is None:
             raise NO_CHECKS
-        plan = Plan(
-            mode=mode,
-            code_version=__version__,
-            settings_hash=parts.settings.fingerprint(),
-            settings_text=parts.settings.kept_text(),
-            bounds=risk_bounds(),
-            treasury=treasury_for(parts.settings),
-            lock_hash=LOCK_SHA256,
-            market=parts.market.text,
-            market_hash=parts.market.hash,
-            seed=parts.settings.trading.live_account if mode == LIVE else parts.market.seed,
-            instruments=parts.market.instruments,
-            machine=machine_for(parts.settings, parts.market.instruments),
-            venue="kraken" if mode == LIVE else "paper",
-        )
-        run = open_run(plan, parts.store, now=parts.clock.now())
+        with nullcontext(self._settings) if keeper is None else keeper.held() as wanted:
+            run = open_run(self._plan(mode, wanted), parts.store, now=parts.clock.now())
+            self._settings = wanted
+            if keeper is not None:
+                keeper.taken_up(wanted)
         stored = parts.store.reader().latest_state(run.run_id)
         made: dict[str, Any] = {
             "run": run,
@@ -259,21 +303,67 @@ class Trader:
             "feed": parts.market.feed(parts.clock, run.resumes_after if stored is None else stored.hour_ts_utc),
             "clock": parts.clock,
             "listener": parts.listener,
-            "flatten_on_kill": parts.settings.trading.kill_positions == "flatten",
+            "flatten_on_kill": _flattens(wanted),
+            "renewal": self._renewed,
         }
         if mode == SHADOW and parts.settings.trading.shadow_validate:
-            return run, self._checked(run, made)
+            return self._checked(made)
         if mode != LIVE or parts.desk is None:
-            return run, Engine(**made)
+            return Engine(**made)
         desk = parts.desk
         engine = LiveEngine(gates=desk.gates, stale=desk.stale, late_seconds=desk.late_seconds, **made)
         parts.desk.connect(engine)
-        return run, engine
+        return engine
 
-    def _checked(self, run: Run, made: dict[str, Any]) -> Engine:
+    def _plan(self, mode: str, settings: Settings) -> Plan:
+        parts = self._parts
+        return Plan(
+            mode=mode,
+            code_version=__version__,
+            settings_hash=settings.fingerprint(),
+            settings_text=settings.kept_text(),
+            bounds=risk_bounds(),
+            treasury=treasury_for(settings),
+            lock_hash=LOCK_SHA256,
+            market=parts.market.text,
+            market_hash=parts.market.hash,
+            seed=settings.trading.live_account if mode == LIVE else parts.market.seed,
+            instruments=parts.market.instruments,
+            machine=machine_for(settings, parts.market.instruments),
+            venue="kraken" if mode == LIVE else "paper",
+        )
+
+    def _renewed(self) -> Renewed | NotRenewed | None:
+        """What the engine goes on with, asked by it between two hours; see `Renewal`."""
+        keeper = self._parts.keeper
+        if keeper is None or keeper.wanted is self._settings:
+            return None
+        with keeper.held() as wanted:
+            try:
+                plan = self._plan(self.engine.mode, wanted)
+                opened(plan.machine)
+            except Exception as error:  # a strategy is somebody else's code, which may fail in any way
+                log.exception("settings_not_taken_up")
+                return self._given_up(keeper, error)
+            run = open_run(plan, self._parts.store, now=self._parts.clock.now(), goes_on=True)
+            self._settings = wanted
+            keeper.taken_up(wanted)
+        return Renewed(run=run, flatten_on_kill=_flattens(wanted))
+
+    def _given_up(self, keeper: Keeper, error: Exception) -> NotRenewed:
+        why = error.what if isinstance(error, MooringError) else f"It failed ({type(error).__name__})."
+        version = keeper.roll_back(f"could not be taken up: {why}")
+        text = f"Changed settings could not be taken up. {why} Those before them stay in force, as version {version}."
+        return NotRenewed(code="settings_rolled_back", text=text)
+
+    def _checked(self, made: dict[str, Any]) -> Engine:
         """A shadow engine whose orders the venue checks, once their hour is durable."""
         assert self._parts.desk is not None
         listener = CheckingListener(self._parts.listener)
         engine = Engine(**made | {"listener": listener})
-        listener.submit = self._parts.desk.check(Recorder(run, self._parts.store, engine, self._parts.listener))
+        listener.submit = self._parts.desk.check(Recorder(self._parts.store, engine, self._parts.listener))
         return engine
+
+
+def _flattens(settings: Settings) -> bool:
+    return settings.trading.kill_positions == "flatten"

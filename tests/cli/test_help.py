@@ -36,6 +36,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
         "mode|arm|disarm|reconcile|scan|cancel-all|health|dashboard|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "onboard kraken|secrets list|secrets rotate-token|"
+        "settings show|settings get|settings set|settings unset|settings history|settings revert|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"
     )
     assert names == set(wanted.split("|"))

@@ -27,6 +27,7 @@ from mooring.control_api.server import ControlServer
 from mooring.errors import Denied, Invalid, NotFound
 from tests.control_api.fake_evidence import fake_area
 from tests.control_api.fake_onboarding import FakeOnboarding
+from tests.control_api.fake_settings import FakeSettings
 
 MASTER = "Canary-master-token-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes longer than most tests
@@ -304,6 +305,7 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
         evidence=area,
         onboarding=keys,
         own_secrets=keys,
+        settings=FakeSettings(),
     )
     server = ControlServer(api, run_dir=run_dir, started_at=STARTED, port=port, **server_args)
     loop = asyncio.new_event_loop()

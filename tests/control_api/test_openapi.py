@@ -28,8 +28,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(PLAIN, max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from("reason mode active scope acknowledge".split()) | st.text(PLAIN, max_size=8)
-LIKELY = st.sampled_from([True, False, "", "paper", "live", "read", "control", "x" * 600]) | VALUES
+IF_MATCH = {"if-match": '"1"'}
+FIELDS = st.sampled_from("reason mode active scope acknowledge changes note version".split()) | st.text(
+    PLAIN, max_size=8
+)
+LIKELY = st.sampled_from([True, False, "", "paper", "live", "read", "control", "x" * 600, {"risk.a": 5}, 1]) | VALUES
 BODIES = st.none() | st.dictionaries(FIELDS, LIKELY, max_size=3) | VALUES
 
 
@@ -77,7 +80,9 @@ def test_no_request_is_answered_but_as_documented(shared: Running, data: DataObj
     values = st.sampled_from(["5", "0", "BTC-USDT", "n" * 20, "bad"]) | st.text(PLAIN, max_size=40)
     query = data.draw(st.dictionaries(names, values, max_size=3))
     headers = data.draw(
-        st.sampled_from([{}, {"last-event-id": "5"}, {"content-type": "text/plain"}, {"x-mooring-actor": "?"}])
+        st.sampled_from(
+            [{}, {"last-event-id": "5"}, {"content-type": "text/plain"}, {"x-mooring-actor": "?"}, IF_MATCH]
+        )
     )
     body = data.draw(BODIES)
     content = None if body is None else orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)

@@ -49,7 +49,7 @@ def options(
     return Options(
         home=home,
         settings=settings,
-        market_for=lambda _: synthetic_market(SYMBOLS, seed=1, start=START, hours=hours, speed=speed),
+        market_for=lambda *_: synthetic_market(SYMBOLS, seed=1, start=START, hours=hours, speed=speed),
         vault=MemoryVault(),
         clock=clock or SystemClock(),
         console=False,

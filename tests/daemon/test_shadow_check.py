@@ -167,7 +167,7 @@ def options(home: Home, it: Served, **over: object) -> Options:
     return Options(
         home=home,
         settings=settings,
-        market_for=lambda _: synthetic_market(tuple(SYMBOLS), seed=1, start=HOUR, hours=30, speed=0.0),
+        market_for=lambda *_: synthetic_market(tuple(SYMBOLS), seed=1, start=HOUR, hours=30, speed=0.0),
         vault=vault,
         clock=SystemClock(),
         console=False,
@@ -247,7 +247,7 @@ def test_of_an_hours_refusals_one_is_an_alert_and_all_are_events_and_counted(hom
     with daemons.running(home, hours=2) as it:
         it.finish()
         trader, heard = it.daemon.trader, Heard()
-        recorder = Recorder(trader.run, trader.store, trader.engine, heard)  # type: ignore[arg-type]
+        recorder = Recorder(trader.store, trader.engine, heard)  # type: ignore[arg-type]
         for hour, answer in [(HOUR, Answer.REFUSED)] * 3 + [(HOUR, Answer.UNANSWERED), (HOUR + 3600, Answer.REFUSED)]:
             recorder(Checked(order=order("c"), hour_ts_utc=hour, answer=answer, text="words"))
         assert heard.alerts == [("warning", REFUSED_ALERT)] * 2

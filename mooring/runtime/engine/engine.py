@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -15,6 +14,8 @@ from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.listener import Listener
+from mooring.runtime.engine.notes import Notes
+from mooring.runtime.engine.renewal import NotRenewed, Renewal, never
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book, picture_of
 from mooring.runtime.engine.turns import Turns
@@ -22,7 +23,7 @@ from mooring.runtime.engine.worker import Worker
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch, ControlRow, Row
+from mooring.runtime.store.types import Batch, ControlRow
 
 RUNNING, STOPPED = "running", "stopped"  # what a person wants
 JOIN_TIMEOUT_S, EXITS_WORK = 30.0, "Open positions are kept; nothing new is bought."
@@ -30,7 +31,7 @@ JOIN_TIMEOUT_S, EXITS_WORK = 30.0, "Open positions are kept; nothing new is boug
 log = structlog.get_logger(__name__)
 
 
-class Engine:
+class Engine(Notes):
     """Does an hour whenever its bars have closed.
 
     States: stopped (no hours are done), running, paused (hours are done, nothing new is bought), halted (it stopped
@@ -43,10 +44,19 @@ class Engine:
         clock: the wall clock, for the record of what people do.
         listener: told of what happened.
         flatten_on_kill: whether the kill switch also sells what is held.
+        renewal: says between two hours whether to go on with another run.
     """
 
     def __init__(
-        self, *, run: Run, store: Store, feed: Feed, clock: Clock, listener: Listener, flatten_on_kill: bool
+        self,
+        *,
+        run: Run,
+        store: Store,
+        feed: Feed,
+        clock: Clock,
+        listener: Listener,
+        flatten_on_kill: bool,
+        renewal: Renewal = never,
     ) -> None:
         self._run = run
         self._store = store
@@ -54,6 +64,7 @@ class Engine:
         self._clock = clock
         self._listener = listener
         self._flatten = flatten_on_kill
+        self._renewal = renewal
         self._turns = Turns()
         self._worker: Worker | None = None
         self._finished = threading.Event()
@@ -76,11 +87,6 @@ class Engine:
     def status(self) -> EngineStatus:
         """The latest picture; never waits."""
         return self._status
-
-    @property
-    def mode(self) -> str:
-        """Paper or shadow."""
-        return self._run.mode
 
     @property
     def wanted_stopped(self) -> bool:
@@ -208,6 +214,7 @@ class Engine:
         with self._turn():
             if self._broken:
                 raise Denied("engine_halted", self._broken, todo="Start the engine again, or run `mooring doctor`.")
+            self._take_up()
             bar = next(self._feed, None)
             if bar is None:
                 raise Conflict(
@@ -219,15 +226,11 @@ class Engine:
         """Whether the thread that was started last has ended within the time, whatever ended it."""
         return self._finished.wait(timeout_s)
 
-    def audit(self, actor: str, action: str, reason: str, result: str) -> None:
-        """Record what a person did; durable when it returns."""
-        row: Row = {"at": self._clock.now(), "actor": actor, "action": action, "reason": reason, "result": result}
-        self._store.commit(Batch(rows=[("control_actions", row)]))
-
-    def note(self, kind: str, detail: str) -> None:
-        """Record an event of the run, such as a start of the process."""
-        row = {"run_id": self._run.run_id, "at": self._clock.now(), "kind": kind, "detail": detail}
-        self._store.commit(Batch(rows=[("run_events", row)]))
+    def warn(self, code: str, text: str) -> None:
+        """Tell and record a critical alert; the same words once an hour."""
+        with self._turns:
+            self._warn(code, text)
+            self._changed()
 
     def refresh(self) -> None:
         """Take the picture anew, where something outside the engine changed it (an alert was acknowledged)."""
@@ -241,6 +244,7 @@ class Engine:
                 with self._turns:
                     if worker.stop.is_set() or self._broken:
                         break
+                    self._take_up()
                     bar = next(self._feed, None)
                     if bar is not None:
                         self._advance(bar)
@@ -262,14 +266,31 @@ class Engine:
                 self._halt(error)
             raise
 
+    def _take_up(self) -> None:
+        """Go on with another run where a person changed what decides; what is held and owed goes on with it."""
+        found = self._renewal()
+        if isinstance(found, NotRenewed):
+            self._warn(found.code, found.text)
+        elif found is not None:
+            self._run, self._flatten = found.run, found.flatten_on_kill
+            self._read_books()  # the feed stands where it did: the account's last hour is the same
+            self._changed()
+
+    def _warn(self, code: str, text: str) -> None:
+        self._tell(self._listener.alert, "critical", code, text)
+        self._alerts_open = self._store_alert(self._next_hour(), "critical", code, text, each_text=True)
+
     def _from_last_commit(self) -> None:
         """Take up what is stored: the run, its books, and the feed's place."""
+        self._read_books()
+        if self._cycle.last_close_ts is not None:
+            self._feed.seek(self._cycle.last_close_ts)
+
+    def _read_books(self) -> None:
         reader = self._store.reader()
         self._cycle = self._begin_cycle()
         self._book = last_book(self._cycle, reader)
         self._ends = ends_of(reader)
-        if self._cycle.last_close_ts is not None:
-            self._feed.seek(self._cycle.last_close_ts)
 
     def _begin_cycle(self) -> Cycle:
         return Cycle(self._run, self._store)
@@ -288,6 +309,7 @@ class Engine:
         # Writes are done in order: once this one is answered, an earlier one that was not is settled too.
         self._store.commit(Batch())
         done = self._cycle.last_close_ts
+        self._take_up()  # a change whose answer did not come is settled too
         self._from_last_commit()
         if self._cycle.last_close_ts != done:  # the hour that was not answered is there, and what it used is used up
             self._control = replace(self._control, rebase=False)
@@ -321,18 +343,6 @@ class Engine:
         if self._control.kill_active and self._cycle.has_cancellable:
             self._cancel(None)
 
-    def _with(self, **changes: Any) -> ControlRow:
-        return replace(self._control, **changes, updated_at=self._clock.now())
-
-    def _put_control(self, **changes: Any) -> None:
-        control = self._with(**changes)
-        self._store.commit(Batch(control=control))
-        self._control = control
-
-    def _want(self, wanted: str) -> None:
-        if self._control.wanted != wanted:
-            self._put_control(wanted=wanted)
-
     def _halt(self, error: Exception) -> None:
         code, text = "engine_failed", f"An error nobody foresaw stopped the engine ({type(error).__name__})."
         if isinstance(error, MooringError):
@@ -344,23 +354,11 @@ class Engine:
         # Told before it is recorded: the store itself may be what broke.
         self._tell(self._listener.alert, "critical", code, text)
         try:
-            self._record_alert(code, text)
+            self._alerts_open = self._store_alert(self._next_hour(), "critical", code, text)
         except MooringError as why:
             log.warning("alert_not_stored", code=code, why=str(why))
         with self._turns:
             self._changed()
-
-    def _record_alert(self, code: str, text: str) -> None:
-        row = self._cycle.alert_row(self._next_hour(), "critical", code, text)
-        if self._store.reader().find("alerts", alert_id=row[1]["alert_id"]) is None:
-            self._store.commit(Batch(rows=[row]))
-        self._alerts_open = len(self._store.reader().open_alerts())
-
-    def _tell(self, listener: Callable[..., None], *what: Any) -> None:
-        try:
-            listener(*what)
-        except Exception:  # whoever listens has no say in trading
-            log.exception("listener_failed")
 
     @property
     def _halted(self) -> bool:

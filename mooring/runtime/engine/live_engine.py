@@ -11,7 +11,6 @@ import structlog
 from mooring.errors import Conflict, MooringError
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.domain.codes import Role
-from mooring.runtime.domain.ids import content_hash, derived_id
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
 from mooring.runtime.domain.orders import Order, Side, Status, Update
 from mooring.runtime.engine.controls import inputs_of
@@ -279,11 +278,7 @@ class LiveEngine(Engine):
         """Tell and record, within a turn; the same words once an hour."""
         log.warning("live_alert", severity=severity, code=code, text=text)
         self._tell(self._listener.alert, severity, code, text)
-        table, row = self._cycle.alert_row(self._next_hour(), severity, code, text)
-        row |= {"alert_id": derived_id("alert", row["alert_id"], content_hash(text))}
-        if self._store.reader().find("alerts", alert_id=row["alert_id"]) is None:
-            self._cycle.note([(table, row)])
-        self._alerts_open = len(self._store.reader().open_alerts())
+        self._alerts_open = self._store_alert(self._next_hour(), severity, code, text, each_text=True)
 
     def _closed(self, order: Order) -> str:
         closed = self._gates.closed(

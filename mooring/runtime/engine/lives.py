@@ -24,10 +24,15 @@ def started_rows(run_id: str, reader: Reader, now: int, detail: str) -> list[Tab
     return [*_recovered(run_id, reader, now), event(run_id, now, STARTED, detail)]
 
 
-def replaced_rows(run_id: str, reader: Reader, now: int, by: str) -> list[TableRow]:
-    """Another run takes the place of this one; nothing where it was laid down in order."""
+def replaced_rows(run_id: str, reader: Reader, now: int, by: str, *, crashed: bool = True) -> list[TableRow]:
+    """Another run takes the place of this one; nothing where it was laid down in order.
+
+    Args:
+        crashed: whether the process that has it must have crashed; else it is this one, which lays it down now.
+    """
     recovered = _recovered(run_id, reader, now)
-    return [*recovered, event(run_id, now, ENDED, f"run {by} took its place")] if recovered else []
+    ended = event(run_id, now, ENDED, f"run {by} took its place")
+    return [*(recovered if crashed else ()), ended] if recovered else []
 
 
 def _recovered(run_id: str, reader: Reader, now: int) -> list[TableRow]:

@@ -123,7 +123,7 @@ def run_params(machine: Machine, profile_version: int) -> str:
     return canonical_json(params).decode()
 
 
-def open_run(plan: Plan, store: Store, *, now: int) -> Run:
+def open_run(plan: Plan, store: Store, *, now: int, goes_on: bool = False) -> Run:
     """The latest run, where it is what `plan` says; else a new one, recorded before anything of it happens.
 
     Either way it is recorded that a process takes the run up now, and first that the last one crashed where it did.
@@ -133,6 +133,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
 
     Args:
         now: UTC unix seconds of the wall clock, for the record.
+        goes_on: this process has the latest run already, and lays it down for a new one; the same one just goes on.
 
     Raises:
         Unverified: the stored account is damaged, of another layout, or missing.
@@ -143,7 +144,8 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
     latest = reader.find("runs", mode=plan.mode)
     if latest is not None and all(latest[name] == identity[name] for name in IDENTITY):
         run = _opened(plan, latest, store)
-        store.commit(Batch(rows=started_rows(run.run_id, reader, now, _version(plan))))
+        if not goes_on:
+            store.commit(Batch(rows=started_rows(run.run_id, reader, now, _version(plan))))
         return run
     if latest is not None and plan.mode == LIVE and not same_account(latest, identity):
         _require_nothing_held(latest, identity, store)
@@ -167,7 +169,7 @@ def open_run(plan: Plan, store: Store, *, now: int) -> Run:
         ("runs", manifest),
     ]
     if latest is not None:
-        rows += replaced_rows(latest["run_id"], reader, now, run_id)
+        rows += replaced_rows(latest["run_id"], reader, now, run_id, crashed=not goes_on)
         if plan.mode != LIVE:  # orders at a venue go on, and the new run takes them over
             rows += ending_rows(latest, store, reason="run_ended", sells_too=True)
         rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), reader)

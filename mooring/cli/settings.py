@@ -28,8 +28,8 @@ VersionOption = Annotated[
 ]
 WHEN: Final = {
     "now": "in force now",
-    "next_cycle": "from the next hour on",
-    "next_start": "after `mooring down` and `mooring up`",
+    "next_cycle": "in force from the next hour on",
+    "next_start": "in force after `mooring down` and `mooring up`",
 }
 OFF: Final = "The daemon is off. This is what its next start would begin with."
 SHOWN_MAX: Final = 60  # characters of a value in a table

@@ -157,7 +157,6 @@ class Daemon:
         )
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))
-
         counting = Counting(Waking(listener, replaying.wake))
         self.trader = await asyncio.to_thread(
             Trader,

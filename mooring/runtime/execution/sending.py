@@ -76,17 +76,24 @@ class Sending:
         now_ms = self._venue.now_ms()
         dropped = False
         for track in self.waiting():
-            client_id, expires = track.order.client_id, track.order.expires_at
-            if self._cancelling.asked(client_id):
-                self._board.put(reached(track, Status.CANCELLED, reason="cancelled_before_sending"))
-            elif self.winding_down and track.is_entry:
-                self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))
+            expires = track.order.expires_at
+            if self._taken_back(track):
+                dropped = True
             elif expires is not None and expires * 1000 <= now_ms:
                 self._board.put(reached(track, Status.EXPIRED, reason="expired_before_sending"))
-            else:
-                continue
-            dropped = True
+                dropped = True
         return dropped
+
+    def _taken_back(self, track: Track) -> bool:
+        """Whether an order that has certainly not left is not to leave any more; it is ended then."""
+        if self._cancelling.asked(track.order.client_id):
+            reason = "cancelled_before_sending"
+        elif self.winding_down and track.is_entry:
+            reason = "not_sent_at_stop"
+        else:
+            return False
+        self._board.put(reached(track, Status.CANCELLED, reason=reason))
+        return True
 
     def _ready(self) -> list[Track]:
         if self.stopped:
@@ -128,7 +135,8 @@ class Sending:
             client_id = old.order.client_id
             order = by_id.get(client_id)
             track = self._board.get(client_id) or old
-            if track.end is not None:  # it was ended while the books were asked; what they let go stays here
+            # It was ended, or taken back, while the books were asked: what they let go stays here.
+            if track.end is not None or (order is not None and self._taken_back(track)):
                 continue
             track = withheld(track) if order is None else released(track, order, since_ms=since_ms)
             self._board.put(track)
@@ -155,17 +163,21 @@ class Sending:
         """
         tries = 1 if order.role is Role.ENTRY else self._options.not_sent_tries
         why, reason = "", NOT_SENT
+        track = self._board.get(order.client_id)
+        assert track is not None
+        if self._taken_back(track):  # while it waited for its turn
+            return
         for attempt in range(tries):
             if attempt and self._cancelling.asked(order.client_id):
                 break
             if attempt and await self._is_there(order.client_id):
                 return
-            if attempt:
-                again = await self._let_go_again(order)
-                if again is None:
-                    return
-                order = again
             try:
+                if attempt:
+                    again = await self._let_go_again(order)
+                    if again is None:
+                        return
+                    order = again
                 async with asyncio.timeout(PLACE_SECONDS):
                     order_id = await self._venue.place(order, deadline_ms=self._options.deadline_ms)
             except (Denied, Invalid) as error:
@@ -189,14 +201,20 @@ class Sending:
         self._give_up(track, why, reason=reason)
 
     async def _let_go_again(self, order: Order) -> Order | None:
-        """The order, as the books let it go before another try; None where a gate closed since."""
+        """The order, as the books let it go before another try; None where a gate closed since.
+
+        Raises:
+            Retry: the books failed; without their word nothing leaves.
+        """
         try:
             orders: tuple[Order, ...] = await self._call(self._books.release, [order])
-        except Exception:  # noqa: BLE001 -- without the books' word nothing leaves, now or later
-            orders = ()
-        if orders:
-            return orders[0]
+        except Exception as error:
+            raise Retry(NOT_SENT, f"The books did not let it go again: {error}", retry_after_seconds=1.0) from error
         track = self._board.get(order.client_id)
+        if orders:
+            if track is not None:
+                self._board.put(replace(track, order=orders[0]))  # it may be another size by now
+            return orders[0]
         if track is not None and track.end is None:
             self._board.put(reached(track, Status.REJECTED, reason=NOT_SENT))
         return None

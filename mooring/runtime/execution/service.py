@@ -171,10 +171,9 @@ class Execution:
         ending = [t.order.client_id for t in self._board.live() if t.at_venue and t.order.role in cancel]
         for client_id in ending:
             self._cancelling.ask(client_id)
-        over = await self._board.until(
-            lambda: not any(self._cancelling.asked(client_id) for client_id in ending), seconds=STOP_SECONDS
-        )
+        over = await self._board.until(lambda: all(self._heard_out(one) for one in ending), seconds=STOP_SECONDS)
         await self._board.flush()
+        self._take_inbox()
         await self._board.until(lambda: not self._sending.waiting(), seconds=STOP_SECONDS)
         self._sending.stopped = True
         for track in self._sending.waiting():
@@ -233,6 +232,11 @@ class Execution:
                 self._board.put(replace(track, deadline_ms=now_ms + self._options.deadline_ms))
                 self._lookups.look(order.client_id)
             self._cancelling.ask(order.client_id)
+
+    def _heard_out(self, client_id: str) -> bool:
+        """Whether an order ended, and the books know of all that it filled."""
+        track = self._board.get(client_id)
+        return not self._cancelling.asked(client_id) and (track is None or track.settled)
 
     def _unwanted(self, client_id: str) -> None:
         self._cancelling.ask(client_id)

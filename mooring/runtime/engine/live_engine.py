@@ -9,24 +9,26 @@ from typing import Any, Final
 import structlog
 
 from mooring.errors import Conflict, MooringError
-from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
+from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.codes import Role
-from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
+from mooring.runtime.domain.money import to_text
 from mooring.runtime.domain.orders import Order, Side, Status, Update
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.engine.gates import Gates
+from mooring.runtime.engine.live_books import books_now
 from mooring.runtime.engine.live_cycle import LiveCycle
 from mooring.runtime.engine.live_desk import Live, Taken
 from mooring.runtime.engine.outside import Outside
 from mooring.runtime.engine.status import EngineStatus
-from mooring.runtime.execution.ports import Books, BooksNow, Known, Outlet, Reconciled
+from mooring.runtime.execution.ports import Books, BooksNow, Outlet, Reconciled
 from mooring.runtime.store.types import Batch, ControlRow
 from mooring.runtime.venues.paper.matching import working_entries
 
 BOOKS_DIFFER: Final = "books_differ_from_venue"
 MS: Final = 1000
+UNSTORED_MAX: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class LiveEngine(Engine):
         self._compared = False
         self._late_seconds = late_seconds
         self._bare: set[str] = set()
+        self._unstored: dict[tuple[int, str, str], None] = {}  # alerts that were told and could not be recorded
         self._outlet: Outlet | None = None
         self._outside: Outside
         super().__init__(**parts)
@@ -66,6 +69,21 @@ class LiveEngine(Engine):
             self._outlet = outlet
             self._heed_kill()
             self._withdraw_entries()
+
+    def disconnect(self) -> None:
+        """Have nothing sent any more: what has not left is withheld, and what then has no stop is told.
+
+        Raises:
+            Halt, Unknown: the store failed; nothing is sent all the same.
+        """
+        with self._turn():
+            self._outlet = None
+            self._armed = False
+            self._mend()
+            waiting = [live.order for live in self._cycle.desk.working_orders if live.status is Status.INTENT]
+            self._send(Taken(orders=waiting))
+            self._look_for_bare()
+            self._changed()
 
     @property
     def books(self) -> Books:
@@ -92,7 +110,10 @@ class LiveEngine(Engine):
             self._changed()
 
     def disarm(self) -> None:
-        """Let no real order leave any more. Entries at the venue are taken back: no stop could follow their fills."""
+        """Let no real order leave any more. Entries at the venue are taken back: no stop could follow their fills.
+
+        So are sales that wait for the end of a stop: it is not to be taken off for what will not leave.
+        """
         with self._turns:
             self._armed = False
             self._withdraw_entries()
@@ -237,17 +258,23 @@ class LiveEngine(Engine):
         """Ask for the end of every entry; an outlet that takes no more must not keep what follows from happening."""
         try:
             self._withdraw(Role.ENTRY)
+            if not self._armed:
+                self._withdraw(Role.EXIT, waiting=True)
         except MooringError as error:
             log.warning("entries_not_withdrawn", why=str(error))
 
-    def _withdraw(self, *roles: Role) -> int:
+    def _withdraw(self, *roles: Role, waiting: bool = False) -> int:
+        """Ask for the end of all orders of these roles, or of those that have not left; how many."""
         orders = [
             live.order
             for live in self._cycle.desk.working_orders
             # What was asked for in a step that failed may never have been stored: nobody but memory knows it.
             if live.order.role in roles and not (self._cycle.torn and live.status is Status.INTENT)
+            if not waiting or live.status is Status.INTENT
         ]
-        if self._outlet is not None and orders:
+        if self._outlet is None:
+            return 0
+        if orders:
             self._outlet.cancel(orders)
         return len(orders)
 
@@ -276,9 +303,15 @@ class LiveEngine(Engine):
 
     def _alert(self, severity: str, code: str, text: str) -> None:
         """Tell and record, within a turn; the same words once an hour."""
-        log.warning("live_alert", severity=severity, code=code, text=text)
-        self._tell(self._listener.alert, severity, code, text)
-        self._alerts_open = self._store_alert(self._next_hour(), severity, code, text, each_text=True)
+        told = (self._next_hour(), code, text)
+        if told not in self._unstored:  # who could not have it recorded tries again: the person knows it
+            log.warning("live_alert", severity=severity, code=code, text=text)
+            self._tell(self._listener.alert, severity, code, text)
+        self._unstored[told] = None
+        while len(self._unstored) > UNSTORED_MAX:
+            del self._unstored[next(iter(self._unstored))]
+        self._alerts_open = self._store_alert(told[0], severity, code, text, each_text=True)
+        self._unstored.pop(told, None)
 
     def _closed(self, order: Order) -> str:
         closed = self._gates.closed(
@@ -323,31 +356,7 @@ class LiveEngine(Engine):
         return int(working_entries(self._cycle.world.paper, machine.paper_params, machine.decider.params.scales))
 
     def _books(self) -> BooksNow:
-        run, account = self._run, self._cycle.world.account
-        return BooksNow(
-            quote=run.quote,
-            cash=to_decimal(int(account.cash[0]), MONEY_DECIMALS),
-            positions={
-                one.base: to_decimal(int(account.quantity[at]), one.lot_decimals)
-                for at, one in enumerate(run.instruments)
-            },
-            outside=dict(self._outside.totals),
-            opened=self._outside.opened,
-            entry_ids=self._outside.entry_ids,
-            trade_ids=self._outside.trade_ids,
-            since_ms=self._outside.since_ms,
-            working=tuple(
-                Known(
-                    order=live.order,
-                    status=live.status,
-                    filled=live.filled,
-                    trade_ids=live.trade_ids,
-                    order_id=live.order_id,
-                    since_ms=max(0, (live.decided - HOUR_SECONDS) * MS),
-                )
-                for live in self._cycle.desk.working_orders
-            ),
-        )
+        return books_now(self._run, self._cycle.world.account, self._cycle.desk.working_orders, self._outside)
 
     def _cancel(self, control: ControlRow | None) -> int:
         """Ask for the end of every entry and stop; exits go on. What becomes of them is told by the venue."""

@@ -150,7 +150,8 @@ class Sending:
             async with self._slots:
                 if track.order.role is Role.STOP:
                     await self._switch.before_stop()
-                await self._tries(track.order)
+                if not self._taken_back(track):  # while it waited for its turn
+                    await self._tries(track.order)
         except BaseException:
             # Also a cancellation of this task: the order may have left, and nobody will hear of it here.
             self._unknown(client_id)
@@ -163,10 +164,6 @@ class Sending:
         """
         tries = 1 if order.role is Role.ENTRY else self._options.not_sent_tries
         why, reason = "", NOT_SENT
-        track = self._board.get(order.client_id)
-        assert track is not None
-        if self._taken_back(track):  # while it waited for its turn
-            return
         for attempt in range(tries):
             if attempt and self._cancelling.asked(order.client_id):
                 break

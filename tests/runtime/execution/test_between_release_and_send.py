@@ -76,6 +76,26 @@ def test_a_stop_that_is_cancelled_while_it_waits_for_the_dead_man_s_switch_never
     play(use)
 
 
+def test_a_stop_stays_where_the_sale_that_waits_for_it_is_taken_back():
+    buy, protect, leave = entry(), stop(), sale(after=(stop().client_id,))
+
+    async def use(rig):
+        async with rig.running() as execution:
+            await bought(rig, buy)
+            rig.send(protect)
+            await rig.reaches(protect, "OPEN")
+            rig.venue.link(up=False)
+            await asyncio.sleep(1)
+            rig.send(leave)
+            await asyncio.sleep(1)
+            execution.cancel([leave])
+            await asyncio.sleep(120)
+            assert (rig.status(leave), rig.status(protect)) == ("CANCELLED", "OPEN")
+            assert "cancel" not in rig.venue.names()
+
+    play(use)
+
+
 def test_an_order_that_is_let_go_with_another_size_is_followed_in_that_size():
     buy, leave = entry(), sale()
 

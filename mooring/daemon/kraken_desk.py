@@ -6,6 +6,7 @@ Imported only where the settings ask for Kraken: HTTP and WebSocket clients stay
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -44,8 +45,16 @@ from mooring.settings import Settings
 OPEN_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 75.0
 CLOSE_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 5.0  # before what sends orders begins anew after it failed
+AGAIN_MOST: Final = 3  # times within
+AGAIN_WITHIN_SECONDS: Final = 3600.0
 WARM_SPARE: Final = 24  # hours of the past beyond what producers need
 QUIET: Final = frozenset({Notice.UP, Notice.LATE_TRADE, Notice.ASKING_FAILED})  # for the log only
+
+LEFT: Final = (
+    "It ended before Kraken had said how all orders stand. An entry may still work there, for an hour at most, and "
+    "fill without a stop: look at Kraken's list of open orders."
+)
 
 T = TypeVar("T")
 
@@ -101,7 +110,9 @@ class KrakenDesk:
         self._running: Future[None] | None = None
         self._watching: Future[None] | None = None
         self._failed = ""
+        self._failures: list[float] = []  # when what sends orders failed, by the monotonic clock
         self._engine: LiveEngine | None = None
+        self._lock = threading.Lock()  # of which execution there is
 
     @property
     def gates(self) -> Gates:
@@ -176,12 +187,12 @@ class KrakenDesk:
         venue = self._open()
         with self._or_let_go():
             self._require_fees(venue)
-        self._engine, self._failed = engine, ""
-        options = execution_options(self._settings, self.clock)
-        self._execution = Execution(venue, engine.books, self.clock, options=options)
-        self._running = self._loop.submit(self._execution.run())
-        self._running.add_done_callback(self._ended)
-        engine.connect(self._execution)
+        with self._or_let_go():
+            with self._lock:
+                self._engine, self._failed, self._failures = engine, "", []
+                execution = self._execution_for(venue, engine)
+                self._run(execution)
+            engine.connect(execution)
         watch = VenueWatch(venue, self._instruments, self._alert, clocks=speed_of(self.clock) == 1)
         self._watching = self._loop.submit(watch.run())
 
@@ -224,21 +235,35 @@ class KrakenDesk:
 
     def disconnect(self) -> None:
         """Let the account go: entries are taken back, exits and stops stay at the venue. Safe to call twice."""
-        execution, running, venue = self._execution, self._running, self._venue
-        self._engine = self._execution = self._running = self._venue = None
+        with self._lock:
+            engine, execution, running, venue = self._engine, self._execution, self._running, self._venue
+            self._engine = self._execution = self._running = self._venue = None
         self._key_ends = ""
         if self._watching is not None:
             self._watching.cancel()
+        settled = execution is None
         if execution is not None and running is not None and not running.done():
             with suppress(MooringError, TimeoutError):
-                self._call(execution.drain(cancel=(Role.ENTRY,)), DRAIN_SECONDS)
+                settled = self._call(execution.drain(cancel=(Role.ENTRY,)), DRAIN_SECONDS)
             running.cancel()
             with suppress(Exception, CancelledError):
                 running.result(CLOSE_SECONDS)
+        if engine is not None:
+            self._tell_engine(engine, settled=settled)
         if venue is not None:
             with suppress(MooringError, TimeoutError):
                 self._call(venue.close(), CLOSE_SECONDS)
         self._held.close()
+
+    @staticmethod
+    def _tell_engine(engine: LiveEngine, *, settled: bool) -> None:
+        """Nothing is sent for it any more; the person is told where orders are left that nobody looks after."""
+        try:
+            engine.disconnect()
+            if not settled:
+                engine.alert("critical", "orders_left", LEFT)
+        except MooringError as error:
+            log.warning("engine_not_told", why=str(error))
 
     def resync(self, *, accept: bool = False) -> None:
         """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""
@@ -288,18 +313,49 @@ class KrakenDesk:
                 todo="Check the connection to the internet, and Kraken's status page; then start again.",
             ) from None
 
+    def _execution_for(self, venue: KrakenVenue, engine: LiveEngine) -> Execution:
+        options = execution_options(self._settings, self.clock)
+        self._execution = Execution(venue, engine.books, self.clock, options=options)
+        return self._execution
+
+    def _run(self, execution: Execution) -> None:
+        self._running = self._loop.submit(execution.run())
+        self._running.add_done_callback(self._ended)
+
     def _ended(self, running: Future[None]) -> None:
-        """Execution ended by itself: nobody looks after orders, so nothing may be bought."""
-        if running.cancelled() or self._running is not running:
+        """Execution ended by itself: until it has begun anew nobody looks after orders, so nothing may be bought."""
+        engine = self._engine
+        if running.cancelled() or self._running is not running or engine is None:
             return
-        error = running.exception()
-        log.error("execution_ended", exc_info=error)
+        log.error("execution_ended", exc_info=running.exception())
         self._failed = "The part that sends and watches orders has failed."
-        self._alert(
-            "critical",
-            "execution_failed",
-            f"{self._failed} Stops at the venue stay. Look at the log, and start the daemon again.",
-        )
+        now = self.clock.monotonic()
+        self._failures = [at for at in self._failures if now - at < AGAIN_WITHIN_SECONDS] + [now]
+        again = len(self._failures) <= AGAIN_MOST
+        then = "It begins anew by itself" if again else "Nothing is sent any more: look at the log"
+        text = f"{self._failed} Stops at the venue stay. {then}; where that does not help, start the daemon again."
+        self._alert("critical", "execution_failed", text)
+        self._loop.submit(self._again(engine, running) if again else asyncio.to_thread(engine.disconnect))
+
+    async def _again(self, engine: LiveEngine, failed: Future[None]) -> None:
+        """As after a crash: what may have left is looked up, and nothing leaves before books and venue were compared.
+
+        The person's word holds on, as it is the same start: exits and stops go on. Entries are taken back.
+        """
+        await asyncio.sleep(AGAIN_SECONDS)
+        with self._lock:
+            if self._running is not failed or self._venue is None:  # it was let go meanwhile
+                return
+            execution = self._execution_for(self._venue, engine)
+        try:
+            await asyncio.to_thread(engine.connect, execution)
+        except Exception:
+            log.exception("execution_not_begun")
+            return
+        with self._lock:
+            if self._execution is execution:
+                self._run(execution)
+                self._failed = ""
 
     def _told(self, told: Told) -> None:
         log.info("prices_told", notice=told.notice.value, symbol=told.symbol, close_ts=told.close_ts, text=told.text)

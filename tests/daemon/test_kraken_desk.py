@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from mooring.daemon import kraken_desk
 from mooring.daemon.kraken_desk import KrakenDesk
 from mooring.errors import Denied
 from mooring.home import Home
@@ -36,9 +37,15 @@ class Engine:
         self.outlets: list[object] = []
         self.alerts: list[tuple[str, str, str]] = []
         self.alerted = threading.Event()
+        self.connected = threading.Event()
+        self.disconnected = threading.Event()
 
     def connect(self, outlet: object) -> None:
         self.outlets.append(outlet)
+        self.connected.set()
+
+    def disconnect(self) -> None:
+        self.disconnected.set()
 
     def alert(self, severity: str, code: str, text: str) -> None:
         self.alerts.append((severity, code, text))
@@ -108,3 +115,72 @@ def test_prices_and_account_count_their_public_calls_together(home: Home) -> Non
         assert counted.count(True) >= 1
         desk._loop.call(desk._venue._listing.load(), seconds=30)
         assert counted.count(True) >= 4, "the feed may have asked too"
+
+
+def fail(desk: KrakenDesk) -> None:
+    """What sends orders dies of an error that nobody foresaw."""
+
+    def broken() -> None:
+        raise AssertionError("nobody foresaw it")
+
+    assert desk._execution is not None
+    desk._execution._poll = broken
+
+
+def test_what_sends_orders_begins_anew_after_it_failed_and_the_person_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kraken_desk, "AGAIN_SECONDS", 0.1)
+    engine = Engine()
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        desk.connect(engine)
+        engine.connected.clear()
+        fail(desk)
+        assert engine.connected.wait(30)
+        assert engine.alerted.wait(30)
+        assert [alert[:2] for alert in engine.alerts] == [("critical", "execution_failed")]
+        assert len(engine.outlets) == 2
+        assert engine.outlets[1] is desk._execution
+        again = desk._execution
+        desk._loop.call(again.ready.wait(), seconds=30)
+        assert "failed" not in desk.stale()
+        assert not engine.disconnected.is_set()
+    assert engine.disconnected.is_set()
+    assert [alert[1] for alert in engine.alerts] == ["execution_failed"], "orders are left to nobody"
+
+
+def test_what_fails_again_and_again_ends_and_the_engine_knows_that_nothing_is_sent(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kraken_desk, "AGAIN_SECONDS", 0.1)
+    engine = Engine()
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        desk.connect(engine)
+        for _ in range(kraken_desk.AGAIN_MOST):
+            engine.connected.clear()
+            fail(desk)
+            assert engine.connected.wait(30)
+            desk._loop.call(desk._execution.ready.wait(), seconds=30)
+        fail(desk)
+        assert engine.disconnected.wait(30)
+        assert "failed" in desk.stale()
+    assert len(engine.outlets) == 1 + kraken_desk.AGAIN_MOST
+    assert [alert[1] for alert in engine.alerts][-1] == "orders_left"
+
+
+def test_an_end_without_kraken_s_word_on_every_order_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+    with served(speed=60) as it, at(it, home) as desk:
+        desk.begin(cold=True)
+        desk.connect(engine)
+
+        async def drain(**_more: object) -> bool:
+            return False
+
+        assert desk._execution is not None
+        monkeypatch.setattr(desk._execution, "drain", drain)
+        desk.disconnect()
+        assert engine.disconnected.is_set()
+    assert [alert[1] for alert in engine.alerts] == ["orders_left"]

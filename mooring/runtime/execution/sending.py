@@ -26,6 +26,10 @@ PLACE_SECONDS: Final = 120.0  # for one request with all its waiting for room; t
 NOT_SENT: Final = "not_sent"
 
 
+class _BooksFailed(Exception):  # noqa: N818 -- what happened, not a fault
+    """The books did not say whether an order may leave."""
+
+
 class Sending:
     """Takes orders from INTENT to the venue's answer."""
 
@@ -181,9 +185,10 @@ class Sending:
                 why, reason, wait = str(error), error.what, min(WAIT_MAX, 2.0 ** (attempt + 1))
                 if tries == 1 or isinstance(error, Invalid):
                     break
-            except Retry as error:
+            except (Retry, _BooksFailed) as error:
                 why, reason = str(error), NOT_SENT
-                wait = max(error.retry_after_seconds, min(WAIT_MAX, 2.0**attempt))
+                asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
+                wait = max(asked, min(WAIT_MAX, 2.0**attempt))
             except Exception:  # noqa: BLE001 -- whatever it was, the order may have arrived
                 self._unknown(order.client_id)
                 self._lookups.look(order.client_id, delay=1.0)
@@ -201,12 +206,12 @@ class Sending:
         """The order, as the books let it go before another try; None where a gate closed since.
 
         Raises:
-            Retry: the books failed; without their word nothing leaves.
+            _BooksFailed: without their word nothing leaves.
         """
         try:
             orders: tuple[Order, ...] = await self._call(self._books.release, [order])
         except Exception as error:
-            raise Retry(NOT_SENT, f"The books did not let it go again: {error}", retry_after_seconds=1.0) from error
+            raise _BooksFailed(f"the books did not let it go again: {error}") from error
         track = self._board.get(order.client_id)
         if orders:
             if track is not None:

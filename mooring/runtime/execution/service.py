@@ -164,7 +164,8 @@ class Execution:
         Exits and stops that were asked for may still leave: where one waits, another was taken off for it.
 
         Returns:
-            Whether no outcome is unknown and all that was to be cancelled has ended. `run` goes on until cancelled.
+            Whether no outcome is unknown, all that was to be cancelled has ended, and the switch is off. `run` goes on
+            until cancelled.
         """
         self._sending.winding_down = True
         # First: a stop may have to follow what an entry filled before it ended.
@@ -183,7 +184,7 @@ class Execution:
         )
         await self._switch.release()
         told = await self._board.flush()
-        return still and over and told and not self.state.unknown
+        return still and over and told and not self.state.unknown and not self._switch.armed
 
     async def cancel_account(self) -> int:
         """Cancel every order of the account, those of others too, and look at what became of ours; how many.

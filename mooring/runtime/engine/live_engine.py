@@ -105,7 +105,7 @@ class LiveEngine(Engine):
         with self._turns:
             self._gates.require_armable(acknowledge, killed=self._control.kill_active)
             if self._outlet is None:
-                raise Conflict("not_connected", "The venue is not connected.", todo="Start the engine first.")
+                raise Conflict("not_connected", "The venue is not connected.", todo="Start the daemon again.")
             self._armed = True
             self._changed()
 

@@ -33,6 +33,7 @@ class Lookups:
 
     Args:
         unwanted: called with the client id of an order that the venue has and should not: a second one, or a late one.
+        linked: whether the venue tells of orders by itself; while it does not, none is concluded to be gone.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Lookups:
         *,
         sleep: Sleep,
         unwanted: Callable[[str], None],
+        linked: Callable[[], bool],
     ) -> None:
         self._venue = venue
         self._board = board
@@ -56,6 +58,7 @@ class Lookups:
         self._nowhere: dict[str, tuple[int, int]] = {}  # answers without an open order, and when the last one came
         self._group: asyncio.TaskGroup | None = None
         self._unwanted = unwanted
+        self._linked = linked
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Run look-ups in this group from now on."""
@@ -82,6 +85,7 @@ class Lookups:
         if track.order_id and found.order_id and track.order_id != found.order_id:
             self._second(client_id, found)
             return
+        self._nowhere.pop(client_id, None)  # the venue has it, whatever its lists said
         fresh = {fill.trade_id for fill in found.fills} - track.told - {fill.trade_id for fill in track.fills}
         late = track.ended and (track.own or (fresh and not track.missing))
         track = joined(track, found)
@@ -122,6 +126,8 @@ class Lookups:
         track = self._board.get(client_id)
         if track is None or not track.at_venue or RANK[track.reached] < RANK[Status.OPEN]:
             self._nowhere.pop(client_id, None)
+            return
+        if not self._linked():
             return
         times, last_ms = self._nowhere.get(client_id, (0, 0))
         now_ms = self._venue.now_ms()

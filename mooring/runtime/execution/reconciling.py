@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -21,6 +22,8 @@ ALL_ANEW: Final = frozenset({"start", "wake", "reconnect", "person"})
 FIRST_WAIT: Final = 5.0
 WAIT_MAX: Final = 40.0
 LOOKS_LEAST: Final = 3  # before a break, however long the answers took
+MOVED_SECONDS: Final = 15.0  # between two comparisons as money moved: somebody else may trade all the time
+BUSY_SECONDS: Final = 600.0  # without a moment of rest in which an account could be opened; then it is told
 # Lines so old or younger are marked as part of an opening balance; books must not ask for older ones later.
 OPENING_MS: Final = 3_600_000
 MONEY: Final = Decimal("1e-8")
@@ -59,6 +62,7 @@ class Reconciling:
         self._accept = False
         self._come = asyncio.Event()
         self._broken = False
+        self._moved: float | None = None  # when the last comparison as money moved was over
 
     @property
     def behind(self) -> bool:
@@ -89,6 +93,14 @@ class Reconciling:
                 await self._come.wait()
         except TimeoutError:
             self._wanted.add("schedule")
+        while self._wanted == {"moved"} and self._moved is not None:
+            self._come.clear()
+            left = self._moved + MOVED_SECONDS - self._clock.monotonic()
+            if left <= 0:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._come.wait()
 
     async def _until_done(self, trigger: str, *, accept: bool) -> None:
         begun, wait = self._clock.monotonic(), 1.0
@@ -103,6 +115,7 @@ class Reconciling:
                 wait = min(2 * wait, WAIT_MAX)
             else:
                 self._board.calm("reconcile_not_done")
+                self._moved = self._clock.monotonic() if trigger == "moved" else self._moved
                 return
 
     async def _once(self, trigger: str, *, accept: bool) -> Reconciled:
@@ -119,6 +132,11 @@ class Reconciling:
                 self._lookups.look(client_id)
             if not fresh and (found.found.equal or known or not patient):
                 break
+            if fresh and self._clock.monotonic() - begun >= BUSY_SECONDS:
+                text = (
+                    "Money moves in the account all the time, so that its opening balance cannot be told for certain."
+                )
+                self._board.alert("critical", "reconcile_not_done", text)
             await self._sleep(wait)
             wait = min(2 * wait, WAIT_MAX)
         if accept and not found.found.equal:

@@ -76,7 +76,9 @@ class Execution:
         self._clock, self._call, self._sleep = clock, call, sleep
         self._board = Board(books, call=call, sleep=sleep)
         self._gate = Gate(clock, options, Waking(clock, jump_ms=options.slept_ms))
-        self._lookups = Lookups(venue, self._board, clock, options, sleep=sleep, unwanted=self._unwanted)
+        self._lookups = Lookups(
+            venue, self._board, clock, options, sleep=sleep, unwanted=self._unwanted, linked=lambda: self._linked
+        )
         self._cancelling = Cancelling(venue, self._board, self._lookups, clock, options, sleep=sleep)
         self._switch = DeadManSwitch(venue, self._board, clock, options, sleep=sleep)
         self._reconciling = Reconciling(

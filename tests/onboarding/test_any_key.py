@@ -30,7 +30,7 @@ def verdict(rights: frozenset[str]) -> tuple[Stage, View]:
 
 def holds(rights: frozenset[str]) -> None:
     stage, view = verdict(rights)
-    one, dangerous = a_key(), any(takes_money_away(right) for right in rights)
+    one, dangerous = a_key(), any(takes_money_away(right) or right not in ALL_RIGHTS for right in rights)
     good = rights >= set(NEEDED) and not dangerous
     assert (view.progress.step is Step.COMPLETE) == good
     assert stage.keeper.ever == ([one.key] if good else [])

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from mooring.errors import Denied
+from mooring.errors import Denied, MooringError
 from mooring.secrets.vault import Vault
 
 LEFT_MOST: Final = 8
@@ -151,7 +152,8 @@ class Versions:
         left = (*before.left, before.version) if before.version else before.left
         made = _Written(version=fresh, highest=fresh, label=label, stored_at=self._now(), left=left)
         self._save(made)
-        self._clean(made)
+        with suppress(MooringError):  # the new one counts, and what is left over is noted for the next time
+            self._clean(made)
         return Kept(version=fresh, label=label, stored_at=made.stored_at)
 
     def remove(self) -> bool:

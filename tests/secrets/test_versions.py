@@ -293,3 +293,31 @@ def test_killed_at_each_step_over_a_real_keyring_the_old_or_the_new_one_is_in_fo
         assert same
         assert items == [1 if found == {"key": "old"} else 2]
     assert {json.dumps(fact[1]) for fact in facts} == {'{"key": "old"}', '{"key": "new"}'}
+
+
+class KeepingVault(MemoryVault):
+    """Lets nothing be deleted while it is told so."""
+
+    error: Exception | None = None
+
+    def delete(self, item: str) -> bool:
+        if KeepingVault.error is not None:
+            raise KeepingVault.error
+        return super().delete(item)
+
+
+def test_a_new_secret_counts_though_the_old_one_could_not_be_deleted_and_that_is_done_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vault, note = KeepingVault(), MemoryNote()
+    versions = Versions(vault, "kraken", note, lambda: 7)
+    versions.replace(OLD, "old")
+    monkeypatch.setattr(KeepingVault, "error", Unknown("keychain_timeout", "No answer."))
+    assert versions.replace(NEW, "new").version == 2
+    assert versions.read() == NEW
+    with pytest.raises(Unknown):
+        versions.replace(OLD, "old")
+    assert versions.read() == NEW, "what is refused before the switch changes nothing"
+    monkeypatch.setattr(KeepingVault, "error", None)
+    assert versions.tidy() == 1
+    assert vault.documents == {"kraken/v2": NEW}

@@ -96,7 +96,7 @@ class Talk:
     def _connect(self) -> Onboarding:
         view = self._guide.onboarding()
         if view.connected:
-            hint(f"A key that ends in {view.key_ends} is connected. It stays in force until a new one has passed.")
+            wrapped(f"A key that ends in {view.key_ends} is connected. It stays in force until a new one has passed.")
         if not self._goes_on(view):
             self._begin()
             self._paste()

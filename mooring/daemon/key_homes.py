@@ -22,10 +22,12 @@ def claim(directory: Path, fingerprint: str, home: Path) -> None:
         replace_file(directory / f"kraken-{fingerprint}.home", os.fsencode(home))
 
 
-def unclaim(directory: Path, fingerprint: str) -> None:
-    """Forget which home a key was connected for."""
-    with suppress(OSError):
-        (directory / f"kraken-{fingerprint}.home").unlink(missing_ok=True)
+def unclaim(directory: Path, fingerprint: str, home: Path) -> None:
+    """Forget that a key was connected for a home; a note that another home has made since stays."""
+    file = directory / f"kraken-{fingerprint}.home"
+    with suppress(OSError, ValueError):
+        if read_private(file, _PATH_MOST) == os.fsencode(home):
+            file.unlink(missing_ok=True)
 
 
 def other_home(directory: Path, fingerprint: str, home: Path) -> str:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["KeyKeeper", "LocalGuide", "Pasted", "Steps", "model_of", "read_lines", "shapes"]
 
 NOTE: Final = "onboarding.json"
+NOTE_LOOK_ALIKE: Final = "onboarding-look-alike.json"  # a rehearsal says nothing of the real key
 
 
 class KeyKeeper:
@@ -98,7 +99,7 @@ class KeyKeeper:
             former = self._keys.find()
         gone = self._keys.remove()
         if former is not None and self._homes is not None:
-            unclaim(self._homes, former.api.fingerprint)
+            unclaim(self._homes, former.api.fingerprint, self._home.root)
         return gone
 
 
@@ -125,7 +126,8 @@ class Steps:
 
     Args:
         use: what the daemon does with the key in force.
-        tell: is told of each change. hide: of texts that no log may hold.
+        tell: is told of each change. hide: of texts that no log may hold;
+            unhide: which of them are forgotten.
         after: runs something once so many seconds have passed.
     """
 
@@ -139,6 +141,7 @@ class Steps:
         use: Use | None = None,
         tell: Callable[[Onboarding], None] = lambda _: None,
         hide: Callable[[str, str], None] = lambda *_: None,
+        unhide: Callable[[str, str], None] = lambda *_: None,
         after: Callable[[float, Callable[[], None]], None] = lambda *_: None,
     ) -> None:
         url = settings.venue.rest_url
@@ -150,11 +153,12 @@ class Steps:
                 host=socket.gethostname(),
                 examiner=_Examiner(settings, home, clock),
                 keeper=KeyKeeper(keys, home, None if is_local(url) else lock_dir()),
-                note=JsonNote(home.data_dir / NOTE),
+                note=JsonNote(home.data_dir / (NOTE_LOOK_ALIKE if is_local(url) else NOTE)),
                 time=clock,
                 use=Unused() if use is None else use,
                 tell=lambda view: tell(model_of(view)),
                 hide=hide,
+                unhide=unhide,
                 after=after,
             )
         )

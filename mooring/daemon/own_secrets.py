@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class OwnToken:
 
     def __init__(self, tokens: Tokens, vault: Vault, known: KnownSecrets, source: Callable[[], str]) -> None:
         self._tokens, self._vault, self._known, self._source = tokens, vault, known, source
+        self._turn = threading.Lock()  # the keychain and the doors must end with the same one
 
     def rotate_token(self, actor: Actor) -> None:  # noqa: ARG002 -- the API writes who it was
         """Make a new one; the former one is worth nothing from then on, while issued tokens still work.
@@ -44,9 +46,10 @@ class OwnToken:
         """
         token = self._source()
         self._known.add(token)
-        if not self._vault.read_only:
-            self._vault.put(VAULT_ITEM, {"token": token})
-        self._tokens.replace_master(token)
+        with self._turn:
+            if not self._vault.read_only:
+                self._vault.put(VAULT_ITEM, {"token": token})
+            self._tokens.replace_master(token)
 
 
 class KeyHolder(Protocol):
@@ -103,6 +106,7 @@ def onboarding_steps(
         use=LiveUse(trader, desk),
         tell=tell,
         hide=known.add,
+        unhide=known.forget,
         after=after,
     )
 

@@ -43,12 +43,13 @@ class Onboarding:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._turn = threading.Lock()
+        self._holding = threading.Lock()  # what is held is also looked at by `expire`, which waits for no turn
         self._pasted: _Held | None = None
         self._old: _Held | None = None
         said: dict[str, Any] | None = None
         with suppress(MooringError):  # where the note cannot be read, a person begins anew; nothing secret is lost
             said = parts.note.load()
-        self._progress = Progress() if said is None else Progress.of(said)
+        self._progress = self._caught_up(Progress() if said is None else Progress.of(said))
 
     def view(self) -> View:
         """How it stands."""
@@ -81,7 +82,7 @@ class Onboarding:
         """
         with self._working():
             self._parts.keeper.require()
-            self._pasted = None
+            self._drop()
             return self._go(Progress(step=Step.EXPLAINED, begun_at=self._parts.time.now(), old=self._progress.old))
 
     def paste(self, key: str, secret: str) -> View:
@@ -93,9 +94,11 @@ class Onboarding:
         """
         pasted = read_pasted(key, secret)
         with self._working():
-            self._parts.hide(pasted.key, pasted.secret)
             self._parts.keeper.require()
-            self._pasted = self._hold(pasted, PASTED_SECONDS)
+            self._drop()
+            self._parts.hide(pasted.key, pasted.secret)
+            with self._holding:
+                self._pasted = self._hold(pasted, PASTED_SECONDS)
             before = self._progress
             begun = before.begun_at if before.step not in {Step.IDLE, Step.COMPLETE} else self._parts.time.now()
             return self._go(Progress(step=Step.PASTED, ends=pasted.ends, begun_at=begun, old=before.old))
@@ -110,6 +113,8 @@ class Onboarding:
         with self._working():
             pasted = self._require_pasted()
             self._refuse_in_force(pasted)
+            # Whatever ends this check, the one before does not count any more.
+            self._progress = replace(self._progress, step=Step.PASTED)
             try:
                 report = self._parts.examiner.examine(pasted)
             except (Retry, Unreachable, Unknown, Conflict) as error:
@@ -118,7 +123,7 @@ class Onboarding:
             except MooringError as error:
                 return self._go(self._examined((), (), replace(Problem.of(error), money=NOTHING_STORED)))
             if report.verdict.named("refused"):
-                self._pasted = None  # money could leave with it: it is held no longer than that took to find out
+                self._drop()  # money could leave with it: it is held no longer than that took to find out
             return self._go(
                 self._examined(
                     report.verdict.rows,
@@ -150,7 +155,8 @@ class Onboarding:
                 old = self._remember(former)
             elif old is not None and old.ends == pasted.ends:
                 old = self._old = None  # it is in force again
-            self._pasted = None
+            with self._holding:
+                self._pasted = None  # and still hidden, as it is in force
             done = self._parts.time.now()
             return self._go(replace(self._progress, step=Step.COMPLETE, problem=None, completed_at=done, old=old))
 
@@ -169,8 +175,14 @@ class Onboarding:
                     todo="Cancel the orders with `mooring cancel-all`, disarm with `mooring disarm`, then disconnect.",
                 )
             former = self._former()
-            gone = self._parts.keeper.forget()
-            self._pasted = None
+            try:
+                gone = self._parts.keeper.forget()
+            except MooringError:
+                # It may count no more though the keychain failed; it is still to be deleted at Kraken.
+                if former is not None and self._parts.keeper.current() is None:
+                    self._go(Progress(old=self._remember(former)))
+                raise
+            self._drop()
             old = self._remember(former) if gone and former is not None else self._progress.old
             return self._go(Progress(old=old))
 
@@ -205,9 +217,15 @@ class Onboarding:
 
     def expire(self) -> None:
         """Forget keys whose time in memory is over."""
-        gone = self._pasted is not None and self._live(self._pasted) is None
-        self._pasted, self._old = self._live(self._pasted), self._live(self._old)
-        if gone:
+        now = self._parts.time.monotonic()
+        gone: _Held | None = None
+        with self._holding:
+            if self._pasted is not None and self._pasted.until <= now:
+                gone, self._pasted = self._pasted, None
+            if self._old is not None and self._old.until <= now:
+                self._old = None
+        if gone is not None:
+            self._parts.unhide(gone.pasted.key, gone.pasted.secret)
             self._parts.tell(self.view())
 
     @contextmanager
@@ -244,7 +262,7 @@ class Onboarding:
     def _require_pasted(self) -> Pasted:
         held = self._live(self._pasted)
         if held is None:
-            self._pasted = None
+            self._drop()
             raise Conflict(
                 "onboarding_paste_again",
                 "No pasted key is in memory: it is kept there for 15 minutes, and never longer than the daemon runs.",
@@ -273,8 +291,29 @@ class Onboarding:
         return None
 
     def _remember(self, former: Pasted) -> OldKey:
-        self._old = self._hold(former, OLD_SECONDS)
+        with self._holding:
+            self._old = self._hold(former, OLD_SECONDS)
         return OldKey(ends=former.ends)
+
+    def _drop(self) -> None:
+        """Forget what was pasted; nobody has it any more, so nobody could write it down either."""
+        with self._holding:
+            held, self._pasted = self._pasted, None
+        if held is not None:
+            self._parts.unhide(held.pasted.key, held.pasted.secret)
+
+    def _caught_up(self, said: Progress) -> Progress:
+        """What was noted last, and what was done after that: a crash may have come between keychain and note."""
+        try:
+            kept = self._parts.keeper.current()
+        except MooringError:  # said when somebody looks
+            return said
+        if said.step is Step.COMPLETE and kept is None:
+            return Progress(old=said.old)
+        same = kept is not None and kept.ends == said.ends and kept.stored_at >= said.examined_at > 0
+        if said.step is Step.VERIFIED and same and kept is not None:
+            return replace(said, step=Step.COMPLETE, problem=None, completed_at=kept.stored_at)
+        return said
 
     def _hold(self, pasted: Pasted, seconds: float) -> _Held:
         self._parts.after(seconds + 1, self.expire)  # a second late, so that it is over by every clock

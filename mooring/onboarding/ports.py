@@ -110,6 +110,7 @@ class Parts:
         venue: address that is asked. look_alike: whether it is one of this machine.
         host: this machine's name.
         tell: is told of each change. hide: is told texts that must never be written down.
+        unhide: is told which of them nobody has any more, as often as `hide` was told of them.
         after: runs something once so many seconds have passed; without, a pasted key is forgotten at the next look.
     """
 
@@ -123,4 +124,5 @@ class Parts:
     use: Use = field(default_factory=Unused)
     tell: Callable[[View], None] = lambda _: None
     hide: Callable[[str, str], None] = lambda *_: None
+    unhide: Callable[[str, str], None] = lambda *_: None
     after: Callable[[float, Callable[[], None]], None] = lambda *_: None

@@ -175,8 +175,18 @@ class KnownSecrets:
     def add(self, *values: str) -> None:
         """Never let these be written down; those too short to be told from words are left out."""
         with self._lock:
-            fresh = tuple(value for value in values if len(value) >= MIN_KNOWN and value not in self._learnt)
+            fresh = tuple(value for value in values if len(value) >= MIN_KNOWN)
             self._learnt = (*self._learnt, *fresh)[-LEARNT_MOST:]
+            self._redactor = Redactor(known=(*self._lasting, *self._learnt))
+
+    def forget(self, *values: str) -> None:
+        """Nobody has these any more, so they need not be kept for this either; what was added twice stays once."""
+        with self._lock:
+            learnt = list(self._learnt)
+            for value in values:
+                if value in learnt:
+                    learnt.remove(value)
+            self._learnt = tuple(learnt)
             self._redactor = Redactor(known=(*self._lasting, *self._learnt))
 
     def redact(self, value: Any) -> Any:

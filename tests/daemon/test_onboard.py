@@ -259,5 +259,7 @@ def test_the_same_key_in_another_home_is_known_as_long_as_that_home_is_there(tmp
     one.rmdir()
     assert other_home(notes, "0123", two) == ""
     one.mkdir()
-    unclaim(notes, "0123")
+    unclaim(notes, "0123", two)
+    assert other_home(notes, "0123", two) == str(one), "another home's note is not this one's to remove"
+    unclaim(notes, "0123", one)
     assert other_home(notes, "0123", two) == ""

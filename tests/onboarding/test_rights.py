@@ -65,7 +65,7 @@ def test_rights_that_are_of_no_use_are_told_and_not_refused() -> None:
     assert [row.name for row in verdict.named("too much")] == ["add-funds", "earn-funds", "export-data"]
 
 
-@pytest.mark.parametrize("name", ["paint-chärts", "kraken-pay", "with\u00addraw-funds", "ｗithdraw-funds", ""])
+@pytest.mark.parametrize("name", ["paint-chärts", "kraken-pay", "with\u00addraw-funds", "\uff57ithdraw-funds", ""])
 def test_a_right_that_nobody_here_knows_is_refused_whatever_it_may_be(name: str) -> None:
     verdict = judge({*NEEDED, name})
     assert verdict.refusal is not None

@@ -255,3 +255,13 @@ def test_of_what_was_learnt_the_newest_count_and_what_lasts_always_does() -> Non
     assert known.redact("learnt-secret-00001") == MARK
     assert known.redact(f"learnt-secret-{LEARNT_MOST:05d}") == MARK
     assert known.redact("lasting-secret-0001") == MARK
+
+
+def test_what_is_forgotten_is_held_no_longer_and_what_is_in_use_twice_stays() -> None:
+    known = KnownSecrets(["lasting-secret-0001"])
+    known.add("learnt-secret-0002", "learnt-secret-0003")
+    known.add("learnt-secret-0003")
+    known.forget("learnt-secret-0002", "learnt-secret-0003", "lasting-secret-0001", "never-seen-secret")
+    assert known.redact("learnt-secret-0002") == "learnt-secret-0002"
+    assert known.redact("learnt-secret-0003 lasting-secret-0001") == f"{MARK} {MARK}"
+    assert "learnt-secret-0002" not in repr(vars(known)) + repr(vars(known._redactor))

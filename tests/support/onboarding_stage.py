@@ -191,6 +191,7 @@ class Stage:
                 use=self.use,
                 tell=self.told.append,
                 hide=lambda *texts: self.hidden.update(texts),
+                unhide=lambda *texts: self.hidden.difference_update(texts),
                 after=self.clock.after,
             )
         )

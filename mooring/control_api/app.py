@@ -95,14 +95,13 @@ def create_app(
     limits = limits or Limits()
     lanes = Lanes(pending=limits.pending_calls)
     sessions = Sessions(tokens.source, clock, limits)
-    door = Door(runtime=runtime, gate=Gate(tokens, sessions, limits, clock), lanes=lanes)
+    few = Rate(_REFUSALS_LOGGED_PER_MINUTE, clock)
+    door = Door(runtime=runtime, gate=Gate(tokens, sessions, limits, clock), lanes=lanes, log_rate=few)
     app = FastAPI(
         title="Mooring control API",
         version=__version__,
         description="The daemon's loopback API. Errors are RFC 9457 documents; see docs/api.md.",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # and with it no pages that show it
         redirect_slashes=False,
         telemetry={"tracing": False},
         exception_handlers={HTTPException: _http_problem},
@@ -124,8 +123,8 @@ def create_app(
         routes_onboarding.add_secret_routes(router, door, own_secrets)
     if settings is not None:
         routes_settings.add_routes(router, door, settings)
-    guard = Guard(app, limits=limits, log_rate=Rate(_REFUSALS_LOGGED_PER_MINUTE, clock))
-    return ControlApi(asgi=Counted(guard, calls), app=app, limits=limits, hub=hub, lanes=lanes)
+    asgi = Counted(Guard(app, limits=limits, log_rate=few), calls)
+    return ControlApi(asgi=asgi, app=app, limits=limits, hub=hub, lanes=lanes)
 
 
 async def _http_problem(_: Request, error: Any) -> Response:

@@ -139,6 +139,7 @@ class Gate:
         self._by_token = Rate(limits.calls_per_minute, clock)
         self._by_socket = Rate(limits.socket_calls_per_minute, clock)
         self._failures = Rate(limits.failures_per_minute, clock)
+        self._denials = Rate(limits.failures_per_minute, clock)
 
     def identify(
         self, door: Door, authorization: str | None, actor: str | None, session: str | None = None, *, unlimited: bool
@@ -175,6 +176,14 @@ class Gate:
         if not unlimited:
             _within(self._by_token, public)
         return Caller(door=door, actor=Actor.API, scope=scope)
+
+    def is_denied_too_often(self, caller: Caller) -> bool:
+        """Whether it asked so often for what it may not that its refusals are worth no row of the audit table.
+
+        Counts this refusal. A token that may only read could else fill that table, and keep the threads that stop
+        things busy with it, by calls that no other bound counts.
+        """
+        return bool(self._denials.wait_seconds(caller.session or caller.scope))
 
     def _by_page(self, presented: str, *, unlimited: bool) -> Caller:
         public = self._sessions.find(presented)

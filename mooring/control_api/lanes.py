@@ -10,9 +10,9 @@ from typing import Any, Final, Literal, TypeVar
 from mooring.errors import Retry
 
 T = TypeVar("T")
-Lane = Literal["read", "change", "safety", "files"]
+Lane = Literal["read", "change", "safety", "files", "doctor"]
 
-_THREADS: Final[dict[Lane, int]] = {"read": 4, "change": 2, "safety": 2, "files": 2}
+_THREADS: Final[dict[Lane, int]] = {"read": 4, "change": 2, "safety": 2, "files": 2, "doctor": 1}
 
 
 class Lanes:
@@ -20,7 +20,8 @@ class Lanes:
 
     Args:
         pending: how many calls of one lane may run or wait; the safety lane takes more, as it is what stops things,
-            and that of files far fewer, as each is a process that reads a whole history.
+            and those of files and of the doctor far fewer: each file is a process that reads a whole history, and
+            each visit of the doctor asks keychain, database and venue.
     """
 
     def __init__(self, *, pending: int) -> None:
@@ -29,6 +30,7 @@ class Lanes:
             "change": pending,
             "safety": pending * 8,
             "files": max(1, pending // 16),
+            "doctor": max(1, pending // 16),
         }
         self._pending: dict[Lane, int] = dict.fromkeys(_THREADS, 0)
         self._running: set[asyncio.Future[Any]] = set()
@@ -37,7 +39,7 @@ class Lanes:
         }
 
     def submit(self, lane: Lane, call: Callable[[], T]) -> asyncio.Future[T]:
-        """Begin a call; it runs to its end even if nobody waits for it any more.
+        """Begin a call; it runs to its end, and `drain` waits for it, even if nobody else does any more.
 
         Raises:
             Retry: too many calls wait in this lane.
@@ -53,7 +55,8 @@ class Lanes:
         self._pending[lane] += 1
         self._running.add(future)
         future.add_done_callback(lambda done: self._done(lane, done))
-        return future
+        # Whoever waits may be cancelled, as at the server's end: that must not make a call look ended that runs on.
+        return asyncio.shield(future)
 
     async def drain(self, seconds: float) -> None:
         """Wait for the calls that run, so that nobody takes the runtime away under them."""

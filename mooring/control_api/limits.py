@@ -25,7 +25,7 @@ class Limits:
         calls_per_minute: calls with one bearer token.
         socket_calls_per_minute: calls over the socket.
         session_calls_per_minute: calls of one browser session.
-        failures_per_minute: failed authentications of one door.
+        failures_per_minute: failed authentications of one door; refusals of one scope that are still audited.
         tokens: issued tokens that live at one time.
         links: sign-in links that wait to be opened.
         link_seconds: how long one waits, and how long after it the page may ask for its header token.

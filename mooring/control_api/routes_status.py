@@ -28,4 +28,4 @@ def add_routes(router: APIRouter, door: Door) -> None:
         "/v1/doctor", response_model=Checks, **documented("doctor", "Checks, each with what to do.", need="read")
     )
     async def doctor() -> Response:
-        return json_answer(Checks(items=await door.read(runtime.doctor)))
+        return json_answer(Checks(items=await door.lanes.submit("doctor", runtime.doctor)))

@@ -2,8 +2,9 @@
 
 A state-changing call and its row in the audit table are one piece of work in a worker thread, so the row is written
 before the answer, and also when the caller has gone or the server is stopping. A change that is refused before that
-(scope, fields) is audited by the route class. Calls without a valid token and those above their bound are not: else a
-stranger could fill a table from which nothing is ever deleted. They stand in the log.
+(scope, fields) is audited by the route class. Calls without a valid token and those above their bound are not, nor are
+refusals of one caller's scope beyond some in a minute: else a stranger, or the holder of a token that may only read,
+could fill a table from which nothing is ever deleted. They stand in the log, of strangers some in a minute.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from starlette.responses import Response
 from mooring.control_api.auth import Caller, Gate, Need, require
 from mooring.control_api.facade import Actor, Runtime
 from mooring.control_api.lanes import Lane, Lanes
+from mooring.control_api.limits import Rate
 from mooring.control_api.models import Page, Problem
 from mooring.control_api.problems import Refused, answer, invalid_request, problem, problem_of
-from mooring.errors import Invalid, MooringError, Unknown
+from mooring.errors import Denied, Invalid, MooringError, Unknown
 
 T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -45,6 +47,7 @@ class Door:
     runtime: Runtime
     gate: Gate
     lanes: Lanes
+    log_rate: Rate
 
     async def read(self, call: Callable[[], T]) -> T:
         """A blocking read of the runtime."""
@@ -157,7 +160,8 @@ class _Secured:
                 unlimited=self.unlimited,
             )
         except Refused as refused:
-            self._log(request, refused.status, started, code=refused.code)
+            if not self.door.log_rate.wait_seconds(refused.code):
+                self._log(request, refused.status, started, code=refused.code)
             return answer(problem_of(refused))
         response = await self._answered(request, caller)
         self._log(request, response.status_code, started, actor=caller.actor.value)
@@ -168,7 +172,7 @@ class _Secured:
         headers: Mapping[str, str] | None = None
         try:
             if caller is not None:
-                require(caller, self.need)
+                self._require(request, caller)
             return await self.inner(request)
         except RequestValidationError as error:
             document = invalid_request(error.errors())
@@ -182,6 +186,13 @@ class _Secured:
         if caller is not None and self.action and not request.state.audited:
             document = await self._audited(caller, document)
         return answer(document, headers=headers)
+
+    def _require(self, request: Request, caller: Caller) -> None:
+        try:
+            require(caller, self.need)
+        except Denied:
+            request.state.audited = bool(self.action) and self.door.gate.is_denied_too_often(caller)
+            raise
 
     async def _audited(self, caller: Caller, document: Problem) -> Problem:
         row = partial(write_audit, self.door.runtime, caller.actor, self.action, "", document.code)

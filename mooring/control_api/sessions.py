@@ -78,7 +78,7 @@ class Sessions:
     def open(self, key: str) -> Opened | None:
         """The session that a key opens; None where it was used, has expired or never was.
 
-        Where there are too many sessions, the one unused longest ends.
+        Where there are too many sessions, the one unused longest ends; one that follows the stream is in use.
         """
         now = self._clock()
         with self._lock:
@@ -97,7 +97,7 @@ class Sessions:
             ended = self._expired(now)
             room = self._limits.sessions - 1
             left = [other for other in self._sessions.values() if other not in ended]
-            ended += sorted(left, key=lambda other: other.used_at)[: max(0, len(left) - room)]
+            ended += sorted(left, key=lambda other: (bool(other.closers), other.used_at))[: max(0, len(left) - room)]
             self._remove(ended)
             self._sessions[public] = session
         _close(ended)

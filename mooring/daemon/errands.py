@@ -39,7 +39,8 @@ class Errands:
 
     def __init__(self, place: Place, *, command: tuple[str, ...] = ()) -> None:
         self._place = place
-        self._command = command or (sys.executable, "-m", "mooring.daemon.errand")
+        # -P: else Python would look for modules in the directory that the daemon was started in, whatever lies there.
+        self._command = command or (sys.executable, "-P", "-m", "mooring.daemon.errand")
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._closed = False

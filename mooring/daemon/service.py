@@ -110,7 +110,8 @@ def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
         ) from None
     try:
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
-            [sys.executable, "-m", "mooring", "--home", str(home.root), "--json", "run"],
+            # -P: no module comes from the directory that the command happens to be given in.
+            [sys.executable, "-P", "-m", "mooring", "--home", str(home.root), "--json", "run"],
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,

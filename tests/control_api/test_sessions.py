@@ -185,3 +185,14 @@ def test_in_any_order_of_steps_no_session_lives_that_a_fresh_link_did_not_open(s
             clock.now += number * 7
         assert len(sessions._sessions) <= 3
         assert len(sessions._links) <= 3
+
+
+def test_a_page_that_follows_the_stream_is_not_ended_for_a_further_one() -> None:
+    clock = Clock()
+    sessions = made(clock)
+    watched, _, token = signed_in(sessions)
+    sessions.hold(watched, lambda: None)
+    for _ in range(3):
+        clock.now += 1
+        signed_in(sessions)
+    assert sessions.find(token) == watched

@@ -145,3 +145,11 @@ def test_errors_of_the_work_are_said_and_not_printed(tmp_path: Path, monkeypatch
     strange = run_here({"secret": "Canary"})["error"]
     assert (strange["kind"], strange["code"]) == ("Halt", "errand_failed")
     assert "Canary" not in json.dumps(strange)
+
+
+def test_nothing_that_lies_where_the_daemon_was_started_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("structlog", "mooring"):
+        (tmp_path / f"{name}.py").write_text("import os\nos._exit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFound):
+        Errands(Place(file=tmp_path / "none.db")).run("verify", {"first": None, "last": None}, seconds=60)

@@ -79,6 +79,9 @@ class Status(_Answer):
     first_line: str = Field(description="the state in one sentence, for people")
     made_up_prices: bool
     armed: bool = Field(description="whether a person let real orders leave in this start")
+    deciding: bool = Field(
+        default=False, description="whether hours are decided, exits with them; not while off, nor in every halt"
+    )
     blocked: str = Field(default="", description="why nothing is bought for now in live mode, in sentences")
     kill_switch: KillSwitch
     active_bundle: str | None = None

@@ -117,6 +117,7 @@ class StatusWriter:
                 "first_line": first_line(seen),
                 "made_up_prices": seen.made_up_prices,
                 "armed": seen.armed,
+                "deciding": seen.deciding,
                 "blocked": seen.blocked,
                 "kill_switch": KillSwitch(
                     active=seen.kill_active, reason=seen.kill_reason, since=time_text(seen.kill_since)

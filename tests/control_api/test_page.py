@@ -121,12 +121,13 @@ def test_a_change_is_shown_as_it_happens_and_a_halt_says_all_four_things(
     served: Running, told: dict[str, Status], tab: Any
 ) -> None:
     sign_in(served, tab)
-    reason = "balance differs from the ledger by 0.0021 BTC."
+    reason = "Drawdown reached its limit."
     change(
         served,
         told,
         word="Halted",
         state="halted",
+        deciding=True,
         state_reason=reason,
         state_since="2026-11-21T06:00:00Z",
         first_line=f"Halted: {reason}",
@@ -138,6 +139,36 @@ def test_a_change_is_shown_as_it_happens_and_a_halt_says_all_four_things(
     assert "Exits still work" in tab.inner_text("#fact-works")
     assert "mooring doctor" in tab.inner_text("#fact-next")
     assert tab.get_attribute("#shape", "href") == "/web/icons.svg#halted"
+    assert (tab.is_visible("#do-resume"), tab.is_visible("#do-start")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "values", [{"word": "Halted", "state": "halted"}, {"word": "Killed", "state": "stopped"}], ids=["broken", "off"]
+)
+def test_where_nothing_is_decided_it_does_not_say_that_exits_work(
+    served: Running, told: dict[str, Status], tab: Any, values: dict[str, Any]
+) -> None:
+    told["now"] = status_object(**values, kill_switch=KillSwitch(active=values["word"] == "Killed"))
+    sign_in(served, tab)
+    tab.wait_for_selector("#facts:not([hidden])")
+    assert "no exit is made" in tab.inner_text("#fact-works")
+    assert "Exits still work" not in tab.inner_text("#state")
+    assert (tab.is_visible("#do-resume"), tab.is_visible("#do-start")) == (False, True)
+
+
+def test_what_came_by_the_stream_is_not_overwritten_by_an_older_answer(
+    served: Running, told: dict[str, Status], tab: Any
+) -> None:
+    held: list[Any] = []
+    tab.route("**/v1/positions?*", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright marks what it calls
+    with tab.expect_response("**/v1/status"):
+        sign_in(served, tab)
+    change(served, told, word="Killed", kill_switch=KillSwitch(active=True), first_line="Kill switch on.")
+    tab.wait_for_selector("#line:text-is('Kill switch on.')", state="attached")
+    for route in held:
+        route.continue_()
+    tab.wait_for_selector("#position-rows tr", state="attached")
+    assert tab.inner_text("#word") == "Killed"
 
 
 @pytest.mark.parametrize(
@@ -242,9 +273,11 @@ def test_a_daemon_that_ends_is_shown_as_unknown_and_never_as_well(
     tab.wait_for_selector("#state.stale")
     assert tab.inner_text("#link") == "Not connected"
     assert "unknown to this page" in tab.inner_text("#notice")
+    assert (tab.inner_text("#word"), tab.title()) == ("Unknown", "Unknown \u2013 Mooring")
     tab.unroute("**/v1/events")
     tab.wait_for_selector("#state:not(.stale)")
     assert not tab.is_visible("#notice")
+    tab.wait_for_selector("#word:text-is('Paper')")
 
 
 @pytest.mark.parametrize("width", [375, 1280])

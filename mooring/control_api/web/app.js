@@ -11,6 +11,7 @@ const wire = new Wire(secret);
 let status = null;
 let reload = 0;
 let reloaded = 0;
+let heard = 0; // how often the daemon said its state by itself or as an answer to a button
 
 const WORKS = {
   Halted: "Exits still work: stops and targets are kept, and orders can be cancelled. Nothing new is bought.",
@@ -54,7 +55,15 @@ function whatOf(seen) {
 
 function works(seen) {
   const unarmed = seen.mode === "live" && !seen.armed;
-  return unarmed ? "Not armed: no order is sent, exits neither. Looking works." : WORKS[seen.word];
+  if (unarmed) return "Not armed: no order is sent, exits neither. Looking works.";
+  if (seen.deciding) return WORKS[seen.word];
+  return `Nothing is decided: nothing is bought, and no exit is made.${seen.mode === "live" ? " Orders that rest at Kraken stay there." : ""}`;
+}
+
+function next(seen) {
+  return seen.word === "Halted" && !seen.deciding
+    ? "Read the alerts below and run mooring doctor. Start once the cause is mended."
+    : NEXT[seen.word];
 }
 
 function render(seen) {
@@ -73,12 +82,13 @@ function render(seen) {
     put("fact-what", whatOf(seen));
     putTime(get("fact-since"), sinceOf(seen), { date: true });
     put("fact-works", works(seen));
-    put("fact-next", NEXT[word]);
+    put("fact-next", next(seen));
   }
   show("made-up", seen.made_up_prices);
-  show("do-start", seen.state === "stopped");
+  const ended = seen.state === "halted" && !seen.deciding;
+  show("do-start", seen.state === "stopped" || ended);
   show("do-pause", seen.state === "running");
-  show("do-resume", ["paused", "halted"].includes(seen.state));
+  show("do-resume", ["paused", "halted"].includes(seen.state) && !ended);
   show("do-release", seen.kill_switch.active);
   show("do-kill", !seen.kill_switch.active);
   putMoney("equity", seen.equity);
@@ -168,13 +178,14 @@ async function acknowledge(id, button) {
 
 async function load() {
   reloaded = performance.now();
+  const before = heard;
   const [seen, positions, decisions, alerts] = await Promise.all([
     wire.call("GET", "/v1/status"),
     wire.call("GET", "/v1/positions?limit=60"),
     wire.call("GET", "/v1/decisions?limit=20"),
     wire.call("GET", "/v1/alerts?limit=50"),
   ]);
-  render(seen);
+  if (heard === before) render(seen); // else what came meanwhile is newer
   renderPositions(positions.items);
   renderDecisions(decisions.items);
   renderAlerts(alerts.items);
@@ -209,7 +220,7 @@ function over(what) {
   show("notice", true);
   link(false, "Not signed in");
   for (const button of document.querySelectorAll(".actions button, .bar button")) button.hidden = true;
-  get("state").classList.add("stale");
+  unknown();
 }
 
 function link(on, text) {
@@ -217,17 +228,29 @@ function link(on, text) {
   put("link", text);
 }
 
+/** What it does now is not known: neither the page nor the name of its tab may go on saying that all is well. */
+function unknown() {
+  get("state").classList.add("stale");
+  if (!status) return;
+  get("state").classList.remove("risk", "care");
+  get("shape").setAttribute("href", "/web/icons.svg#unknown");
+  put("word", "Unknown");
+  put("line", `Last heard: ${status.first_line}`);
+  document.title = "Unknown \u2013 Mooring";
+}
+
 let lost = null;
 function connection(on, trouble) {
   if (!on && trouble.status === 401) return over("This page's session has ended.");
-  get("state").classList.toggle("stale", !on);
   if (on) {
+    get("state").classList.remove("stale");
     if (lost) show("notice", false);
     lost = null;
     link(true, "Connected");
     loadSoon();
     return;
   }
+  unknown();
   lost = lost || new Date();
   const at = lost.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   link(false, "Not connected");
@@ -236,8 +259,13 @@ function connection(on, trouble) {
   show("notice", true);
 }
 
+function hear(seen) {
+  heard += 1;
+  render(seen);
+}
+
 function event(type, data) {
-  if (type === "status") render(data);
+  if (type === "status") hear(data);
   if (type === "reset" || TELLS_OF_ROWS.has(type)) loadSoon();
 }
 
@@ -262,7 +290,7 @@ function ask(id) {
     get("ask-yes").disabled = true;
     const [path, body] = call(get("ask-reason").value);
     try {
-      render(await wire.call("POST", path, body));
+      hear(await wire.call("POST", path, body));
       dialog.close();
       loadSoon();
     } catch (trouble) {

@@ -26,7 +26,7 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow
 
 RUNNING, STOPPED = "running", "stopped"  # what a person wants
-JOIN_TIMEOUT_S, EXITS_WORK = 30.0, "Open positions are kept; nothing new is bought."
+JOIN_TIMEOUT_S = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -370,7 +370,7 @@ class Engine(Notes):
         if self._worker is None:
             return "stopped", "The market has ended." if self._feed.next_close_ts is None else ""
         if self._halted and not self._control.rebase:
-            return "halted", f"Drawdown reached its limit. {EXITS_WORK}"
+            return "halted", EngineStatus.DRAWDOWN_HALT
         if self._control.paused:
             return "paused", self._control.pause_reason
         return "running", ""

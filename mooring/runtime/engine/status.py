@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class EngineStatus(Figures):
         blocked: why entries are blocked for now; empty where they are not.
     """
 
+    DRAWDOWN_HALT: ClassVar = "Drawdown reached its limit. Open positions are kept; nothing new is bought."
+
     state: State
     state_reason: str
     state_since: int
@@ -68,6 +70,11 @@ class EngineStatus(Figures):
     ended: bool
     armed: bool = False
     blocked: str = ""
+
+    @property
+    def deciding(self) -> bool:
+        """Whether hours are done, and exits with them: they go on in a halt by drawdown, and in no other."""
+        return self.state in {"running", "paused"} or self.state_reason == self.DRAWDOWN_HALT
 
 
 @dataclass(frozen=True, kw_only=True)

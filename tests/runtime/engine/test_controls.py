@@ -315,6 +315,7 @@ def test_a_running_engine_halted_by_drawdown_says_so_and_resumes(store):
         made.start()
         assert made.status.state == "halted"
         assert "Drawdown" in made.status.state_reason
+        assert made.status.deciding
         made.resume()
         assert made.status.state == "running"
 

@@ -106,6 +106,7 @@ def test_an_hour_that_cannot_be_stored_halts_leaves_nothing_and_start_goes_on(
     runs.run_out(made)
     seen = made.status
     assert seen.state == "halted"
+    assert not seen.deciding
     assert seen.state_reason
     assert told.alerts[0][0] == "critical"
     assert seen.alerts_open == 1

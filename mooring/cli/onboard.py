@@ -65,6 +65,9 @@ def kraken(
             money="Nothing was changed.",
             todo="Give one of them.",
         )
+    from mooring.daemon.process_limits import no_core_dumps  # noqa: PLC0415 -- not needed for --help
+
+    no_core_dumps()
     place = home_of(ctx, home)
     running = holder(place) is not None
     with _guide(place, running=running) as guide:

@@ -96,7 +96,8 @@ def show_old_checked(view: Onboarding) -> None:
     """Whether the old key is dead."""
     assert view.old_key is not None
     if view.old_key.state == "refused":
-        told(f"Kraken refuses the key that ends in {view.old_key.ends}: it is dead.")
+        # Kraken refuses in the same words what is deleted, what has expired, and what comes from another address.
+        told(f"Kraken refuses the key that ends in {view.old_key.ends}. If it is not listed any more, it is dead.")
     else:
         told(f"The key that ends in {view.old_key.ends} still works. Delete it at Kraken: {view.key_page}")
 

@@ -29,9 +29,9 @@ from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import apply_levels, configure_logging
 from mooring.daemon.market import Market, market_from_settings
 from mooring.daemon.measured import Counting, Measured
-from mooring.daemon.open_files import allow_open_files
 from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
+from mooring.daemon.process_limits import limit_process
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
@@ -338,7 +338,7 @@ def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) 
 
 async def serve(options: Options) -> None:
     """Run a daemon until SIGTERM or SIGINT, then end it in order. Errors as `Daemon`."""
-    allow_open_files()
+    limit_process()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

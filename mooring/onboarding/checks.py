@@ -12,6 +12,7 @@ from mooring.onboarding.rights import Verdict, judge
 SKEW_WARN_MS: Final = 1_000
 SKEW_MOST_MS: Final = 3_000  # an order has to arrive within its deadline, which is 5 s and more of Kraken's clock
 EXPIRY_WARN_SECONDS: Final = 30 * 86_400
+FindingState = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class Finding:
     """One thing that was tried. `fail` keeps the key from being taken."""
 
     name: str
-    state: Literal["ok", "warn", "fail"]
+    state: FindingState
     text: str
     todo: str = ""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mooring.errors import MooringError
-from mooring.onboarding.checks import Finding
+from mooring.onboarding.checks import Finding, FindingState
 from mooring.onboarding.rights import Row
+from mooring.onboarding.rights import State as RightState
 from mooring.onboarding.words import ScreenName
 
 OldState = Literal["unknown", "works", "refused"]
@@ -84,16 +85,24 @@ class Progress:
             return cls(
                 step=Step(said["step"]),
                 ends=str(said["ends"]),
-                rows=tuple(Row(**row) for row in said["rows"]),
-                findings=tuple(Finding(**finding) for finding in said["findings"]),
-                problem=None if problem is None else Problem(**problem),
+                rows=tuple(Row(**_checked(row, state=get_args(RightState))) for row in said["rows"]),
+                findings=tuple(Finding(**_checked(one, state=get_args(FindingState))) for one in said["findings"]),
+                problem=None if problem is None else Problem(**_checked(problem)),
                 begun_at=int(said["begun_at"]),
                 examined_at=int(said["examined_at"]),
                 completed_at=int(said["completed_at"]),
-                old=None if old is None else OldKey(**old),
+                old=None if old is None else OldKey(**_checked(old, ("checked_at",), state=get_args(OldState))),
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return cls()
+
+
+def _checked(said: Mapping[str, Any], numbers: tuple[str, ...] = (), **choices: tuple[str, ...]) -> Mapping[str, Any]:
+    """The same, of texts and these numbers only; another version may have written what this one cannot show."""
+    for name, value in said.items():
+        if type(value) is not (int if name in numbers else str) or value not in choices.get(name, (value,)):
+            raise ValueError(name)
+    return said
 
 
 @dataclass(frozen=True, kw_only=True)

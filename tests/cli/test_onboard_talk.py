@@ -219,7 +219,7 @@ def test_without_a_daemon_the_old_key_is_checked_before_the_command_ends(
     talk(stage, Person(ONE.key, ONE.secret, "", delete, ""), running=False).connect()
     said = capsys.readouterr()
     assert f"The key that ends in {TWO.ends} still works." in said.out
-    assert f"Kraken refuses the key that ends in {TWO.ends}: it is dead." in said.out
+    assert f"Kraken refuses the key that ends in {TWO.ends}. If it is not listed any more, it is dead." in said.out
 
 
 @pytest.mark.parametrize("last", ["s", None])

@@ -18,7 +18,8 @@ from tests.support.served import served
 
 
 def test_two_who_rotate_at_once_leave_one_token_in_the_keychain_and_at_the_doors() -> None:
-    both, others = threading.Event(), []
+    both = threading.Event()
+    others: list[threading.Thread] = []
 
     class SlowVault(MemoryVault):
         """While the first is about to be written, another rotation has all the time to overtake it."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from mooring.daemon.onboard import model_of
 from mooring.errors import Conflict, Unknown
 from mooring.key_rights import NEEDED
 from mooring.onboarding.machine import PASTED_SECONDS
@@ -177,3 +179,31 @@ def test_a_note_that_cannot_be_written_does_not_bring_a_dropped_key_back(monkeyp
         stage.machine.verify()
     assert secrets_held(stage.machine) == []
     assert stage.machine.view().progress.step is Step.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("rows", "state", "perhaps"),
+        ("rows", "label", 5),
+        ("findings", "state", "grave"),
+        ("findings", "text", None),
+        ("old", "state", "gone"),
+        ("old", "checked_at", "yesterday"),
+    ],
+)
+def test_a_note_that_another_version_wrote_is_a_new_beginning(part: str, name: str, value: object) -> None:
+    stage = Stage()
+    stage.connect(a_key(1))
+    stage.venue.rights = frozenset({*NEEDED, "withdraw-funds"})
+    stage.connect_until_checked(a_key(2))
+    stage.machine.disconnect()
+    stage.connect_until_checked(a_key(2))
+    assert stage.again().view().progress.step is Step.REFUSED, "as this version wrote it"
+    said = json.loads(stage.note.saved[-1])
+    changed = said[part] if part == "old" else said[part][0]
+    assert name in changed
+    changed[name] = value
+    stage.note.saved.append(json.dumps(said))
+    view = model_of(stage.again().view())
+    assert (view.step, view.rights, view.checks, view.old_key) == ("idle", [], [], None)

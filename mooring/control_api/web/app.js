@@ -71,7 +71,7 @@ function render(seen) {
   const word = seen.word;
   get("shape").setAttribute("href", `/web/icons.svg#${word.toLowerCase()}`);
   put("word", word);
-  put("line", seen.first_line);
+  put("line", seen.first_line.replaceAll("`", ""));
   document.title = `${word} – Mooring`;
   const state = get("state");
   const atRisk = seen.mode === "live" && seen.positions > 0 && word === "Halted";

@@ -189,8 +189,12 @@ class Trader:
         Raises:
             Halt, Unknown: the store fails; the switch is on in memory all the same.
         """
+        # First, and without the lock: a change of mode may hold it while it speaks with the venue.
+        pressed = self.engine
+        pressed.kill(reason)
         with self._lock:
-            self.engine.kill(reason)
+            if self.engine is not pressed:
+                self.engine.kill(reason)
             others = [
                 row for mode in SIMULATED if mode != self.engine.mode for row in killing_rows(mode, self._parts.store)
             ]

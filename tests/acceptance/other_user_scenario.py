@@ -15,6 +15,8 @@ from typing import Any
 
 from keyring.backends import SecretService
 
+from mooring.home import resolve_home
+from mooring.secrets.vault import service_of
 from tests.acceptance.program import command
 
 NOBODY = 65534
@@ -89,7 +91,8 @@ def main(home: str) -> None:
     try:
         told = json.loads((root / "run" / "control.json").read_text())
         port = int(told["url"].rsplit(":", 1)[1])
-        token = json.loads(str(SecretService.Keyring().get_password("dev.mooring", "control-api")))["values"]["token"]
+        service = service_of(root.resolve(), resolve_home(None, {}))
+        token = json.loads(str(SecretService.Keyring().get_password(service, "control-api")))["values"]["token"]
         facts = as_nobody(lambda: stranger(root, told["pid"], port, bus))
         facts["token seen"] = token in json.dumps(facts)
         facts["owner sees"] = sorted(path.name for path in root.iterdir())

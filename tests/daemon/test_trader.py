@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +75,21 @@ def test_a_kill_pressed_in_one_mode_and_released_there_leaves_no_order_of_the_ot
         it.finish()
         again = it.daemon.trader.recompute()
         assert (again.agrees, again.hours) == (True, HOURS_THAT_END_WITH_A_POSITION + 10)
+
+
+def test_a_kill_works_while_a_change_of_mode_waits_for_the_venue(home: Home) -> None:
+    with running(home, hours=5) as it:
+        it.finish()
+        trader = it.daemon.trader
+        with trader._lock:  # as `set_mode` holds it
+            pressing = threading.Thread(target=trader.kill, args=("now",))
+            pressing.start()
+            ends = time.monotonic() + 30
+            while not trader.status.kill_active and time.monotonic() < ends:
+                time.sleep(0.01)
+            assert trader.status.kill_active
+        pressing.join(30)
+        assert not pressing.is_alive()
 
 
 def test_a_mode_that_is_left_ends_its_run_and_one_that_is_taken_up_again_starts_it(home: Home) -> None:

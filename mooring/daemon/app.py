@@ -237,9 +237,8 @@ class Daemon:
                 *(secret for secret in place.secrets if len(secret) >= MIN_KNOWN),
             ]
         )
-        closing.callback(
-            configure_logging(options.home, options.settings, console=options.console, redactor=known.redact)
-        )
+        ending = configure_logging(options.home, options.settings, console=options.console, redactor=known.redact)
+        closing.callback(ending)
         # A prompt of the keychain may take its time; the loop must not wait for it.
         if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
             await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
@@ -265,7 +264,8 @@ class Daemon:
         """What no log may hold of the venue's key, where one may be used."""
         options = self._options
         keys = KeyStore(options.vault, options.home, self._settings.venue.rest_url, options.clock.now)
-        keys.tidy()  # what a crash while a key was replaced left in the keychain
+        with suppress(MooringError):  # what a crash left in the keychain is deleted now, or at another start
+            keys.tidy()
         if self._settings.venue.name != KRAKEN:
             return ()
         key = keys.find()

@@ -78,6 +78,15 @@ def test_without_a_keychain_nothing_is_opened(home: Home) -> None:
     assert not home.control_socket.exists()
 
 
+def test_a_damaged_note_of_a_key_that_is_not_used_keeps_paper_trading_from_nothing(home: Home) -> None:
+    home.prepare()
+    note = home.data_dir / "kraken-key.json"
+    note.write_bytes(b"not what was saved")
+    with running(home) as it:
+        assert it.client.healthz() == "ok"
+    assert note.read_bytes() == b"not what was saved"
+
+
 def test_live_mode_without_a_venue_is_denied_and_everything_is_closed_again(home: Home) -> None:
     made = options(home, trading__mode="live")
     with pytest.raises(Denied, match="needs the account and the prices of Kraken"), DaemonThread(made):

@@ -5,6 +5,7 @@ Each public method is called with made-up arguments against a transport that not
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import re
@@ -29,8 +30,9 @@ BY_CONNECTING = {("GET", "/v1/hello")}  # asked by Client.over_tcp, see test_cli
 REFUSED = body_of(problem(503, "some_code", "It did not work.", retry_after_seconds=0.001))
 
 
-def routes() -> set[tuple[str, str]]:
-    return {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
+@functools.cache
+def routes() -> frozenset[tuple[str, str]]:
+    return frozenset((method.upper(), path) for path, methods in document()["paths"].items() for method in methods)
 
 
 def template(method: str, path: str) -> tuple[str, str]:

@@ -120,9 +120,10 @@ class Engine(Notes):
             if for_good:
                 self._want(RUNNING)
             self._broken = ""
-            worker = self._worker = Worker(self._work)
+            worker = Worker(self._work)
             self._finished = worker.finished
-            worker.start()  # it waits for its turn
+            worker.start()  # it waits for its turn; who stops must only ever find one that was started
+            self._worker = worker
             self._changed()
 
     def stop(self, *, for_good: bool = False) -> None:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-LOCK_SHA256: Final = "9d6b95fcc5be1050bf93859b4b811fbbc2d48f66b70292b62e43d164625f4d52"
+LOCK_SHA256: Final = "db4819bdd1da36e78094c3d96747451780f2d1abc318410d8003db60b64635af"

@@ -39,7 +39,7 @@ def list_secrets(ctx: typer.Context, home: HomeOption = None, json: JsonOption =
 def rotate_token(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Give the running daemon a new token of its own; the former one is worth nothing from then on.
 
-    Tokens of `mooring token` still work. A daemon makes a new token at each start anyway.
+    So are those of `mooring token`, and every dashboard is signed out. A daemon makes a new one at each start anyway.
 
     Example: mooring secrets rotate-token
     """
@@ -51,7 +51,7 @@ def rotate_token(ctx: typer.Context, home: HomeOption = None, json: JsonOption =
     if as_json:
         put_json({"rotated": True})
     else:
-        told("The daemon has a new token of its own; the former one is refused. Tokens of `mooring token` still work.")
+        told("The daemon has a new token of its own. Every other token is refused, and every dashboard is signed out.")
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -120,7 +120,7 @@ def create_app(
     if onboarding is not None:
         routes_onboarding.add_routes(router, door, onboarding)
     if own_secrets is not None:
-        routes_onboarding.add_secret_routes(router, door, own_secrets)
+        routes_onboarding.add_secret_routes(router, door, own_secrets, sessions)
     if settings is not None:
         routes_settings.add_routes(router, door, settings)
     asgi = Counted(Guard(app, limits=limits, log_rate=few), calls)

@@ -95,11 +95,11 @@ class Tokens:
         return IssuedToken(id=public, token=token, scope=scope)
 
     def replace_master(self, master: str) -> None:
-        """Let another token be the daemon's own; the former one is worth nothing, those issued still work."""
+        """Let another token be the daemon's own; the former one, and every one that was issued, is worth nothing."""
         assert len(master) >= MASTER_MIN
         with self._lock:
             own = _Token(digest=_digest(master), secret=master, scope="control")
-            self._tokens = {**self._tokens, MASTER: own}
+            self._tokens = {MASTER: own}  # whoever had the former one may have had others issued
 
     def find(self, presented: str) -> tuple[str, Scope] | None:
         """Id and scope of a token; each known one is compared, in constant time."""

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mooring.control_api.documented import documented
+from mooring.control_api.facade import Actor
 from mooring.control_api.models_onboarding import CredentialsBody, Onboarding
 from mooring.control_api.onboarding_area import OnboardingArea, SecretsArea
 from mooring.control_api.secure import Door, json_answer
+from mooring.control_api.sessions import Sessions
 
 BASE = "/v1/onboarding/kraken"
 
@@ -66,16 +68,25 @@ def add_routes(router: APIRouter, door: Door, area: OnboardingArea) -> None:
         return json_answer(await door.change(request, "", area.disconnect))
 
 
-def add_secret_routes(router: APIRouter, door: Door, area: SecretsArea) -> None:
+def add_secret_routes(router: APIRouter, door: Door, area: SecretsArea, sessions: Sessions) -> None:
     """Add the routes of the daemon's own secrets to a router."""
 
     @router.post(
         "/v1/tokens/rotate",
         status_code=204,
-        **documented("rotate_token", "A new token of the daemon's own.", need="secrets", action="token.rotate"),
+        **documented(
+            "rotate_token",
+            "A new token of the daemon's own; all others and all sessions end.",
+            need="secrets",
+            action="token.rotate",
+        ),
     )
     async def rotate(request: Request) -> Response:
-        await door.change(request, "", area.rotate_token)
+        def rotate_all(actor: Actor) -> None:
+            area.rotate_token(actor)
+            sessions.end()
+
+        await door.change(request, "", rotate_all)
         return Response(status_code=204)
 
 

@@ -135,23 +135,27 @@ def test_credentials_are_taken_over_the_socket_only(home: Home, it: Served) -> N
         assert daemon.client.onboarding().step == "explained"
 
 
-def test_a_new_token_of_the_daemons_own_ends_the_former_one_and_no_issued_one(home: Home) -> None:
+def test_a_new_token_of_the_daemons_own_ends_the_former_one_all_issued_ones_and_every_session(home: Home) -> None:
     with running(home) as daemon:
         issued = daemon.client.issue_token("read").token
+        used, waiting = (daemon.client.session_link().url for _ in range(2))
+        assert httpx.get(used, trust_env=False).status_code == 303
         daemon.client.rotate_token()
+        assert daemon.client.end_sessions().ended == 0
+        assert httpx.get(waiting, trust_env=False).status_code != 303
         fresh = daemon.options.vault.get(VAULT_ITEM)
         assert fresh is not None
         assert fresh["token"] != TOKEN
         with pytest.raises(Unreachable) as caught:
             Client.over_tcp(daemon.daemon.server.url, TOKEN)
         assert caught.value.code == "not_the_daemon"
-        answer = httpx.get(
-            f"{daemon.daemon.server.url}/v1/status", headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
-        )
-        assert answer.status_code == 401
-        for token in (fresh["token"], issued):
-            with Client.over_tcp(daemon.daemon.server.url, token) as client:
-                assert client.status().mode == "paper"
+        for token in (TOKEN, issued):
+            answer = httpx.get(
+                f"{daemon.daemon.server.url}/v1/status", headers={"authorization": f"Bearer {token}"}, trust_env=False
+            )
+            assert answer.status_code == 401
+        with Client.over_tcp(daemon.daemon.server.url, fresh["token"]) as client:
+            assert client.status().mode == "paper"
 
 
 def test_a_keychain_that_refuses_keeps_the_former_token(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

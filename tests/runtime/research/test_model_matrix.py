@@ -1,0 +1,74 @@
+"""The matrix that models are trained on is what the daemon would have asked them with, bit for bit."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+
+import numpy as np
+import pytest
+
+from mooring.errors import Invalid
+from mooring.runtime.decision.model_features import MODEL_FEATURES, init_model_features, update_model_features
+from mooring.runtime.domain.bars import bar_at
+from mooring.runtime.market.archive import load_bars
+from mooring.runtime.market.universe import instruments
+from mooring.runtime.research import model_matrix
+from mooring.runtime.research.model_matrix import feature_matrix
+from tests.support.core import part_of, random_bars
+
+pytestmark = pytest.mark.xdist_group("compiled")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_compiled_and_plain_give_the_same_bytes(seed):
+    bars = random_bars(seed, 400, 3)
+    assert feature_matrix(bars, compiled=True).tobytes() == feature_matrix(bars, compiled=False).tobytes()
+
+
+@pytest.mark.data
+def test_on_real_bars_stream_and_file_plain_and_compiled_agree(market_data):
+    listed = instruments(("BTC-USDT", "ETH-USDT"))
+    bars = load_bars(market_data / "binance", listed, start=1_643_673_600, hours=800)
+    state, rows = init_model_features(2), []
+    for row in range(len(bars.ts)):
+        update_model_features(state, bar_at(bars, row))
+        rows.append(np.where(bars.present[row][:, None], state.values, np.nan))
+    assert np.stack(rows).tobytes() == feature_matrix(bars, compiled=True).tobytes()
+
+
+def test_no_hours_are_a_matrix_too():
+    assert feature_matrix(part_of(random_bars(1, 5, 2), 0, 0)).shape == (0, 2, MODEL_FEATURES)
+
+
+def test_it_compiles_by_itself_where_that_is_quicker_and_numba_is_there(monkeypatch):
+    asked = []
+
+    class Spy:
+        def compile_kept(self, function):
+            asked.append(function)
+            return function
+
+    monkeypatch.setattr(model_matrix, "Jit", Spy)
+    bars = random_bars(1, 30, 2, missing=0.0)
+    feature_matrix(bars)
+    assert not asked
+    monkeypatch.setattr(model_matrix, "COMPILE_FROM_BARS", 60)
+    feature_matrix(bars)
+    assert len(asked) == 1
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    feature_matrix(bars)
+    assert len(asked) == 1
+
+
+def test_without_numba_a_compiled_matrix_is_refused(monkeypatch):
+    true_import = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.split(".")[0] == "numba":
+            raise ImportError(name)
+        return true_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(Invalid, match="numba"):
+        feature_matrix(random_bars(1, 5, 1), compiled=True)

@@ -1,0 +1,147 @@
+"""Ensembles of trees in a model, looked at before a runtime walks them: every node, feature and target has to be there.
+
+A runtime follows the numbers of a tree without looking; one that points outside reads memory that is not the model's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto, helper
+
+NODES_MAX: Final = 4_000_000
+TARGETS_MAX: Final = 64
+_MODES: Final = frozenset(
+    {b"LEAF", b"BRANCH_LEQ", b"BRANCH_LT", b"BRANCH_GTE", b"BRANCH_GT", b"BRANCH_EQ", b"BRANCH_NEQ"}
+)
+_TRANSFORMS: Final = frozenset({b"NONE", b"SOFTMAX", b"LOGISTIC", b"SOFTMAX_ZERO", b"PROBIT"})
+_AGGREGATES: Final = frozenset({b"SUM", b"AVERAGE", b"MIN", b"MAX"})
+_PER_NODE: Final = (
+    "nodes_treeids nodes_nodeids nodes_featureids nodes_values nodes_modes nodes_truenodeids nodes_falsenodeids".split()
+)
+_OPTIONAL: Final = frozenset({"nodes_hitrates", "nodes_missing_value_tracks_true"})
+_KINDS: Final = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}
+
+Integers = npt.NDArray[np.int64]
+
+
+def fault_of_trees(node: NodeProto, features: int) -> str:
+    """What is wrong with a `TreeEnsembleRegressor` or `TreeEnsembleClassifier`; empty where nothing is.
+
+    Args:
+        node: the operator.
+        features: how many the model takes; none may be named beyond.
+    """
+    kind = _KINDS[node.op_type]
+    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    leaves = [f"{kind}_{what}" for what in ("treeids", "nodeids", "ids", "weights")]
+    known = {*_PER_NODE, *_OPTIONAL, *leaves, "post_transform", "base_values", "aggregate_function"}
+    known |= {"n_targets"} if kind == "target" else {"classlabels_int64s"}
+    if not {*_PER_NODE, *leaves} <= given.keys() <= known:
+        return "a tree lacks an attribute, or has one that is not known"
+    if (
+        given.get("post_transform", b"NONE") not in _TRANSFORMS
+        or given.get("aggregate_function", b"SUM") not in _AGGREGATES
+    ):
+        return "a tree's outputs are put together in a way that is not known"
+    targets = given.get("n_targets", 1) if kind == "target" else len(given.get("classlabels_int64s", ()))
+    if not isinstance(targets, int) or not 1 <= targets <= TARGETS_MAX:
+        return "a tree has no outputs, or too many"
+    return _fault_of_nodes(given, features) or _fault_of_leaves(given, leaves, targets)
+
+
+def _fault_of_nodes(given: dict[str, object], features: int) -> str:
+    columns = {name: given[name] for name in (*_PER_NODE, *(_OPTIONAL & given.keys()))}
+    count = len(given["nodes_treeids"])  # type: ignore[arg-type]  # lists, or the checker refuses below
+    if not 0 < count <= NODES_MAX or any(len(column) != count for column in columns.values()):  # type: ignore[arg-type]
+        return "a tree's attributes are of different lengths"
+    modes = np.array(given["nodes_modes"], dtype=object)
+    if not {*modes.tolist()} <= _MODES:
+        return "a tree compares in a way that is not known"
+    values = _floats(given["nodes_values"])
+    if not np.isfinite(values).all():
+        return "a tree compares with what is no number"
+    trees, nodes = _integers(given["nodes_treeids"]), _integers(given["nodes_nodeids"])
+    branch = modes != b"LEAF"
+    used = _integers(given["nodes_featureids"])[branch]
+    if used.size and not 0 <= used.min() <= used.max() < features:
+        return "a tree looks at a feature that is not there"
+    keys = _keys(trees, nodes)
+    if keys is None or np.unique(keys).size != count:
+        return "a tree's nodes are numbered twice, or out of bounds"
+    return _fault_of_branches(given, trees, keys, branch)
+
+
+def _fault_of_branches(given: dict[str, object], trees: Integers, keys: Integers, branch: npt.NDArray[np.bool_]) -> str:
+    """Each tree has one root and each other node one parent, so that a walk ends: no loops, nothing outside."""
+    order = np.argsort(keys, kind="stable")
+    children = []
+    for side in ("nodes_truenodeids", "nodes_falsenodeids"):
+        wanted = _keys(trees[branch], _integers(given[side])[branch])
+        if wanted is None:
+            return "a tree branches to a node that is not there"
+        children.append(wanted)
+    wanted = np.concatenate(children)
+    at = np.searchsorted(keys[order], wanted)
+    if wanted.size and (at.max() >= keys.size or not np.array_equal(keys[order][at], wanted)):
+        return "a tree branches to a node that is not there"
+    child = order[at]
+    if np.unique(child).size != child.size:
+        return "a tree's branches meet again"
+    roots = np.ones(keys.size, dtype=bool)
+    roots[child] = False
+    if not np.array_equal(np.sort(trees[roots]), np.unique(trees)):
+        return "a tree has no root, or more than one"
+    # One parent for each but one root in each tree: what does not hang from the root would be a ring of nodes.
+    parent = np.full(keys.size, -1, dtype=np.int64)
+    parent[child] = np.tile(np.flatnonzero(branch), 2)
+    return "" if _all_reach_a_root(parent) else "a tree goes round in a ring"
+
+
+def _all_reach_a_root(parent: Integers) -> bool:
+    """Whether following parents ends everywhere: pointers are doubled, so a depth of d takes log2(d) rounds."""
+    above = np.where(parent < 0, np.arange(parent.size), parent)
+    for _round in range(64):
+        further = above[above]
+        if np.array_equal(further, above):
+            return bool((parent[above] < 0).all())
+        above = further
+    return False
+
+
+def _fault_of_leaves(given: dict[str, object], names: list[str], targets: int) -> str:
+    trees, nodes, ids = (_integers(given[name]) for name in names[:3])
+    weights = _floats(given[names[3]])
+    if not 0 < trees.size == nodes.size == ids.size == weights.size:
+        return "a tree's leaves are of different lengths"
+    if not 0 <= ids.min() <= ids.max() < targets:
+        return "a tree adds to an output that is not there"
+    if not np.isfinite(weights).all():
+        return "a tree gives what is no number"
+    base = _floats(given.get("base_values", ()))
+    if base.size not in {0, 1, targets} or not np.isfinite(base).all():
+        return "a tree begins with what is no number"
+    modes = np.array(given["nodes_modes"], dtype=object)
+    own = _keys(_integers(given["nodes_treeids"]), _integers(given["nodes_nodeids"]))
+    keys = _keys(trees, nodes)
+    if keys is None or own is None or not np.isin(keys, own[modes == b"LEAF"]).all():
+        return "a tree's leaf is not there"
+    return ""
+
+
+def _keys(trees: Integers, nodes: Integers) -> Integers | None:
+    """One number for each pair; None where one is out of bounds."""
+    both = np.concatenate([trees, nodes])
+    if both.size and not 0 <= both.min() <= both.max() < NODES_MAX:
+        return None
+    return trees * NODES_MAX + nodes
+
+
+def _integers(values: object) -> Integers:
+    return np.asarray(values, dtype=np.int64).reshape(-1)
+
+
+def _floats(values: object) -> npt.NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64).reshape(-1)

@@ -11,10 +11,11 @@ import numpy as np
 from benchmarks.common import Market, Result, big_market, made_up_market, part_of, percentile, seconds
 from mooring.runtime.decision.types import CONTROLS, Inputs, empty_book
 from mooring.runtime.domain.bars import Bars, bar_at
+from mooring.runtime.domain.scores import no_models
 from mooring.runtime.engine.world import Machine, make_room
 from mooring.runtime.market.universe import KNOWN_BASES, instruments
 from mooring.runtime.research.jit import Jit
-from mooring.runtime.research.simulate import CHUNK_HOURS, Loop, make_chunk, make_loop, simulate
+from mooring.runtime.research.simulate import CHUNK_HOURS, Loop, make_chunk, make_loop, no_hours_of_models, simulate
 from mooring.runtime.setup import machine_for
 from mooring.runtime.venues.paper.matching import event_buffers
 from mooring.runtime.venues.paper.orders import show_book
@@ -68,7 +69,7 @@ def run_unhashed(machine: Machine, loop: Loop, bars: Bars) -> None:
     controls = np.zeros(CONTROLS, np.int64)
     for first in range(0, len(bars.ts), CHUNK_HOURS):
         last = min(first + CHUNK_HOURS, len(bars.ts))
-        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk)
+        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk, no_hours_of_models(symbols))
 
 
 def one_plain_step(market: Market) -> Iterator[Result]:
@@ -83,7 +84,7 @@ def one_plain_step(market: Market) -> Iterator[Result]:
     show_book(world.paper, machine.paper_params, decider.params.scales, world.account, nothing_sold, 0, book)
     taken = []
     for row in range(PLAIN_HOURS // 2, PLAIN_HOURS):
-        inputs = Inputs(bar_at(bars, row), book, controls)
+        inputs = Inputs(bar_at(bars, row), book, controls, no_models(symbols))
         begun = time.perf_counter()
         decider.step(world.decision, decider.params, inputs)
         taken.append(1000.0 * (time.perf_counter() - begun))

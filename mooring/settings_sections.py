@@ -204,6 +204,15 @@ class Signals(BaseModel):
     ema_slow: int = _int(26, 3, 1000, "Bars of the slow moving average.")
     momentum_bars: int = _int(24, 1, 240, "Bars back to which momentum compares.")
     atr_period: int = _int(14, 2, 200, "Bars of the average true range.")
+    model_up_score: int = _int(
+        100_000, 1, 1_000_000, "Score of the models, in millionths, at or above which they say up."
+    )
+    model_down_score: int = _int(
+        100_000, 1, 1_000_000, "Score of the models below zero, in millionths, at which they say down."
+    )
+    model_full_score: int = _int(
+        500_000, 1, 1_000_000, "Score of the models, in millionths, at which conviction is full."
+    )
 
     @field_validator("producers")
     @classmethod
@@ -218,6 +227,8 @@ class Signals(BaseModel):
             raise ValueError("signals.ema_fast must be below signals.ema_slow")
         if self.rsi_oversold >= self.rsi_overbought:
             raise ValueError("signals.rsi_oversold must be below signals.rsi_overbought")
+        if self.model_full_score < max(self.model_up_score, self.model_down_score):
+            raise ValueError("signals.model_full_score must not be below model_up_score or model_down_score")
         return self
 
 

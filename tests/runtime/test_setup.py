@@ -85,7 +85,7 @@ def test_weights_that_do_not_fit_the_producers_are_refused():
 
 
 def test_installed_extensions_are_found_by_name():
-    assert extensions.installed(extensions.PRODUCERS) == ["ma_cross", "momentum", "rsi"]
+    assert extensions.installed(extensions.PRODUCERS) == ["ma_cross", "model", "momentum", "rsi"]
     assert extensions.installed(extensions.STRATEGIES) == ["conviction"]
     for name in extensions.installed(extensions.PRODUCERS):
         found = extensions.find(extensions.PRODUCERS, name)

@@ -26,6 +26,7 @@ from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Bars, bar_at
 from mooring.runtime.domain.codes import Reason
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.instruments import Instrument, scales
+from mooring.runtime.domain.scores import no_models
 from mooring.runtime.engine.world import Machine, Room, World, make_machine, make_room
 from mooring.runtime.venues.paper.matching import PaperParams
 from mooring.runtime.venues.paper.orders import place_all
@@ -48,6 +49,9 @@ OPTIONS: dict[str, Any] = {
     "target_atr_percent": 600,
     "cooldown_bars": 6,
     "weights": (1, 1, 1),
+    "model_up_score": 100_000,
+    "model_down_score": 100_000,
+    "model_full_score": 500_000,
 }
 RISK = RiskParams(
     risk_per_trade_bps=50,
@@ -164,11 +168,14 @@ def book(
     )
 
 
-def inputs(closed: Bar, shown: Book | None = None, switches: Any = None) -> Inputs:
+def inputs(closed: Bar, shown: Book | None = None, switches: Any = None, models: Any = None) -> Inputs:
     """Inputs of one close."""
     symbols = len(closed.present)
     return Inputs(
-        closed, book(quantity=[0] * symbols) if shown is None else shown, controls() if switches is None else switches
+        closed,
+        book(quantity=[0] * symbols) if shown is None else shown,
+        controls() if switches is None else switches,
+        no_models(symbols) if models is None else np.array(models, np.int64),
     )
 
 

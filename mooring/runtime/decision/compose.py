@@ -27,6 +27,7 @@ class Decider:
         params: its parameters.
         producers: names, in the order of the signals' second axis.
         warmup_bars: bars before every producer has something to say.
+        reads_models: whether a producer asks models, so that their features are kept and `Inputs.models` is filled.
     """
 
     decide: Decide
@@ -36,6 +37,7 @@ class Decider:
     strategy: str
     warmup_bars: int
     init: Callable[[], State]
+    reads_models: bool = False
 
 
 def make_decider(
@@ -86,6 +88,7 @@ def make_decider(
         strategy=str(strategy.NAME),
         warmup_bars=max(m.warmup_bars(p) for m, p in zip(producers, producer_params, strict=True)),
         init=init,
+        reads_models=any(getattr(module, "READS_MODELS", False) for module in producers),
     )
 
 

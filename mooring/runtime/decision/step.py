@@ -57,6 +57,8 @@ EXIT_WORKING: Final = int(Reason.EXIT_WORKING)
 DUST: Final = int(Reason.DUST)
 KILL_FLATTEN: Final = int(Reason.KILL_FLATTEN)
 NO_BAR: Final = int(Reason.NO_BAR)
+NO_MODEL: Final = int(Reason.NO_MODEL)
+MODEL_FAULT: Final = int(Reason.MODEL_FAULT)
 
 
 def make_decide(produce: Callable[..., None], wish_for: Callable[..., None]) -> Decide:
@@ -99,6 +101,8 @@ def make_decide(produce: Callable[..., None], wish_for: Callable[..., None]) -> 
                 signals[symbol, :, S_REASON] = NO_BAR
             held = quantity[symbol] > 0 and quantity[symbol] >= order_min[symbol]
             wish_for(state.strategy, params.strategy, inputs, values, signals, symbol, held, wishes[symbol])
+            if wishes[symbol, W_WANT] == WANT_ENTRY:
+                hold_back(signals[symbol], wishes[symbol])
             settle_wish(params, inputs, symbol, held, wishes[symbol], rows[symbol])
         enter_in_order_of_score(state, params, inputs, wishes, rows, said.book)
         said.book[B_ENTRIES] = state.risk.entries_today[0]
@@ -117,6 +121,22 @@ def make_step(decide: Decide) -> Step:
         return said
 
     return step
+
+
+@compiled
+def hold_back(signals: Int64s, wish: Int64s) -> None:
+    """Take back the entry that a strategy wants where a producer asked models and got no answer.
+
+    Here, and not left to strategies: silence is no opinion, and whoever chose models does not buy without them.
+    """
+    for producer in range(signals.shape[0]):
+        reason = signals[producer, S_REASON]
+        if reason in (NO_MODEL, MODEL_FAULT):
+            wish[W_WANT] = WANT_NOTHING
+            wish[W_REASON] = reason
+            wish[W_LIMIT] = 0
+            wish[W_OBSERVED] = 0
+            return
 
 
 @compiled

@@ -129,11 +129,12 @@ def empty_book(symbols: int) -> Book:
 
 
 class Inputs(NamedTuple):
-    """One bar close over the universe. controls: see CONTROL_NAMES."""
+    """One bar close over the universe. controls: see CONTROL_NAMES; models: see `domain.scores`."""
 
     bar: Bar
     book: Book
     controls: Int64s
+    models: Int64s
 
 
 class FeatureState(NamedTuple):

@@ -55,6 +55,20 @@ class Reason(IntEnum):
     CROSS_DOWN = 36
     FAST_ABOVE = 37
     FAST_BELOW = 38
+    MODEL_UP = 40
+    MODEL_DOWN = 41
+    MODEL_NEUTRAL = 42
+    NO_MODEL = 43  # a producer asks models, and there are none for this symbol: nothing is bought
+    MODEL_FAULT = 44  # the models failed, did not answer in time, or said what no score can be: nothing is bought
+
+
+class ModelState(IntEnum):
+    """What became of asking the models about one symbol."""
+
+    NO_MODEL = 0
+    OK = 1
+    MISSING = 2  # features are missing: the symbol warms up
+    FAULT = 3
 
 
 class Tier(IntEnum):

@@ -70,7 +70,7 @@ class LiveHourMaker(HourMaker):
         book, params = self._room.book, run.machine.decider.params
         show_book(world.paper, run.machine.paper_params, params.scales, world.account, closures, len(closures), book)
         decide: Decide = run.machine.decider.decide
-        decide(world.decision, params, Inputs(bar, book, controls), said, self._room.scratch)
+        decide(world.decision, params, Inputs(bar, book, controls, self._room.models), said, self._room.scratch)
         want_orders(said.rows, world.paper, world.account, controls, world.wanted)
         return Happened(before=self._before, events=events, closures=closures, rows=[])
 

@@ -27,6 +27,7 @@ from mooring.runtime.decision.types import (
 )
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.compiled import MARK, compiled
+from mooring.runtime.domain.scores import no_models
 from mooring.runtime.portfolio.account import AccountState, init_account
 from mooring.runtime.venues.paper.matching import PaperParams, PaperState, event_buffers, init_paper, match
 from mooring.runtime.venues.paper.orders import (
@@ -51,12 +52,14 @@ class World(NamedTuple):
 class Room(NamedTuple):
     """Buffers that one hour writes into and the next overwrites.
 
+    models: `Inputs.models`, which the caller fills before each hour where a producer asks models.
     outcomes (symbols,): what placing each wanted order said; events, closures: `event_buffers`;
     counts (2,): how many rows of events and closures this hour wrote.
     """
 
     scratch: Scratch
     book: Book
+    models: Int64s
     outcomes: Int64s
     events: Int64s
     closures: Int64s
@@ -101,6 +104,7 @@ def make_room(symbols: int) -> Room:
     return Room(
         scratch=empty_scratch(symbols),
         book=empty_book(symbols),
+        models=no_models(symbols),
         outcomes=np.full(symbols, NO_ORDER, np.int64),
         events=events,
         closures=closures,
@@ -123,7 +127,7 @@ def make_hour(decide: Decide) -> Hour:
         room.counts[0] = events
         room.counts[1] = closures
         show_book(world.paper, paper_params, params.scales, world.account, room.closures, closures, room.book)
-        decide(world.decision, params, Inputs(bar, room.book, controls), said, room.scratch)
+        decide(world.decision, params, Inputs(bar, room.book, controls, room.models), said, room.scratch)
         want_orders(said.rows, world.paper, world.account, controls, world.wanted)
 
     return compiled(hour) if getattr(decide, MARK, False) else hour

@@ -33,6 +33,7 @@ from mooring.runtime.research.simulate import (
     Loop,
     make_chunk,
     make_loop,
+    no_hours_of_models,
     simulate,
 )
 from mooring.runtime.setup import machine_for
@@ -153,7 +154,18 @@ def prepare_loop(machine: Machine, bars: Bars, clock: Clock, *, compiled: bool) 
     params = machine.decider.params
     chunk = make_chunk(1, symbols, params.producer_count)
     controls = np.zeros(CONTROLS, np.int64)
-    loop(machine.init(), params, machine.paper_params, bars, 0, 0, controls, make_room(symbols), chunk)
+    loop(
+        machine.init(),
+        params,
+        machine.paper_params,
+        bars,
+        0,
+        0,
+        controls,
+        make_room(symbols),
+        chunk,
+        no_hours_of_models(symbols),
+    )
     return loop, clock.monotonic() - begun
 
 

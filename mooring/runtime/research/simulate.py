@@ -9,16 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from mooring.runtime.decision.types import (
-    BOOK_COLUMNS,
-    CONTROLS,
-    DECISION_COLUMNS,
-    SIGNAL_COLUMNS,
-    Decisions,
-    Params,
-)
+from mooring.runtime.decision.types import BOOK_COLUMNS, CONTROLS, DECISION_COLUMNS, SIGNAL_COLUMNS, Decisions, Params
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Bars, Int64s
 from mooring.runtime.domain.compiled import MARK, compiled
+from mooring.runtime.domain.scores import MODEL_COLUMNS
 from mooring.runtime.engine.world import Hour, Machine, Room, World, make_room
 from mooring.runtime.venues.paper.matching import E_FEE, E_OUTCOME, FILLED, OPEN, PaperParams
 from mooring.runtime.venues.paper.orders import NO_ORDER, O_ROLE, place_all
@@ -60,6 +54,11 @@ def make_chunk(hours: int, symbols: int, producers: int) -> Chunk:
     )
 
 
+def no_hours_of_models(symbols: int) -> Int64s:
+    """What a loop is given where no models are asked."""
+    return np.zeros((0, symbols, MODEL_COLUMNS), np.int64)
+
+
 def make_loop(hour: Hour) -> Loop:
     """The loop over hours of one machine."""
 
@@ -73,8 +72,12 @@ def make_loop(hour: Hour) -> Loop:
         controls: Int64s,
         room: Room,
         chunk: Chunk,
+        models: Int64s,
     ) -> None:
-        """Run bars[first:last] and write what each hour said to chunk[0:last-first]."""
+        """Run bars[first:last] and write what each hour said to chunk[0:last-first].
+
+        models: what models said of each hour of `bars`, int64 (hours, symbols, MODEL_COLUMNS); of no hours: nothing.
+        """
         for row in range(first, last):
             bar = Bar(
                 bars.ts[row] + HOUR_SECONDS,
@@ -86,6 +89,10 @@ def make_loop(hour: Hour) -> Loop:
                 bars.volume[row],
             )
             place_all(world.wanted, world.paper, paper_params, params.scales, world.account, room.outcomes)
+            if models.shape[0] > 0:
+                for symbol in range(models.shape[1]):  # numba would make room for a copy of a slice
+                    for column in range(MODEL_COLUMNS):
+                        room.models[symbol, column] = models[row, symbol, column]
             at = row - first
             said = Decisions(chunk.signals[at], chunk.rows[at], chunk.book[at])
             hour(world, params, paper_params, bar, controls, said, room)
@@ -131,6 +138,7 @@ def simulate(
     loop: Loop,
     bars: Bars,
     *,
+    models: Int64s | None = None,
     chunk_hours: int = CHUNK_HOURS,
     watch: Callable[[Chunk, int, int], Any] | None = None,
     world: World | None = None,
@@ -140,6 +148,8 @@ def simulate(
 
     Args:
         loop: `make_loop(machine.hour)`, plain or compiled.
+        models: what models said, as `Inputs.models` for each hour, in int64 (hours, symbols, MODEL_COLUMNS): recorded
+            or predicted before, for nothing that trades changes what they look at. None: there are none.
         watch: called after each chunk with it, its first row and how many hours it holds.
         world, start: carry on from there (changed in place); from the beginning where not given.
     """
@@ -151,9 +161,12 @@ def simulate(
     room = make_room(symbols)
     controls = np.zeros(CONTROLS, np.int64)
     chunk = make_chunk(min(chunk_hours, max(len(bars.ts), 1)), symbols, params.producer_count)
+    said_by_models = no_hours_of_models(symbols) if models is None else np.ascontiguousarray(models)
+    if models is not None and models.shape != (len(bars.ts), symbols, MODEL_COLUMNS):
+        raise ValueError(f"models of shape {models.shape} for {len(bars.ts)} hours of {symbols} symbols")
     for first in range(0, len(bars.ts), chunk_hours):
         last = min(first + chunk_hours, len(bars.ts))
-        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk)
+        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk, said_by_models)
         digest = chain_hashes(digest, chunk, last - first)
         done += last - first
         if watch is not None:

@@ -18,7 +18,7 @@ from mooring.runtime.engine.world import make_room
 from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research.jit import Jit
-from mooring.runtime.research.simulate import Progress, make_chunk, make_loop, simulate
+from mooring.runtime.research.simulate import Progress, make_chunk, make_loop, no_hours_of_models, simulate
 from tests.support.core import BUSY, MONEY, controls, machine, part_of, random_bars, universe
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -117,7 +117,7 @@ def test_under_every_control_every_bit_is_the_same(compiled_loop, switches):
             (150, 170, controls(**switches)),
             (170, 240, controls()),
         ):
-            loop(world, params, made.paper_params, bars, first, last, now, room, chunk)
+            loop(world, params, made.paper_params, bars, first, last, now, room, chunk, no_hours_of_models(3))
         ends.append((dump(world), chunk.rows.tobytes()))
     assert ends[0] == ends[1]
 

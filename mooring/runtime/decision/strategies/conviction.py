@@ -41,6 +41,8 @@ EXIT_SCORE: Final = int(Reason.EXIT_SCORE)
 STOP_REACHED: Final = int(Reason.STOP_REACHED)
 TARGET_REACHED: Final = int(Reason.TARGET_REACHED)
 COOLDOWN: Final = int(Reason.COOLDOWN)
+NO_MODEL: Final = int(Reason.NO_MODEL)
+MODEL_FAULT: Final = int(Reason.MODEL_FAULT)
 
 
 class Params(NamedTuple):
@@ -105,10 +107,11 @@ def step(
 ) -> None:
     """One symbol's wish. Exits are judged before entries: stop, target, then score."""
     score = 0
-    ready = True
+    unready = 0
     for producer in range(params.weights.shape[0]):
-        if signals[symbol, producer, S_REASON] == WARMING_UP:
-            ready = False
+        reason = signals[symbol, producer, S_REASON]
+        if reason in (NO_MODEL, MODEL_FAULT) or (reason == WARMING_UP and unready == 0):
+            unready = reason
         score += (
             params.weights[producer] * signals[symbol, producer, S_DIRECTION] * signals[symbol, producer, S_CONVICTION]
         )
@@ -129,8 +132,8 @@ def step(
             # Held, but not by an entry of this state: carried on from another run. It gets its levels now.
             set_levels(state, params, features[symbol, F_ATR], close, symbol)
         hold_or_exit(state, params, score, close, symbol, wish)
-    elif not ready or np.isnan(features[symbol, F_ATR]):
-        wish[W_REASON] = WARMING_UP
+    elif unready != 0 or np.isnan(features[symbol, F_ATR]):
+        wish[W_REASON] = unready if unready != 0 else WARMING_UP
     elif score < params.entry_score:
         wish[W_REASON] = SCORE_LOW
     elif state.cooldown[symbol] > 0:

@@ -11,7 +11,7 @@ from tests.faults.scenarios.play import play
 
 HOURS = (2, 2)
 BATCH = 4
-BATCHES = 50
+BATCHES = 30
 # What seeds found, kept as the faults that it took, since a seed is another scenario once the generator draws otherwise.
 FOUND = {
     "the snapshot of orders never came, and the private link stayed down for ever": (

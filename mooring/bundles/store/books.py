@@ -1,0 +1,100 @@
+"""The record in memory and on the disk, always in this order: first the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from mooring.bundles.store import state as st
+from mooring.bundles.store.journal import Found, Journal
+from mooring.bundles.store.ports import Tell, Told
+from mooring.bundles.store.slots import Slots
+from mooring.bundles.store.state import Phase, Slot, State
+from mooring.errors import Conflict
+
+log = structlog.get_logger(__name__)
+
+
+class Books:
+    """State, journal and folders together.
+
+    Args:
+        now: unix seconds.
+        tell: is told what happened; an error of it is logged and changes nothing.
+
+    Attributes:
+        turn: held while the state is read and changed; for moments only.
+        unfit: slots that must not decide in this process, by name, and why.
+    """
+
+    def __init__(self, slots: Slots, *, now: Callable[[], int], tell: Tell) -> None:
+        self.slots = slots
+        self.turn = threading.RLock()
+        self.state = State()
+        self.unfit: dict[str, str] = {}
+        self._journal = Journal(slots.state)
+        self._now = now
+        self._tell = tell
+
+    def read(self) -> Found:
+        """What the disk says; the state here is as it was."""
+        return self._journal.read()
+
+    def put(self, state: State) -> None:
+        """Change the record.
+
+        Raises:
+            OSError: the disk refuses; nothing changed.
+        """
+        with self.turn:
+            if state != self.state:
+                self._journal.write(state)
+                self.state = state
+
+    def put_again(self) -> None:
+        """Have the disk say what the state here says. Errors as `put`."""
+        with self.turn:
+            self._journal.write(self.state)
+
+    def fit_state(self) -> State:
+        """The record without what turned out to be unfit."""
+        return st.leave(self.state, frozenset(self.unfit))
+
+    def roll_back(self, reason: str) -> None:
+        """Give the candidate up. Where the disk refuses it is given up in this process all the same."""
+        with self.turn:
+            slot = self.state.candidate
+            assert slot is not None, "there is something to give up"
+            self.unfit[slot.name] = reason
+            self.put(st.roll_back(self.state, reason))
+            self.settle()
+
+    def settle(self) -> None:
+        """Finish what a crash, or a full disk, kept from its end; safe to call at any time."""
+        with self.turn:
+            slot = self.state.candidate
+            if self.state.phase is Phase.ROLLED_BACK and slot is not None:
+                self.slots.reject(slot, self.state.reason, self._now())
+                self.tell("rolled_back", slot, reason=self.state.reason)
+                self.put(st.rejected(self.state))
+            if self.state.untold and self.state.active is not None:
+                for good in self.state.good:
+                    self.slots.accept(good)
+                self.tell(self.state.untold, self.state.active)
+                self.put(st.told(self.state))
+
+    def collect(self) -> None:
+        """Remove what nothing names any more; later, where somebody else is at work."""
+        with suppress(Conflict, OSError), self.slots.lock(), self.turn:
+            for name in self.slots.collect(self.state.named):
+                self.tell("collected", None, folder=name)
+
+    def tell(self, kind: str, slot: Slot | None, **detail: str) -> None:
+        """Tell what happened. What goes wrong in telling never undoes it."""
+        try:
+            self._tell(Told(kind=kind, bundle="" if slot is None else slot.reference, detail=detail))
+        except Exception:
+            log.exception("bundle_event_not_told", kind=kind)

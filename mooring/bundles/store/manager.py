@@ -1,0 +1,296 @@
+"""The bundles of one home: what is offered, what is put in, what decides, and the way back.
+
+    1 lock, refresh in scratch → 2 download → 3 verified, unpack to staging → 4 fsync → 5 rename to slot, fsync parent
+    → 6 STAGED → 7 examined in a child → 8 ARMED: wait for a moment between two hours → 9 TRYING: a try less, written
+    BEFORE the load
+    → 10 trial → 11 COMMITTED: active, last known good and floor in ONE write → 12 told → 13 old slots collected
+    at any failure → 14 ROLLED_BACK: pointer first, then the record of the refusal
+
+Calls come from three kinds of threads: whoever does long work (`check`, `update`, `activate`), the engine between two
+hours (`at_safe_point`, `observed`), and readers. The engine never waits for network, child or lock of long work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mooring.bundles.store import state as st
+from mooring.bundles.store.books import Books
+from mooring.bundles.store.bringing import Bringer, Floors, Offered, Tell
+from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader, Trust
+from mooring.bundles.store.proof import Prover
+from mooring.bundles.store.recovery import recovered
+from mooring.bundles.store.revocation import Revocations
+from mooring.bundles.store.running import Running
+from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
+from mooring.errors import Conflict, Denied, Halt, MooringError, Unverified
+
+BY_PERSON: Final = "you went back"
+NO_EXPIRED: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where bundles come from now: a repository, what fetches from it, and the channel that is wanted."""
+
+    name: str
+    trust: Trust
+    fetch: Any
+    channel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a piece of long work came to; `state` is a stable word."""
+
+    state: str
+    bundle: str = ""
+    version: str = ""
+    detail: str = ""
+
+
+class Manager:
+    """Everything above in one; safe to use from any thread.
+
+    Args:
+        books: record and folders.
+        trust: the repository of a name, as far as what is stored goes; NotFound where it was taken away.
+        examine: loads a bundle for the first time.
+        monotonic: seconds on a clock that does not go back.
+        least: the person's own minimum for trials.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        trust: Callable[[str], Trust],
+        reader: Reader,
+        examine: Examiner,
+        drift: Drift,
+        monotonic: Callable[[], float],
+        least: Callable[[], Floors] = Floors,
+    ) -> None:
+        self._books = books
+        self._trust = trust
+        self._examine = examine
+        self._prover = Prover(books.slots, trust, reader)
+        self._bringer = Bringer(books, reader, least)
+        self.running = Running(books, self._prover, drift, monotonic, self._collect)
+        self.offered: list[Offered] = []
+        self.seen: Any = None  # how the metadata stood when it was refreshed last in this process
+        self.revocations: dict[str, Revocations] = {}
+
+    @property
+    def state(self) -> State:
+        """The record as it is now."""
+        return self._books.state
+
+    def start(self) -> Loaded | NoModel:
+        """Put right what a crash left, and say what decides; nothing that was not proved just now."""
+        with self._books.turn:
+            recovered(self._books, self._prover, self._bringer)
+            for name in {slot.repository for slot in (*self.state.good, *_maybe(self.state.candidate))}:
+                with suppress(MooringError, OSError):  # what cannot be proved is found unfit when it is to be loaded
+                    self._revoke(name, self._prover.revocations(name))
+            now = self.running.at_start()
+        self._collect()
+        return now
+
+    def resume(self) -> None:
+        """Finish what a person asked for before a crash: examine what was staged. Long; safe to call at any time."""
+        with suppress(Conflict), self._books.slots.lock():
+            if self.state.phase is Phase.STAGED and self.state.wanted:
+                self._try_soon(lambda *_: None)
+
+    def close(self) -> None:
+        """The process ends in order: the try of this start was none."""
+        with self._books.turn, suppress(OSError):
+            self._books.put(st.ended_well(self.state))
+
+    def check(self, source: Source, accept_expired: frozenset[str] = NO_EXPIRED) -> list[Offered]:
+        """Ask the repository what there is, and heed what it revoked. Errors as `Bringer.refresh`."""
+        with self._working():
+            self._refresh(source, accept_expired)
+        return self.offered
+
+    def update(
+        self,
+        source: Source,
+        *,
+        wanted: str | None = None,
+        again: bool = False,
+        activate: bool = True,
+        accept_expired: frozenset[str] = NO_EXPIRED,
+        tell: Tell = lambda *_: None,
+    ) -> Outcome:
+        """Steps 1 to 8: the newest bundle, or the one that is named, ready to be tried between two hours.
+
+        Args:
+            again: take it although it was refused here before.
+            activate: have it tried; otherwise it is examined and waits for `activate`.
+            tell: (done, in all) bytes.
+
+        Raises:
+            Unverified: something is not genuine. Denied: a rule refuses it, or its examination did.
+            Retry: the network. Conflict: a trial runs, or other work. NotFound: nothing of that name.
+        """
+        with self._working():
+            fresh = self._refresh(source, accept_expired)
+            chosen = self._bringer.choose(self.offered, wanted)
+            if chosen is None:
+                return Outcome(state="up_to_date", detail="There is nothing newer.")
+            staged = self.state.candidate
+            if (
+                staged is not None
+                and staged.reference == chosen.reference
+                and self.state.phase is not Phase.ROLLED_BACK
+            ):
+                return self._asked(staged, tell) if activate else self._waiting(staged)
+            if chosen.standing == "rejected" and again:
+                self._books.slots.forgive(str(chosen.offer.custom["manifest_sha256"]))
+                self._offer(source)
+                chosen = self._bringer.choose(self.offered, chosen.reference)
+                assert chosen is not None, "what is named is found, or refused"
+            self._bringer.bring(
+                source.trust, chosen, source.fetch, fresh, tell, repository=source.name, wanted=activate
+            )
+            return self._try_soon(tell)
+
+    def activate(self, name: str, tell: Tell = lambda *_: None) -> Outcome | None:
+        """Have what waits tried, or go back to the last known good; None where nothing installed has that name."""
+        state = self.state
+        if _is(state.candidate, name) and state.phase in {Phase.STAGED, Phase.ARMED} and state.candidate is not None:
+            with self._working():
+                return self._asked(state.candidate, tell)
+        if _is(state.active, name):
+            raise Conflict("bundle_in_use", "That bundle decides already.", money=UNTOUCHED)
+        if _is(state.last_good, name):
+            return self.rollback(BY_PERSON)
+        return None
+
+    def rollback(self, reason: str = BY_PERSON) -> Outcome:
+        """Give up the candidate, or where there is none the active bundle for the last known good one.
+
+        Raises:
+            Conflict: there is nothing to go back to. Halt: the disk refuses; it is done in this process all the same.
+        """
+        with self._books.turn:
+            try:
+                if self.state.phase in {Phase.STAGED, Phase.ARMED, Phase.TRYING}:
+                    self._books.roll_back(reason)
+                else:
+                    self._books.settle()
+                    self._books.put(st.go_back(self.state, reason))
+                    self._books.settle()
+            except OSError as error:
+                raise _disk(error) from None
+            now = self.state.active
+        detail = "It decides from the next hour on." if now is not None else "Nothing is left that may decide."
+        return Outcome(
+            state="rolled_back",
+            bundle="" if now is None else now.reference,
+            version="" if now is None else now.version,
+            detail=detail,
+        )
+
+    def _collect(self) -> None:
+        """Step 13. Metadata that proved only what is gone now may go too."""
+        gone = [slot for slot, _ in self._books.slots.installed()]
+        self._books.collect()
+        with suppress(OSError):
+            kept = [slot for slot, _ in self._books.slots.installed()]
+            used = {(slot.repository, slot.generation) for slot in kept}
+            for repository, generation in {(slot.repository, slot.generation) for slot in gone} - used:
+                with suppress(MooringError):
+                    self._trust(repository).release(generation)
+
+    def _refresh(self, source: Source, accept_expired: frozenset[str]) -> Any:
+        fresh, revoked = self._bringer.refresh(source.trust, source.fetch, accept_expired)
+        self.seen = fresh
+        self._revoke(source.name, revoked)
+        self._offer(source)
+        return fresh
+
+    def _offer(self, source: Source) -> None:
+        revoked = self.revocations[source.name]
+        self.offered = self._bringer.offered(source.trust, source.channel, revoked)
+
+    def _revoke(self, repository: str, revoked: Revocations) -> None:
+        """What its publisher took back leaves the record at once; what is left decides from the next hour on."""
+        self.revocations[repository] = revoked
+        with self._books.turn:
+            mine = tuple(
+                slot for slot in (*self.state.good, *_maybe(self.state.candidate)) if slot.repository == repository
+            )
+            unfit = revoked.unfit(mine)
+            if not unfit:
+                return
+            self._books.unfit |= unfit
+            self._books.put(st.leave(self.state, frozenset(unfit)))
+            for slot in mine:
+                if slot.name in unfit:
+                    self._books.tell("revoked", slot, reason=unfit[slot.name])
+
+    def _asked(self, slot: Slot, tell: Tell) -> Outcome:
+        with self._books.turn:
+            self._books.put(st.want(self.state))
+        if self.state.phase is Phase.ARMED:
+            return Outcome(state="armed", bundle=slot.reference, version=slot.version)
+        return self._try_soon(tell)
+
+    def _waiting(self, slot: Slot) -> Outcome:
+        return Outcome(state="staged", bundle=slot.reference, version=slot.version)
+
+    def _try_soon(self, tell: Tell) -> Outcome:
+        """Steps 7 and 8. What fails its examination is refused, and never taken by itself again."""
+        slot = self.state.candidate
+        assert slot is not None, "what is staged is there"
+        tell(0, 0)
+        try:
+            measured: Mapping[str, Any] = self._examine(self._books.slots.folder(slot), slot.manifest_sha256)
+        except (Denied, Unverified) as error:
+            with self._books.turn:
+                if self.state.candidate == slot:
+                    self._books.roll_back(error.what)
+            raise
+        self._books.tell("examined", slot, **{key: str(value) for key, value in measured.items()})
+        with self._books.turn:
+            if self.state.candidate != slot or self.state.phase is not Phase.STAGED:
+                raise Conflict("bundle_changed_meanwhile", "It was given up meanwhile.", money=UNTOUCHED)
+            if not self.state.wanted:
+                return self._waiting(slot)
+            self._books.put(st.arm(self.state))
+        self._books.tell("armed", slot)
+        return Outcome(state="armed", bundle=slot.reference, version=slot.version)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        try:
+            with self._books.slots.lock():
+                yield
+        except OSError as error:
+            raise _disk(error) from None
+        except (Denied, Unverified) as error:
+            self._books.tell("refused", None, code=error.code, reason=error.what)
+            raise
+
+
+def _maybe(slot: Slot | None) -> tuple[Slot, ...]:
+    return () if slot is None else (slot,)
+
+
+def _is(slot: Slot | None, name: str) -> bool:
+    return slot is not None and name in {slot.reference, slot.reference.partition(":")[0], slot.name}
+
+
+def _disk(error: OSError) -> Halt:
+    return Halt(
+        "bundle_disk_failed",
+        f"The disk refuses: {error.strerror or 'unknown reason'}.",
+        money="No new bundle decides; what decided goes on.",
+        todo="Make room, or see what is wrong with the disk, then ask again.",
+    )

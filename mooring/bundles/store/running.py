@@ -1,0 +1,247 @@
+"""What decides from one hour to the next: steps 8 to 11, and the way back. Called by the engine, between two hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+import structlog
+
+from mooring.bundles.store import state as st
+from mooring.bundles.store.books import Books
+from mooring.bundles.store.ports import Drift, Loaded, NoModel
+from mooring.bundles.store.probation import Seen, Verdict, judge, watched
+from mooring.bundles.store.proof import Prover
+from mooring.bundles.store.state import Phase, Slot, Trial
+from mooring.errors import Denied, MooringError, Retry
+
+NOTHING: Final = "No bundle is installed."
+NONE_LEFT: Final = "No installed bundle could be proved."
+CRASHED: Final = "it was loaded {tries} times without coming through its trial"
+
+TRANSIENT: Final = (Retry, OSError)  # the disk, at this moment; nothing is known of the bundle
+
+log = structlog.get_logger(__name__)
+
+
+class Running:
+    """What a runtime has loaded, and what it should have.
+
+    Args:
+        monotonic: seconds on a clock that does not go back.
+        collect: removes what nothing names any more; may be put off.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        prover: Prover,
+        drift: Drift,
+        monotonic: Callable[[], float],
+        collect: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._books = books
+        self._prover = prover
+        self._drift = drift
+        self._monotonic = monotonic
+        self._collect = collect
+        self._loaded: Loaded | NoModel = NoModel(reason=NOTHING)
+        self._trial: Trial | None = None  # as in the record, and ahead of it where the disk refuses
+        self._mark = 0.0
+        self._unreadable: set[str] = set()
+
+    @property
+    def now(self) -> Loaded | NoModel:
+        """What decides."""
+        return self._loaded
+
+    @property
+    def trial(self) -> Trial:
+        """How the trial stands."""
+        return self._trial or self._books.state.trial
+
+    def at_start(self) -> Loaded | NoModel:
+        """What a process begins with."""
+        with self._books.turn:
+            self._settle()
+            self._take(self._next())
+            return self._loaded
+
+    def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:
+        """What decides from the next hour on; None where that is as it was.
+
+        Args:
+            quiet: whether no order is on its way; what is armed waits until then, while a way back waits for nothing.
+        """
+        with self._books.turn:
+            self._settle()
+            state, now = self._books.state, self._loaded
+            has = now.slot.name if isinstance(now, Loaded) else ""
+            armed = state.phase is Phase.ARMED and state.wanted and quiet
+            wanted = state.running
+            if not armed and has and wanted is not None and wanted.name == has and has not in self._books.unfit:
+                return None
+            found = self._next() if armed or state.phase is not Phase.ARMED else self._base()
+            if isinstance(found, NoModel) and not has:
+                self._loaded = found
+                return None
+            if isinstance(found, Loaded) and found.slot.name == has:
+                return None
+            self._take(found)
+            return found
+
+    def failed(self, loaded: Loaded, reason: str) -> None:
+        """The runtime could not make models of it, or they broke what they should not."""
+        with self._books.turn:
+            self._give_up(loaded.slot, reason)
+
+    def observed(self, seen: Seen, reference: str, symbols: int, values: Any) -> None:
+        """One hour with what is loaded; steps 10 and 11.
+
+        Args:
+            reference: the bundle that gave the answers.
+            symbols: how many there are.
+            values: the features of the hour, float64 (symbols, features), NaN where there are none.
+        """
+        with self._books.turn:
+            state, now = self._books.state, self._loaded
+            tried = state.candidate if state.phase is Phase.TRYING else None
+            if tried is None or not isinstance(now, Loaded) or tried.name != now.slot.name:
+                return
+            if reference != tried.reference or state.terms is None or tried.name in self._books.unfit:
+                return
+            mark, self._mark = self._mark, self._monotonic()
+            elapsed = int(self._mark) - int(mark)  # of whole seconds, so that no part is lost from one hour to the next
+            try:
+                counts = self._drift.count(now, values)
+                trial = watched(self.trial, state.terms, seen, symbols=symbols, seconds=elapsed, counts=counts)
+                judged = judge(state.terms, trial, self._measured(now, trial, state.terms))
+            except (MooringError, ValueError, ArithmeticError) as error:
+                log.exception("trial_not_judged")
+                self._give_up(tried, f"its trial could not be judged ({type(error).__name__})")
+                return
+            self._trial = trial
+            if judged.verdict is Verdict.FAILED:
+                self._give_up(tried, judged.reason)
+                return
+            self._write(st.observed(state, trial))
+            if judged.verdict is Verdict.PASSED:
+                self._commit()
+
+    def _measured(self, now: Loaded, trial: Trial, terms: st.Terms) -> Decimal | None:
+        """Only once it can end the trial: of a few hours it says nothing."""
+        enough = trial.bars >= terms.min_bars and trial.seconds >= 60 * terms.min_minutes
+        return self._drift.measure(now, trial.counts) if enough and trial.counts else None
+
+    def _commit(self) -> None:
+        state = self._books.state
+        others = frozenset(self._books.unfit)
+        # What could not be proved in this process is not kept as the one to go back to.
+        if self._write(st.commit(st.leave(state, others))):
+            self._trial = None
+            with suppress(OSError):  # a failure after the commit never rolls back; the next start tells it
+                self._books.settle()
+            self._collect()
+
+    def _next(self) -> Loaded | NoModel:
+        """The candidate where it is its turn, else what was accepted."""
+        state = self._books.state
+        slot = state.candidate
+        trying = state.phase is Phase.TRYING or (state.phase is Phase.ARMED and state.wanted)
+        if slot is None or not trying or slot.name in self._books.unfit:
+            return self._base()
+        try:
+            self._books.put(st.begin_try(state))  # before it is loaded: if that kills the process, this start counted
+        except Denied:
+            self._give_up(slot, CRASHED.format(tries=st.TRIES))
+            return self._base()
+        except OSError:
+            log.exception("bundle_not_tried")
+            return self._base()
+        try:
+            loaded = self._prover.proved(slot)
+        except TRANSIENT:
+            log.exception("bundle_not_tried")
+            return self._base()
+        except MooringError as error:
+            self._give_up(slot, _why(error))
+            return self._base()
+        self._books.tell("trying", slot, tries_left=str(self._books.state.tries_left))
+        return loaded
+
+    def _base(self) -> Loaded | NoModel:
+        """The newest that was accepted and can be proved now."""
+        tried = False
+        for slot in self._accepted():
+            tried = True
+            try:
+                return self._prover.proved(slot)
+            except TRANSIENT as error:  # it may be readable again in an hour
+                if slot.name not in self._unreadable:
+                    self._unreadable.add(slot.name)
+                    self._books.tell("unfit", slot, reason=_why(error))
+            except MooringError as error:
+                self._books.unfit[slot.name] = _why(error)
+                self._books.tell("unfit", slot, reason=_why(error))
+        return NoModel(reason=NONE_LEFT if tried or self._books.unfit else NOTHING)
+
+    def _accepted(self) -> Iterator[Slot]:
+        """Those of the record, then those that lie there and were accepted once."""
+        seen: set[str] = set()
+        others = (slot for slot, good in self._books.slots.installed() if good)
+        for slots in (self._books.state.good, others):
+            for slot in slots:
+                refused = slot.name in self._books.unfit or self._books.slots.is_rejected(slot.manifest_sha256)
+                if slot.name not in seen and not refused:
+                    yield slot
+                seen.add(slot.name)
+
+    def _take(self, found: Loaded | NoModel) -> None:
+        self._loaded, self._trial, self._mark = found, None, self._monotonic()
+        if isinstance(found, NoModel):
+            self._books.tell("no_model", None, reason=found.reason)
+        else:
+            self._books.tell("loaded", found.slot)
+
+    def _give_up(self, slot: Slot, reason: str) -> None:
+        """In this process at once, whatever the disk says; durable as soon as it can be."""
+        self._books.unfit[slot.name] = reason
+        state = self._books.state
+        if state.candidate is not None and state.candidate.name == slot.name and state.phase is Phase.TRYING:
+            try:
+                self._books.roll_back(reason)
+            except OSError:
+                log.exception("bundle_not_rolled_back")
+        else:
+            self._books.tell("unfit", slot, reason=reason)
+
+    def _settle(self) -> None:
+        """What the disk refused before is tried again."""
+        state = self._books.state
+        try:
+            if (
+                state.phase is Phase.TRYING
+                and state.candidate is not None
+                and state.candidate.name in self._books.unfit
+            ):
+                self._books.roll_back(self._books.unfit[state.candidate.name])
+            self._books.settle()
+        except OSError:
+            log.exception("bundle_record_not_written")
+
+    def _write(self, state: st.State) -> bool:
+        try:
+            self._books.put(state)
+        except OSError:
+            log.exception("bundle_record_not_written")
+            return False
+        return True
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, MooringError):
+        return error.what
+    kind = "cannot be read" if isinstance(error, OSError) else "could not be proved"
+    return f"it {kind} ({type(error).__name__})"

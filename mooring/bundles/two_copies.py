@@ -1,0 +1,106 @@
+"""A small record in two copies with count and checksum, so that one whole copy is there at every moment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from mooring.durable import read_private, replace_file
+
+_FIELDS: Final = {"body", "count", "sha256"}
+_COUNT_MAX: Final = 2**53 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the disk says.
+
+    Attributes:
+        body: the newest whole copy's; None where there is none.
+        damaged: names of copies that are there and cannot be used.
+    """
+
+    body: Mapping[str, Any] | None
+    damaged: tuple[str, ...]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is no copy, not even a damaged one."""
+        return self.body is None and not self.damaged
+
+
+class TwoCopies:
+    """The two files of one record; their folder must be there. One writer at a time.
+
+    Args:
+        first, second: the files.
+        most: bytes that a copy may have.
+    """
+
+    def __init__(self, first: Path, second: Path, *, most: int) -> None:
+        self._paths = (first, second)
+        self._most = most
+
+    def read(self) -> Found:
+        """What is there. A copy that is torn, changed, a link or unreadable counts as damaged."""
+        whole, damaged = self._read()
+        newest = max(whole.values(), key=lambda copy: copy[0], default=None)
+        return Found(body=None if newest is None else newest[1], damaged=tuple(path.name for path in damaged))
+
+    def write(self, body: Mapping[str, Any]) -> None:
+        """Have the record on the disk when this returns: in the older copy first, then in the other one too.
+
+        Both hold the same afterwards, so that damage to either takes nothing back.
+
+        Raises:
+            OSError: it is not there; what was there before still is.
+            ValueError: it is longer than a copy may be.
+        """
+        whole, _ = self._read()
+        count = max((copy[0] for copy in whole.values()), default=0) + 1
+        data = _encoded(count, body)
+        if len(data) > self._most:
+            raise ValueError(f"a record of {len(data)} bytes is longer than {self._most}")
+        first, second = sorted(self._paths, key=lambda path: whole[path][0] if path in whole else -1)
+        replace_file(first, data)
+        with suppress(OSError):  # it counts already; the next write comes past here again
+            replace_file(second, data)
+
+    def _read(self) -> tuple[dict[Path, tuple[int, dict[str, Any]]], list[Path]]:
+        whole: dict[Path, tuple[int, dict[str, Any]]] = {}
+        damaged: list[Path] = []
+        for path in self._paths:
+            try:
+                data = read_private(path, self._most)
+                if data is not None:
+                    whole[path] = _decoded(data)
+            except (OSError, ValueError):
+                damaged.append(path)
+        return whole, damaged
+
+
+def _encoded(count: int, body: Mapping[str, Any]) -> bytes:
+    content = {"body": dict(body), "count": count}
+    return orjson.dumps(content | {"sha256": _checksum(content)}, option=orjson.OPT_SORT_KEYS)
+
+
+def _decoded(data: bytes) -> tuple[int, dict[str, Any]]:
+    said = orjson.loads(data)
+    if not isinstance(said, dict) or set(said) != _FIELDS:
+        raise ValueError("it is no record")
+    count, body = said["count"], said["body"]
+    if said.pop("sha256") != _checksum(said) or not isinstance(body, dict):
+        raise ValueError("its checksum does not fit")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < _COUNT_MAX:
+        raise ValueError("its count is none")
+    return count, body
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

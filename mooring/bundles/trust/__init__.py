@@ -1,0 +1,27 @@
+"""Which bundles are authentic and fresh: TUF metadata, verified against a pinned root and floors that never go down."""
+
+from mooring.bundles.trust.http_fetcher import HttpFetcher
+from mooring.bundles.trust.policy import CANARY, MODELS, REVOCATIONS, STABLE, Policy
+from mooring.bundles.trust.repository import Repository
+from mooring.bundles.trust.roots import BUILT_AT, SHIPPED, Pinned, TrustRoot, checked_root, shipped_root
+from mooring.bundles.trust.shapes import Fetcher, Fresh, Limits, Offer
+
+__all__ = [
+    "BUILT_AT",
+    "CANARY",
+    "MODELS",
+    "REVOCATIONS",
+    "SHIPPED",
+    "STABLE",
+    "Fetcher",
+    "Fresh",
+    "HttpFetcher",
+    "Limits",
+    "Offer",
+    "Pinned",
+    "Policy",
+    "Repository",
+    "TrustRoot",
+    "checked_root",
+    "shipped_root",
+]

@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +40,8 @@ from tuf.api.metadata import (
     Timestamp,
 )
 from tuf.api.serialization.json import JSONSerializer
+
+from mooring.bundles.trust import pack
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 KEYS = {
@@ -220,9 +221,7 @@ class BundleRepository:
     def packed(self) -> bytes:
         """Everything as one STORED zip, to be sideloaded."""
         made = io.BytesIO()
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-            for path, data in sorted(self.files.items()):
-                archive.writestr(zipfile.ZipInfo(path), data)
+        pack(self.files, made)
         return made.getvalue()
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Which bundles are authentic and fresh: TUF metadata, verified against a pinned root and floors that never go down."""
 
 from mooring.bundles.trust.http_fetcher import HttpFetcher
+from mooring.bundles.trust.packed import ZipFetcher, pack
 from mooring.bundles.trust.policy import CANARY, MODELS, REVOCATIONS, STABLE, Policy
 from mooring.bundles.trust.repository import Repository
 from mooring.bundles.trust.roots import BUILT_AT, SHIPPED, Pinned, TrustRoot, checked_root, shipped_root
@@ -22,6 +23,8 @@ __all__ = [
     "Policy",
     "Repository",
     "TrustRoot",
+    "ZipFetcher",
     "checked_root",
+    "pack",
     "shipped_root",
 ]

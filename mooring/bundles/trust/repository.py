@@ -245,6 +245,19 @@ class Repository:
                 raise not_offered()
             return offer
 
+    def trusted(self) -> dict[str, bytes]:
+        """The metadata that the next refresh begins with, by role; perhaps not all of one state.
+
+        Raises:
+            Unverified, Retry: as `stored`.
+        """
+        with _disk_faults(), self._disk:
+            generation = self._book.load(self._page().current)
+            if generation is None:
+                return {}
+            roots = generation.held.roots
+            return {Root.type: roots[max(roots)], **generation.held.roles}
+
     def keep(self, generation: int) -> None:
         """Not collect a generation from now on, over restarts too.
 

@@ -5,8 +5,8 @@
     --metadata-url U --metadata-dir D --target-name N... --target-dir T --target-base-url B download
 
 It ends with 0, or with 1 and a word on stderr. `D/<role>.json` is what is trusted, for the suite to look at; the client
-reads none of it, but its own generations in `D/client`. `CONFORMANCE_NOW`, an ISO time, is its clock. Policies that only
-hold for bundles of models (thresholds, channels, revocations) are off; everything else is as in the daemon.
+reads none of it, but its own generations in `D/client`. `CONFORMANCE_NOW`, an ISO time, is its clock. Policies that
+only hold for bundles of models (thresholds, channels, revocations) are off; everything else is as in the daemon.
 """
 
 from __future__ import annotations

@@ -10,8 +10,11 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any, Final
 
-from mooring.bundles.format.fields import moment
-from mooring.bundles.format.manifest import Manifest, Requires
+from pydantic import ValidationError
+
+from mooring.bundles.format import fields as f
+from mooring.bundles.format.canonical import canonical
+from mooring.bundles.format.manifest import Manifest, Requires, where
 from mooring.errors import Denied, Unverified
 
 CLOCKS_DIFFER_MAX: Final = timedelta(hours=24)
@@ -47,9 +50,60 @@ class Host:
         )
 
 
+class Offered(f.Part):
+    """What a bundle is offered with: signed, shown to a person, and looked at before it is downloaded.
+
+    Attributes:
+        manifest_sha256: in hex. unpacked_size: bytes of all files and the manifest.
+        notes: plain text. evaluation: figures by name, as texts for people.
+    """
+
+    bundle_id: f.BundleId
+    channel: f.Channel
+    seq: f.Sequence
+    version: f.Version
+    manifest_sha256: f.Sha256
+    unpacked_size: f.FileSize
+    requires: Requires
+    released_at: f.Moment
+    notes: f.Notes
+    evaluation: f.Summary
+
+
 def custom_of(manifest: Manifest, *, manifest_sha256: str, manifest_size: int, released_at: str) -> dict[str, Any]:
     """The custom fields with which a bundle is offered."""
-    return _said_of(manifest, manifest_sha256, manifest_size) | {"released_at": released_at}
+    return {
+        "bundle_id": manifest.bundle_id,
+        "channel": manifest.channel,
+        "seq": manifest.seq,
+        "version": manifest.version,
+        "manifest_sha256": manifest_sha256,
+        "unpacked_size": manifest_size + sum(entry.size for entry in manifest.files.values()),
+        "requires": manifest.requires.model_dump(mode="json"),
+        "released_at": released_at,
+        "notes": manifest.notes,
+        "evaluation": dict(manifest.eval_.summary),
+    }
+
+
+def parse_offer(custom: Mapping[str, Any]) -> Offered:
+    """The custom fields of an offer, typed and within their bounds.
+
+    Raises:
+        Unverified: `bundle_offer_refused`, one is missing, unknown or out of its bounds; nothing of it is repeated.
+    """
+    try:
+        return Offered.model_validate_json(canonical(dict(custom)))
+    except ValidationError as error:
+        why = where(error)
+    except ValueError as error:
+        why = str(error)
+    raise Unverified(
+        "bundle_offer_refused",
+        f"What a model bundle is offered with is not as the format says: {why}.",
+        money="It was not downloaded; trading goes on as it was.",
+        todo="Do not use this bundle; whoever published it has to publish it again.",
+    )
 
 
 def check_custom(manifest: Manifest, custom: Mapping[str, Any], *, manifest_sha256: str, manifest_size: int) -> None:
@@ -61,14 +115,15 @@ def check_custom(manifest: Manifest, custom: Mapping[str, Any], *, manifest_sha2
         manifest_sha256: of the manifest's bytes. manifest_size: their number.
 
     Raises:
-        Unverified: `bundle_differs_from_offer`, with the names of the fields that differ.
+        Unverified: `bundle_differs_from_offer`, with the names of the fields that differ; or as `parse_offer`.
     """
-    said = _said_of(manifest, manifest_sha256, manifest_size)
-    differing = sorted(name for name, value in said.items() if not _same(custom.get(name), value))
-    if not _is_moment(custom.get("released_at")):
-        differing.append("released_at")
-    if custom.keys() - said.keys() - {"released_at"}:
-        differing.append("fields that nobody knows")
+    offered = parse_offer(custom)
+    held = parse_offer(
+        custom_of(
+            manifest, manifest_sha256=manifest_sha256, manifest_size=manifest_size, released_at=offered.released_at
+        )
+    )
+    differing = sorted(name for name in Offered.model_fields if getattr(offered, name) != getattr(held, name))
     if differing:
         raise Unverified(
             "bundle_differs_from_offer",
@@ -113,14 +168,14 @@ def check_time(manifest: Manifest, now: datetime) -> None:
         Denied: `bundle_expired`, its time is over; `bundle_of_the_future`, it was made more than a day later than now.
     """
     money = "Nothing was changed; trading goes on as it was."
-    if now >= moment(manifest.valid_until):
+    if now >= f.moment(manifest.valid_until):
         raise Denied(
             "bundle_expired",
             f"The model bundle was valid until {manifest.valid_until}.",
             money=money,
             todo="Look for a newer one: mooring bundle check.",
         )
-    if moment(manifest.created_at) > now + CLOCKS_DIFFER_MAX:
+    if f.moment(manifest.created_at) > now + CLOCKS_DIFFER_MAX:
         raise Denied(
             "bundle_of_the_future",
             f"The model bundle says that it was made at {manifest.created_at}, which is still to come.",
@@ -152,41 +207,3 @@ def _release(text: str) -> tuple[int, ...]:
     while numbers and not numbers[-1]:  # 1.0 is 1
         numbers.pop()
     return tuple(numbers)
-
-
-def _said_of(manifest: Manifest, manifest_sha256: str, manifest_size: int) -> dict[str, Any]:
-    return {
-        "bundle_id": manifest.bundle_id,
-        "channel": manifest.channel,
-        "seq": manifest.seq,
-        "version": manifest.version,
-        "manifest_sha256": manifest_sha256,
-        "unpacked_size": manifest_size + sum(entry.size for entry in manifest.files.values()),
-        "requires": manifest.requires.model_dump(mode="json"),
-        "notes": manifest.notes,
-        "evaluation": dict(manifest.eval_.summary),
-    }
-
-
-def _same(offered: object, held: object) -> bool:
-    # In Python True is 1 and 1.0 is 1; in what was signed they are not.
-    if isinstance(held, dict):
-        return (
-            isinstance(offered, Mapping)
-            and offered.keys() == held.keys()
-            and all(_same(offered[key], value) for key, value in held.items())
-        )
-    if isinstance(held, list):
-        return (
-            isinstance(offered, list)
-            and len(offered) == len(held)
-            and all(_same(one, other) for one, other in zip(offered, held, strict=True))
-        )
-    return type(offered) is type(held) and offered == held
-
-
-def _is_moment(text: object) -> bool:
-    try:
-        return isinstance(text, str) and bool(moment(text))
-    except ValueError:
-        return False

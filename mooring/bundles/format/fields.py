@@ -134,4 +134,5 @@ Notes = Annotated[str, StringConstraints(max_length=NOTES_BYTES_MAX), AfterValid
 Sequence = Annotated[int, Field(ge=1, le=2**53 - 1)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Setting = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
+Summary = Annotated[dict[Key, Line], Field(max_length=32)]
 FileSize = Annotated[int, Field(ge=0, le=FILE_BYTES_MAX)]

@@ -143,7 +143,7 @@ class Evaluation(f.Part):
     metrics: Annotated[dict[f.Metric, f.Decimals], Field(max_length=64)]
     baseline: Annotated[f.Line, Field(max_length=64)]
     gates: Annotated[tuple[Gate, ...], Field(max_length=64)]
-    summary: Annotated[dict[f.Key, f.Line], Field(max_length=32)]
+    summary: f.Summary
 
     @model_validator(mode="after")
     def _folds(self) -> Self:
@@ -330,19 +330,24 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def where(error: ValidationError) -> str:
     """The first fault of a document, by our own names of fields and kinds of faults; what it holds is not said."""
-    names = _field_names(Manifest)
+    names = _FIELD_NAMES
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) if isinstance(part, int) or part in names else "*" for part in first["loc"])
     said = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else first["type"]
     return f"{place or 'as a whole'}: {said}"
 
 
-def _field_names(part: type[f.Part]) -> frozenset[str]:
+def _field_names(*parts: type[f.Part]) -> frozenset[str]:
     names: set[str] = set()
-    waiting: list[type[f.Part]] = [part, Model, Input, Output, Gate, FileEntry]
+    waiting = [*parts]
     while waiting:
         for name, field in waiting.pop().model_fields.items():
             names.add(field.alias or name)
             if isinstance(field.annotation, type) and issubclass(field.annotation, f.Part):
                 waiting.append(field.annotation)
     return frozenset(names)
+
+
+_FIELD_NAMES: Final = _field_names(Manifest, Model, Input, Output, Gate, FileEntry) | {
+    *"manifest_sha256 unpacked_size released_at evaluation".split()
+}

@@ -5,11 +5,11 @@ A runtime follows the numbers of a tree without looking; one that points outside
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from onnx import NodeProto, helper
+from onnx import AttributeProto, NodeProto, helper
 
 NODES_MAX: Final = 4_000_000
 TARGETS_MAX: Final = 64
@@ -23,6 +23,11 @@ _PER_NODE: Final = (
 )
 _OPTIONAL: Final = frozenset({"nodes_hitrates", "nodes_missing_value_tracks_true"})
 _KINDS: Final = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}
+_FLOATS: Final = frozenset("nodes_values nodes_hitrates target_weights class_weights base_values".split())
+_SINGLE: Final = {
+    "nodes_modes": AttributeProto.STRINGS, "n_targets": AttributeProto.INT, "post_transform": AttributeProto.STRING,
+    "aggregate_function": AttributeProto.STRING,
+}  # fmt: skip
 
 Integers = npt.NDArray[np.int64]
 
@@ -41,21 +46,27 @@ def fault_of_trees(node: NodeProto, features: int) -> str:
     known |= {"n_targets"} if kind == "target" else {"classlabels_int64s"}
     if not {*_PER_NODE, *leaves} <= given.keys() <= known:
         return "a tree lacks an attribute, or has one that is not known"
+    if any(attribute.type != _type_of(attribute.name) for attribute in node.attribute):
+        return "a tree has an attribute of another type"
     if (
         given.get("post_transform", b"NONE") not in _TRANSFORMS
         or given.get("aggregate_function", b"SUM") not in _AGGREGATES
     ):
         return "a tree's outputs are put together in a way that is not known"
     targets = given.get("n_targets", 1) if kind == "target" else len(given.get("classlabels_int64s", ()))
-    if not isinstance(targets, int) or not 1 <= targets <= TARGETS_MAX:
+    if not 1 <= targets <= TARGETS_MAX:
         return "a tree has no outputs, or too many"
     return _fault_of_nodes(given, features) or _fault_of_leaves(given, leaves, targets)
 
 
-def _fault_of_nodes(given: dict[str, object], features: int) -> str:
+def _type_of(name: str) -> int:
+    return _SINGLE.get(name, AttributeProto.FLOATS if name in _FLOATS else AttributeProto.INTS)
+
+
+def _fault_of_nodes(given: dict[str, Any], features: int) -> str:
     columns = {name: given[name] for name in (*_PER_NODE, *(_OPTIONAL & given.keys()))}
-    count = len(given["nodes_treeids"])  # type: ignore[arg-type]  # lists, or the checker refuses below
-    if not 0 < count <= NODES_MAX or any(len(column) != count for column in columns.values()):  # type: ignore[arg-type]
+    count = len(given["nodes_treeids"])
+    if not 0 < count <= NODES_MAX or any(len(column) != count for column in columns.values()):
         return "a tree's attributes are of different lengths"
     modes = np.array(given["nodes_modes"], dtype=object)
     if not {*modes.tolist()} <= _MODES:
@@ -74,7 +85,7 @@ def _fault_of_nodes(given: dict[str, object], features: int) -> str:
     return _fault_of_branches(given, trees, keys, branch)
 
 
-def _fault_of_branches(given: dict[str, object], trees: Integers, keys: Integers, branch: npt.NDArray[np.bool_]) -> str:
+def _fault_of_branches(given: dict[str, Any], trees: Integers, keys: Integers, branch: npt.NDArray[np.bool_]) -> str:
     """Each tree has one root and each other node one parent, so that a walk ends: no loops, nothing outside."""
     order = np.argsort(keys, kind="stable")
     children = []
@@ -111,7 +122,7 @@ def _all_reach_a_root(parent: Integers) -> bool:
     return False
 
 
-def _fault_of_leaves(given: dict[str, object], names: list[str], targets: int) -> str:
+def _fault_of_leaves(given: dict[str, Any], names: list[str], targets: int) -> str:
     trees, nodes, ids = (_integers(given[name]) for name in names[:3])
     weights = _floats(given[names[3]])
     if not 0 < trees.size == nodes.size == ids.size == weights.size:

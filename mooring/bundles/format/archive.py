@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -154,7 +155,10 @@ def open_archive(descriptor: int, *, manifest_sha256: str | None) -> Archive:
         Unverified: `bundle_archive_refused`, or as `parse_manifest`.
         OSError: it cannot be read.
     """
-    size = os.fstat(descriptor).st_size
+    facts = os.fstat(descriptor)
+    size = facts.st_size
+    if not stat.S_ISREG(facts.st_mode):
+        raise refused("it is no file")
     if size > ARCHIVE_BYTES_MAX:
         raise refused("it is too large")
     begin = _LOCAL.size + len(MANIFEST_NAME)

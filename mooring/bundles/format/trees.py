@@ -69,57 +69,35 @@ def _fault_of_nodes(given: dict[str, Any], features: int) -> str:
     if not 0 < count <= NODES_MAX or any(len(column) != count for column in columns.values()):
         return "a tree's attributes are of different lengths"
     modes = np.array(given["nodes_modes"], dtype=object)
-    if not {*modes.tolist()} <= _MODES:
-        return "a tree compares in a way that is not known"
-    values = _floats(given["nodes_values"])
-    if not np.isfinite(values).all():
-        return "a tree compares with what is no number"
-    trees, nodes = _integers(given["nodes_treeids"]), _integers(given["nodes_nodeids"])
+    if not {*modes.tolist()} <= _MODES or not np.isfinite(_floats(given["nodes_values"])).all():
+        return "a tree compares in a way that is not known, or with what is no number"
     branch = modes != b"LEAF"
     used = _integers(given["nodes_featureids"])[branch]
     if used.size and not 0 <= used.min() <= used.max() < features:
         return "a tree looks at a feature that is not there"
-    keys = _keys(trees, nodes)
-    if keys is None or np.unique(keys).size != count:
-        return "a tree's nodes are numbered twice, or out of bounds"
-    return _fault_of_branches(given, trees, keys, branch)
+    trees, nodes = _integers(given["nodes_treeids"]), _integers(given["nodes_nodeids"])
+    in_order = trees[0] == 0 and np.isin(np.diff(trees), (0, 1)).all()
+    if not in_order or not np.array_equal(nodes, np.arange(count) - np.searchsorted(trees, trees)):
+        return "trees or their nodes are not numbered one after the other"
+    return _fault_of_branches(given, trees, nodes, branch)
 
 
-def _fault_of_branches(given: dict[str, Any], trees: Integers, keys: Integers, branch: npt.NDArray[np.bool_]) -> str:
-    """Each tree has one root and each other node one parent, so that a walk ends: no loops, nothing outside."""
-    order = np.argsort(keys, kind="stable")
+def _fault_of_branches(given: dict[str, Any], trees: Integers, nodes: Integers, branch: npt.NDArray[np.bool_]) -> str:
+    """Every node but a tree's first hangs from exactly one before it, so a walk begins at the first and ends."""
+    first = np.searchsorted(trees, trees)
+    size = np.searchsorted(trees, trees, side="right") - first
     children = []
     for side in ("nodes_truenodeids", "nodes_falsenodeids"):
-        wanted = _keys(trees[branch], _integers(given[side])[branch])
-        if wanted is None:
-            return "a tree branches to a node that is not there"
-        children.append(wanted)
-    wanted = np.concatenate(children)
-    at = np.searchsorted(keys[order], wanted)
-    if wanted.size and (at.max() >= keys.size or not np.array_equal(keys[order][at], wanted)):
-        return "a tree branches to a node that is not there"
-    child = order[at]
-    if np.unique(child).size != child.size:
+        child = _integers(given[side])[branch]
+        if not ((child > nodes[branch]) & (child < size[branch])).all():
+            return "a tree branches to a node that is not there, or back"
+        children.append(child + first[branch])
+    met = np.concatenate(children)
+    if np.unique(met).size != met.size:
         return "a tree's branches meet again"
-    roots = np.ones(keys.size, dtype=bool)
-    roots[child] = False
-    if not np.array_equal(np.sort(trees[roots]), np.unique(trees)):
-        return "a tree has no root, or more than one"
-    # One parent for each but one root in each tree: what does not hang from the root would be a ring of nodes.
-    parent = np.full(keys.size, -1, dtype=np.int64)
-    parent[child] = np.tile(np.flatnonzero(branch), 2)
-    return "" if _all_reach_a_root(parent) else "a tree goes round in a ring"
-
-
-def _all_reach_a_root(parent: Integers) -> bool:
-    """Whether following parents ends everywhere: pointers are doubled, so a depth of d takes log2(d) rounds."""
-    above = np.where(parent < 0, np.arange(parent.size), parent)
-    for _round in range(64):
-        further = above[above]
-        if np.array_equal(further, above):
-            return bool((parent[above] < 0).all())
-        above = further
-    return False
+    if met.size != trees.size - (trees[-1] + 1):
+        return "a tree has a node that no branch leads to"
+    return ""
 
 
 def _fault_of_leaves(given: dict[str, Any], names: list[str], targets: int) -> str:
@@ -129,25 +107,18 @@ def _fault_of_leaves(given: dict[str, Any], names: list[str], targets: int) -> s
         return "a tree's leaves are of different lengths"
     if not 0 <= ids.min() <= ids.max() < targets:
         return "a tree adds to an output that is not there"
-    if not np.isfinite(weights).all():
-        return "a tree gives what is no number"
     base = _floats(given.get("base_values", ()))
-    if base.size not in {0, 1, targets} or not np.isfinite(base).all():
-        return "a tree begins with what is no number"
+    if not np.isfinite(weights).all() or not np.isfinite(base).all():
+        return "a tree gives what is no number"
+    if base.size not in {0, 1, targets}:
+        return "a tree begins with too many values"
+    known = _integers(given["nodes_treeids"])
+    first = np.searchsorted(known, trees)  # of a tree that is not there, no node is inside either
+    inside = (nodes >= 0) & (nodes < np.searchsorted(known, trees, side="right") - first)
     modes = np.array(given["nodes_modes"], dtype=object)
-    own = _keys(_integers(given["nodes_treeids"]), _integers(given["nodes_nodeids"]))
-    keys = _keys(trees, nodes)
-    if keys is None or own is None or not np.isin(keys, own[modes == b"LEAF"]).all():
+    if not inside.all() or not (modes[first + nodes] == b"LEAF").all():
         return "a tree's leaf is not there"
     return ""
-
-
-def _keys(trees: Integers, nodes: Integers) -> Integers | None:
-    """One number for each pair; None where one is out of bounds."""
-    both = np.concatenate([trees, nodes])
-    if both.size and not 0 <= both.min() <= both.max() < NODES_MAX:
-        return None
-    return trees * NODES_MAX + nodes
 
 
 def _integers(values: object) -> Integers:

@@ -21,6 +21,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mooring.bundles.trust import HttpFetcher, Policy, Repository
+from mooring.bundles.trust.targets import holds
 from mooring.durable import replace_file
 from mooring.errors import MooringError
 
@@ -70,6 +71,8 @@ def _download(client: Repository, fetcher: HttpFetcher, name: str, folder: Path)
         sys.stderr.write(f"there is no target {name!r}\n")
         return 1
     into = folder / quote(name, safe="")
+    if holds(into, offer):
+        return 0
     part = folder / f".{os.getpid()}.part"
     try:
         with part.open("xb") as file:

@@ -68,9 +68,6 @@ class ZipFetcher:
         entry = stored.entry
         if entry.size > most:
             raise DownloadLengthMismatchError(f"{name} is longer than {most} bytes")
-        header = _read(self._descriptor, entry.header, entry.data - entry.header)
-        if header != local_header(entry.path, crc=stored.crc, size=entry.size):
-            raise _unusable("an entry's header is not the one that belongs there")
         crc = 0
         for start in range(entry.data, entry.data + entry.size, CHUNK):
             part = _read(self._descriptor, start, min(CHUNK, entry.data + entry.size - start))
@@ -118,6 +115,10 @@ def _read_entries(descriptor: int) -> dict[str, _Stored]:
     entries = [one.entry for one in stored]
     if entries[-1].data + entries[-1].size != begins or directory(entries, [one.crc for one in stored]) != data:
         raise _unusable("its directory is not the one that belongs there")
+    for one in stored:
+        header = local_header(one.entry.path, crc=one.crc, size=one.entry.size)
+        if _read(descriptor, one.entry.header, len(header)) != header:
+            raise _unusable("an entry's header is not the one that belongs there")
     names = [entry.path for entry in entries]
     if names != sorted(set(names)) or len({name.casefold() for name in names}) != len(names):
         raise _unusable("its names are not in order, or come twice")

@@ -193,16 +193,14 @@ class Repository:
         with _translating():
             if target.length > self._limits.target:
                 raise PolicyError(f"it is longer than {self._limits.target} bytes")
-            hashes = Hashes(target)
-            done = 0
+            hashes = Hashes(target.length, target.hashes)
             path, seconds = path_of(updater, target), self._limits.target_seconds
             for part in capped(fetcher, "targets", path, most=target.length, seconds=seconds):
                 hashes.update(part)
                 into.write(part)
-                done += len(part)
                 if told is not None:
-                    told(done, target.length)
-            hashes.check(done)
+                    told(hashes.done, target.length)
+            hashes.check()
 
     def revocations(self) -> bytes | None:
         """The revocations that belong to the newest complete metadata, as signed; None where there are none.

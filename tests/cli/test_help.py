@@ -37,6 +37,8 @@ def test_the_commands_of_this_version_are_all_there() -> None:
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "onboard kraken|secrets list|secrets rotate-token|"
         "settings show|settings get|settings set|settings unset|settings history|settings revert|"
+        "bundle init|bundle keygen|bundle build|bundle inspect|bundle sign|bundle publish|bundle timestamp|"
+        "bundle rotate|bundle revoke|bundle pack-sideload|bundle verify|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"
     )
     assert names == set(wanted.split("|"))

@@ -49,13 +49,17 @@ class Publisher:
 
     def begin(self) -> Publisher:
         """Make the folder and publish the first, empty state."""
+        self.stage_first().publish()
+        return self
+
+    def stage_first(self) -> Publisher:
+        """Make the folder and sign the first, empty state."""
         asked = {
             role: drafts.RoleKeys(keys=[s.public_key for s in signers], threshold=min(2, len(signers)))
             for role, signers in self.keys.items()
         }
         staging.stage(Workshop.make(self.folder), drafts.first(asked, self.now))
         self.sign_all()
-        self.publish()
         return self
 
     def pass_time(self, **of: float) -> None:

@@ -136,6 +136,29 @@ def last_seq(published: Published, channel: str, bundle_id: str) -> int:
     return max((_seq(file) for file in files if _of(file, bundle_id)), default=0)
 
 
+def manifest_of(published: Published, channel: str, bundle_id: str, seq: int) -> str:
+    """The manifest's sha256 of a bundle that is listed.
+
+    Raises:
+        NotFound: `bundle_not_published`, `no_such_channel`.
+    """
+    signed = published.signed(channel_role(channel))
+    file = None if signed is None else signed.targets.get(f"bundles/{channel}/{bundle_id}-{seq}.zip")
+    if file is None:
+        raise not_published()
+    return str(file.custom["manifest_sha256"])
+
+
+def not_published() -> NotFound:
+    """The refusal of a bundle that is not listed."""
+    return NotFound(
+        "bundle_not_published",
+        "No such bundle is listed in this repository.",
+        money="Nothing was changed.",
+        todo="`mooring bundle verify` lists what is published; give its id, channel and number.",
+    )
+
+
 def with_revocation(published: Published, former: str | None, change: Mapping[str, Any], now: datetime) -> Request:
     """A request to sign a longer list of revocations.
 

@@ -80,7 +80,7 @@ def publish(
         roots = [request for request in found if request.role == ROOT and not missing_of(request, came)]
         before = workshop.published(with_signatures(roots[0], came) if roots else None)
         finished = [request for request in found if before.signed(request.role) == request.signed]
-        complete, waiting = _complete(workshop, [one for one in found if one not in finished], came)
+        complete, waiting = _complete(workshop, found, finished, came)
         if not complete and (before.root is None or (waiting and not finished)):
             raise _missing(waiting)
         state = _state(before, complete, came)
@@ -92,6 +92,14 @@ def publish(
     versions = {request.role: request.signed.version for request in state.fresh}
     versions |= {SNAPSHOT: snapshot.signed.version, TIMESTAMP: timestamp.signed.version}
     return Done(versions=versions, added=added, waiting=waiting)
+
+
+def require_complete(workshop: Workshop) -> None:
+    """See that something can be published, before anybody is asked for a passphrase; errors as `publish`."""
+    found, came = pending(workshop), responses(workshop)
+    waiting = {request.role: text for request in found if (text := missing_of(request, came))}
+    if found and all({one.role, *one.together} & waiting.keys() for one in found):
+        raise _missing(waiting)
 
 
 def renew_timestamp(workshop: Workshop, signers: Sequence[CryptoSigner], now: datetime) -> Done:
@@ -130,12 +138,14 @@ def _lacking(need: Need, metadata: Metadata[Any], request: Request) -> str:
 
 
 def _complete(
-    workshop: Workshop, found: Sequence[Request], came: Sequence[Response]
+    workshop: Workshop, found: Sequence[Request], finished: Sequence[Request], came: Sequence[Response]
 ) -> tuple[list[Request], dict[str, str]]:
-    waiting = {request.role: text for request in found if (text := missing_of(request, came))}
+    """Requests that are to be published now, and what the others lack; `finished` are public already."""
+    left = [request for request in found if request not in finished]
+    waiting = {request.role: text for request in left if (text := missing_of(request, came))}
     roles = {request.role for request in found}
     complete = []
-    for request in found:
+    for request in left:
         absent = set(request.together) - roles
         if absent:
             raise Conflict(

@@ -73,6 +73,17 @@ def seq_taken(bundle_id: str, seq: int, last: int) -> Denied:
     )
 
 
+def check_key_apart(path: Path, role: str, *, here: bool) -> None:
+    """See that a key of root or targets is not kept in a publisher's folder.
+
+    Raises:
+        Denied: `offline_key_here`.
+    """
+    beside = any((folder / "publisher.json").exists() for folder in path.absolute().parents)
+    if beside and role in {ROOT, TARGETS} and not here:
+        raise _beside(path, role)
+
+
 def check_keys_away(folder: Path, public: Path, keys: Mapping[str, Sequence[str]], *, here: bool) -> None:
     """See that no private key lies where it should not.
 
@@ -94,9 +105,13 @@ def check_keys_away(folder: Path, public: Path, keys: Mapping[str, Sequence[str]
     offline = {keyid: role for role in (ROOT, TARGETS) for keyid in keys.get(role, ())}
     for path, keyid in private_keys_in(folder):
         if keyid in offline and not here:
-            raise Denied(
-                "offline_key_here",
-                f"{path} is a private key of {offline[keyid]}, beside the repository that it protects.",
-                money="Nothing was changed; who takes over this machine would have both.",
-                todo="Keep it on another machine or medium, and carry requests there; or say --keys-here.",
-            )
+            raise _beside(path, offline[keyid])
+
+
+def _beside(path: Path, role: str) -> Denied:
+    return Denied(
+        "offline_key_here",
+        f"{path} is a private key of {role}, beside the repository that it protects.",
+        money="Nothing was changed; who takes over this machine would have both.",
+        todo="Keep it on another machine or medium, and carry requests there; or say --keys-here.",
+    )

@@ -1,0 +1,16 @@
+"""`mooring bundle`: model bundles, of whoever uses them and of whoever publishes them."""
+
+from __future__ import annotations
+
+import typer
+
+from mooring.cli import bundle_publisher, bundle_roles
+
+bundle = typer.Typer(help="Model bundles.", no_args_is_help=True, rich_markup_mode=None)
+bundle_publisher.add_publisher_commands(bundle)
+bundle_roles.add_role_commands(bundle)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these commands into the app."""
+    app.add_typer(bundle, name="bundle")

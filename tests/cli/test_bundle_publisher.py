@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mooring.bundles.trust import Repository
+from mooring.bundles.trust.packed import ZipFetcher
 from tests.support import bundle_models
 
 PASSPHRASE = "six words are enough for this one"
@@ -242,10 +244,14 @@ def test_a_sideload_is_one_file_with_metadata_and_one_bundle_and_the_same_twice(
         assert mooring(*wanted).status == 0
     assert (tmp_path / "a.mbundle").read_bytes() == (tmp_path / "b.mbundle").read_bytes()
     assert mooring(*wanted, "--json").error["code"] == "bundle_exists"
-    with zipfile.ZipFile(tmp_path / "a.mbundle") as archive:
-        names = archive.namelist()
-        assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
-    assert [name for name in names if name.startswith("targets/")] == [
-        name for name in names if name.endswith("core-2.zip")
-    ]
-    assert {"metadata/timestamp.json", "metadata/1.root.json", "metadata/3.models-stable.json"} <= set(names)
+    now = datetime.now(UTC)
+    root = (publisher / "public" / "metadata" / "1.root.json").read_bytes()
+    client = Repository(tmp_path / "client", root, clock=lambda: now, built_at=now)
+    with (tmp_path / "a.mbundle").open("rb") as packed:
+        fetcher = ZipFetcher(packed.fileno())
+        client.refresh(fetcher)
+        newest = client.offers("stable")[-1]
+        with (tmp_path / "unpacked").open("wb") as file:
+            client.download(newest, fetcher, file)
+    assert newest.custom["seq"] == 2
+    assert (tmp_path / "unpacked").read_bytes() == (tmp_path / "two.zip").read_bytes()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tuf.api.metadata import Metadata
 
@@ -14,11 +13,8 @@ from mooring import durable
 from mooring.bundles.publisher.drafts import not_published
 from mooring.bundles.publisher.roles import REVOCATIONS, ROOT, SNAPSHOT, TARGETS
 from mooring.bundles.publisher.workshop import Workshop
+from mooring.bundles.trust.packed import pack as write_packed
 from mooring.errors import Conflict
-
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-_FILE_MODE: Final = 0o100644 << 16
-_UNIX: Final = 3
 
 
 def pack(workshop: Workshop, target: str, out: Path) -> int:
@@ -39,14 +35,9 @@ def pack(workshop: Workshop, target: str, out: Path) -> int:
             todo="Name another file, or remove it.",
         )
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-        for name in _names(workshop, target):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system, info.external_attr = _UNIX, _FILE_MODE
-            archive.writestr(info, (workshop.public / name).read_bytes())
-    data = made.getvalue()
-    durable.replace_file(out, data, mode=0o644)
-    return len(data)
+    size = write_packed({name: (workshop.public / name).read_bytes() for name in _names(workshop, target)}, made)
+    durable.replace_file(out, made.getvalue(), mode=0o644)
+    return size
 
 
 def _names(workshop: Workshop, target: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ def test_schema_of_a_database_that_is_none_is_refused(mooring) -> None:
 
 def test_upgrade_says_that_there_is_nothing_to_do(mooring, database: Path) -> None:
     assert "already" in mooring("db", "upgrade").out
-    assert mooring("db", "upgrade", "--json").answer == {"before": "0003", "after": "0003"}
+    assert mooring("db", "upgrade", "--json").answer == {"before": "0004", "after": "0004"}
 
 
 def test_upgrade_needs_a_database_and_no_daemon(mooring, home: Path, database: Path) -> None:

@@ -137,11 +137,18 @@ class Tossed:
 
 
 def live_engine(
-    store: Any, bars: Any, *, told: Any = None, gates: Gates = OPEN_GATES, compared: bool = True, **over: Any
+    store: Any,
+    bars: Any,
+    *,
+    told: Any = None,
+    gates: Gates = OPEN_GATES,
+    compared: bool = True,
+    wanted: Any = None,
+    **over: Any,
 ) -> LiveEngine:
     """As `runs.make_engine`, for a live run; the books are called equal to the venue's, and it is armed."""
     wall = ManualClock(runs.NOW)
-    run = open_run(runs.plan(bars.present.shape[1], mode="live", **over), store, now=wall.now())
+    run = open_run(wanted or runs.plan(bars.present.shape[1], mode="live", **over), store, now=wall.now())
     engine = LiveEngine(
         gates=gates,
         run=run,

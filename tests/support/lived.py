@@ -50,8 +50,7 @@ def _said_by_others(store: Store, run_id: str) -> None:
     assert hour is not None
     of_hour = {"run_id": run_id, "hour_ts_utc": hour.hour_ts_utc}
     rows = [("bundle_events", {"at": runs.NOW + n, "kind": "checked", "bundle_id": "b", "detail": "é"}) for n in (1, 2)]
-    for n, symbol in enumerate(("S0-USD", "S1-USD", "S2-USD")):
-        rows.append(("model_outputs", of_hour | {"symbol": symbol, "model": "m1", "output": f'{{"up":"0.{n}"}}'}))
+    for n in range(3):
         alert = {"alert_id": f"said-{n}", "severity": "warning", "code": "test", "text": f"hour {n}, ok é"}
         rows.append(("alerts", of_hour | alert))
     rows += [("alert_acks", {"alert_id": f"said-{n}", "at": runs.NOW + n, "actor": "cli"}) for n in (0, 2)]

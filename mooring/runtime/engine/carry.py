@@ -9,6 +9,7 @@ import numpy as np
 
 from mooring.errors import Invalid
 from mooring.runtime.decision.compose import Decider
+from mooring.runtime.decision.model_features import PIPELINE
 from mooring.runtime.domain.state_codec import MAGIC, dump, load
 from mooring.runtime.engine.kept import Kept
 
@@ -16,6 +17,7 @@ LAST_CLOSE: Final = "world.decision.features.last_close"
 SIGNALS: Final = ("world.decision.features.", "world.decision.producers.")
 STRATEGY: Final = "world.decision.strategy."
 ORDERS: Final = ("world.paper.", "world.wanted")
+MODELS: Final = "models."
 
 Leaves = dict[str, bytes]
 
@@ -31,10 +33,11 @@ def described(decider: Decider) -> dict[str, Any]:
         "features": _plain(params.features),
         "producers": {"names": list(decider.producers), "params": _plain(params.producers)},
         "strategy": {"name": decider.strategy, "params": _plain(params.strategy)},
+        **({"models": {"pipeline": PIPELINE}} if decider.reads_models else {}),
     }
 
 
-def carried(fresh: Kept, data: bytes, *, same_signals: bool, same_orders: bool = False) -> Kept:
+def carried(fresh: Kept, data: bytes, *, same_signals: bool, same_models: bool, same_orders: bool = False) -> Kept:
     """What a new run goes on from: the account and the limits of risk of a stored state, and what else still fits.
 
     Orders begin anew, for those of the run before were cancelled. Averages over other periods are no start for new
@@ -47,6 +50,7 @@ def carried(fresh: Kept, data: bytes, *, same_signals: bool, same_orders: bool =
         data: bytes of the stored state.
         same_orders: whether the orders go on, as they do at a venue.
         same_signals: whether the features and the producers, with their parameters, are those of the stored state.
+        same_models: whether models are shown the features of the same pipeline, whichever models these are.
 
     Raises:
         Unverified: account or limits do not fit, or the bytes are of another layout altogether.
@@ -55,6 +59,8 @@ def carried(fresh: Kept, data: bytes, *, same_signals: bool, same_orders: bool =
     anew = [] if same_orders else list(ORDERS)
     if not same_signals or not all(_same_layout(stored, new, part) for part in SIGNALS):
         anew += SIGNALS
+    if not same_models or not _same_layout(stored, new, MODELS):
+        anew.append(MODELS)
     if not _same_layout(stored, new, STRATEGY):
         anew.append(STRATEGY)
     parts = [

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mooring.errors import Halt, Unverified
-from mooring.runtime.decision.types import Decisions
+from mooring.runtime.decision.types import C_CATCH_UP, Decisions
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.state_codec import digest
+from mooring.runtime.engine.asking import Asker, Observed
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.hour import NO_HASH, HourMade, HourMaker, alert_row
 from mooring.runtime.engine.kept import restored
@@ -30,6 +31,7 @@ class HourDone:
         committed: what is durable.
         said: the decisions.
         seconds: from the bars to all of it being durable; 0 where nobody looked at a clock.
+        observed: what asking the models came to; None where none were asked.
     """
 
     close_ts: int
@@ -39,6 +41,7 @@ class HourDone:
     decision_hash: str
     state_hash: str
     seconds: float = 0.0
+    observed: Observed | None = None
 
 
 class Cycle:
@@ -68,6 +71,7 @@ class Cycle:
         self.hours = 0
         self.decision_hash = NO_HASH
         self.state_hash = ""
+        self._asker = Asker(run.models)
         self._maker = self._restore()
 
     @property
@@ -142,7 +146,7 @@ class Cycle:
         close_ts = int(bar.close_ts)
         if self.last_close_ts is not None and close_ts <= self.last_close_ts:
             raise Halt("hour_repeated", "The market's time went back.", todo="Report this with the log.")
-        made = self._maker.make(bar, controls)
+        made = self._maker.make(bar, controls, ask=self._asker)
         committed = self._commit(made, control, snapshot=self.hours % SNAPSHOT_EVERY == 0)
         return HourDone(
             close_ts=close_ts,
@@ -151,6 +155,7 @@ class Cycle:
             said=made.said,
             decision_hash=made.decision_hash.hex(),
             state_hash=made.state_hash,
+            observed=self._asker.observed(close_ts, catch_up=bool(controls[C_CATCH_UP])),
         )
 
     def _begin(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from mooring.errors import Halt
+from mooring.runtime.decision.model_features import ModelFeatureState, update_model_features
 from mooring.runtime.decision.step import decision_hash
 from mooring.runtime.decision.types import (
     B_CASH,
@@ -20,9 +22,12 @@ from mooring.runtime.decision.types import (
     empty_decisions,
 )
 from mooring.runtime.domain.bars import Bar, Int64s
+from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.domain.ids import derived_id
+from mooring.runtime.domain.scores import P_STATE
 from mooring.runtime.domain.state_codec import digest, dump
 from mooring.runtime.engine import records
+from mooring.runtime.engine.asking import Ask, nobody
 from mooring.runtime.engine.balances import Balances, balances_after, check_balances
 from mooring.runtime.engine.campaigns import Campaigns
 from mooring.runtime.engine.desk import Desk, TableRow
@@ -34,6 +39,7 @@ from mooring.runtime.portfolio.treasury import TreasuryParams, update_treasury
 from mooring.runtime.venues.paper.orders import place_all
 
 NO_HASH: Final = bytes(32)
+NAMES_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +115,13 @@ class HourMaker:
             self._room.outcomes,
         )
 
-    def make(self, bar: Bar, controls: Int64s, treasury: TreasuryParams | None = None) -> HourMade:
+    def make(
+        self, bar: Bar, controls: Int64s, treasury: TreasuryParams | None = None, *, ask: Ask = nobody
+    ) -> HourMade:
         """Do one hour.
 
         Args:
+            ask: what models say of the features at this close; asked only where a producer asks models.
             treasury: what a person had set for the treasury in this hour; the run's where None.
 
         Raises:
@@ -124,6 +133,7 @@ class HourMaker:
         close_ts = int(bar.close_ts)
         said = empty_decisions(len(run.instruments), len(decider.producers))
         halted = int(world.decision.risk.halted[0])
+        self._look(bar, ask)
         happened = self._move(bar, controls, said)
         self.decision_hash = decision_hash(self.decision_hash, said.rows, said.book)
         _check_book(world, said)
@@ -142,6 +152,7 @@ class HourMaker:
         warmed_up = int(np.count_nonzero(world.decision.features.bars >= decider.warmup_bars))
         rows.append(records.cycle_row(bar, controls, warmed_up))
         rows += records.feature_rows(run.instruments, self._schema, bar, world)
+        rows += self._models(bar)
         rows += happened.rows
         rows += records.signal_rows(run.instruments, decider.producers, said)
         rows += records.decision_rows(run.instruments, said)
@@ -149,9 +160,7 @@ class HourMaker:
         rows += campaigns
         rows += records.position_rows(run.instruments, decider.params.scales, world)
         rows += [records.equity_row(world, said), surplus]
-        if halted == 0 and int(world.decision.risk.halted[0]) != 0:
-            # Part of the hour, so that a crash cannot swallow it.
-            rows.append(alert_row(run, close_ts, "critical", "drawdown_halt", _drawdown_text(said)))
+        rows += self._alerts(said, was_halted=halted != 0)
         rows += self._ordered(close_ts, said)
         self._balances = balances_after(self._balances, rows)
         check_balances(self._balances, run.instruments, world.account)
@@ -164,6 +173,28 @@ class HourMaker:
             decision_hash=self.decision_hash,
             state_hash=state_hash,
         )
+
+    def _alerts(self, said: Decisions, *, was_halted: bool) -> Iterator[TableRow]:
+        """What a person must know of the hour; part of it, so that a crash cannot swallow it."""
+        close_ts = int(said.book[B_TS])
+        if not was_halted and int(self.world.decision.risk.halted[0]) != 0:
+            yield alert_row(self.run, close_ts, "critical", "drawdown_halt", _drawdown_text(said))
+        faulted = self._room.models[:, P_STATE] == ModelState.FAULT
+        names = [one.symbol for one, is_one in zip(self.run.instruments, faulted, strict=True) if is_one]
+        if names:
+            yield alert_row(self.run, close_ts, "warning", "model_fault", _fault_text(names))
+
+    def _look(self, bar: Bar, ask: Ask) -> None:
+        """Bring what models are shown up to date, and hear what they say of it."""
+        if isinstance(self.kept.models, ModelFeatureState):
+            update_model_features(self.kept.models, bar)
+            self._room.models[:] = ask(self.kept.models.values, bar.present)
+
+    def _models(self, bar: Bar) -> Iterator[TableRow]:
+        if not isinstance(self.kept.models, ModelFeatureState):
+            return iter(())
+        bundle = self.run.manifest["bundle"] or ""
+        return records.model_rows(self.run.instruments, bundle, bar, self._room.models, self.kept.models.values)
 
     def _move(self, bar: Bar, controls: Int64s, said: Decisions) -> Happened:
         """Move the world by one bar; what happened in it, with the rows that tell so."""
@@ -244,6 +275,13 @@ def _check_book(world: World, said: Decisions) -> None:
             money="The hour was not stored and nothing of it was traded.",
             todo="Report this with the log.",
         )
+
+
+def _fault_text(symbols: list[str]) -> str:
+    shown = ", ".join(symbols[:NAMES_SHOWN]) + (
+        f" and {len(symbols) - NAMES_SHOWN} more" * (len(symbols) > NAMES_SHOWN)
+    )
+    return f"The models failed for {shown}: nothing is bought of these; exits and stops go on."
 
 
 def _drawdown_text(said: Decisions) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mooring.runtime.decision.model_features import ModelFeatureState, init_model_features
 from mooring.runtime.domain.bars import Int64s
 from mooring.runtime.domain.state_codec import dump, load
 from mooring.runtime.engine.world import Machine, World
@@ -18,11 +19,14 @@ class Kept(NamedTuple):
     world: what decides and trades, in a backtest too. treasury: see `portfolio.treasury`.
     campaigns: number of the account's fill that opened the campaign of each symbol, 0 where nothing is held;
         int64 (symbols,).
+    models: the features that models are shown; an empty tuple where no producer asks models, which adds nothing to the
+        bytes. Beside the world, for nothing that trades changes them: a backtest is given what models said of them.
     """
 
     world: World
     treasury: TreasuryState
     campaigns: Int64s
+    models: ModelFeatureState | tuple[()]
 
 
 def opened(machine: Machine) -> Kept:
@@ -32,6 +36,7 @@ def opened(machine: Machine) -> Kept:
         world=world,
         treasury=init_treasury(machine.starting_cash),
         campaigns=np.zeros(len(world.account.quantity), np.int64),
+        models=init_model_features(len(world.account.quantity)) if machine.decider.reads_models else (),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from mooring.runtime.decision.model_features import PIPELINE
 from mooring.runtime.decision.risk import BPS, total_cap_bps
 from mooring.runtime.decision.types import (
     B_CASH,
@@ -28,17 +29,21 @@ from mooring.runtime.decision.types import (
     FeatureParams,
     RiskParams,
 )
-from mooring.runtime.domain.bars import Bar, Int64s
-from mooring.runtime.domain.codes import Action, Reason, Tier
+from mooring.runtime.domain.bars import Bar, Float64s, Int64s
+from mooring.runtime.domain.codes import Action, ModelState, Reason, Tier
 from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument, Scales, notional
 from mooring.runtime.domain.money import mul_div
+from mooring.runtime.domain.scores import MODEL_NAMES, NO_SCORE, as_given, no_models
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.world import World
 
 ACTIONS: Final = {int(a): a.name.lower() for a in Action}
 REASONS: Final = {int(r): r.name.lower() for r in Reason}
 TIERS: Final = {int(t): t.name.lower() for t in Tier}
+MODEL_STATES: Final = {int(s): s.name.lower() for s in ModelState}
+STATES: Final = {name: state for state, name in MODEL_STATES.items()}
+SCORES: Final = tuple(f"{name}_score" for name in MODEL_NAMES[1:])
 
 
 def bar_rows(instruments: Sequence[Instrument], bar: Bar) -> Iterator[TableRow]:
@@ -65,6 +70,42 @@ def feature_rows(instruments: Sequence[Instrument], schema: str, bar: Bar, world
         if bar.present[i]:
             vector = canonical_json(dict(zip(FEATURE_NAMES, map(repr, values[i]), strict=True))).decode()
             yield "features", {"symbol": instrument.symbol, "schema_id": schema, "vector": vector}
+
+
+def model_rows(
+    instruments: Sequence[Instrument], bundle: str, bar: Bar, said: Int64s, values: Float64s
+) -> Iterator[TableRow]:
+    """What models were shown of each symbol whose bar closed, and what they said.
+
+    Args:
+        bundle: its reference; empty where there is none.
+        said: int64 (symbols, MODEL_COLUMNS). values: float64 (symbols, MODEL_FEATURES), told as the float32 that models
+            were given: texts that read back to the very same.
+    """
+    given = as_given(values)
+    for i, instrument in enumerate(instruments):
+        if bar.present[i]:
+            state, *scores = said[i].tolist()
+            told = {name: None if score == NO_SCORE else score for name, score in zip(SCORES, scores, strict=True)}
+            vector = canonical_json([str(value) for value in given[i]]).decode()
+            row = {"symbol": instrument.symbol, "bundle": bundle, "state": MODEL_STATES[state], **told}
+            yield "model_outputs", row | {"schema_id": PIPELINE, "vector": vector}
+
+
+def said_by(rows: Iterable[Mapping[str, Any]], instruments: Sequence[Instrument]) -> Int64s:
+    """What models said of each symbol, int64 (symbols, MODEL_COLUMNS), as rows of `model_rows` tell it.
+
+    Raises:
+        LookupError: a row's state is none.
+    """
+    said = no_models(len(instruments))
+    places = {instrument.symbol: i for i, instrument in enumerate(instruments)}
+    for row in rows:
+        at = places.get(row["symbol"])
+        if at is not None:
+            scores = (row[name] for name in SCORES)
+            said[at] = [STATES[row["state"]], *(NO_SCORE if score is None else score for score in scores)]
+    return said
 
 
 def cycle_row(bar: Bar, controls: Int64s, warmed_up: int) -> TableRow:

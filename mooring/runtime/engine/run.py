@@ -24,6 +24,7 @@ from mooring.runtime.engine.opening import (
     settings_version,
 )
 from mooring.runtime.engine.world import Machine
+from mooring.runtime.models.predicted import Models
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.store.spans import Spans
 from mooring.runtime.store.store import Store
@@ -32,7 +33,9 @@ from mooring.runtime.store.types import Batch, Row, StoredState
 IDENTITY: Final = ("mode", "code_version", "settings_hash", "market", "market_hash", "seed", "universe", "params")
 LIVE: Final = "live"
 FOR_EVER: Final = 2**62
-SIGNAL_PARTS: Final = ("features", "producers")  # of `params`: what features and producers have learnt hangs on these
+# Of `params`: what features and producers have learnt hangs on these, and on this what models are shown.
+SIGNAL_PARTS: Final = ("features", "producers")
+MODEL_PART: Final = "models"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,7 @@ class Run:
             row of the treasury says what it was.
         is_new_account: whether this run opens the account.
         resumes_after: close of the account's last hour before this run, UTC unix seconds; None where it opens one.
+        models: what its hours ask, of the bundle that its row names; None where there is none, or it is done again.
     """
 
     run_id: str
@@ -61,6 +65,7 @@ class Run:
     treasury: TreasuryParams
     is_new_account: bool
     resumes_after: int | None
+    models: Models | None = None
 
     @property
     def risk_profile(self) -> tuple[str, int]:
@@ -80,6 +85,7 @@ class Plan:
         bounds: what no limit of risk may exceed, as canonical JSON.
         treasury: what a person has set for the treasury; changes no decision, so it makes no other run.
         lock_hash: sha256 of the locked requirements this build was tested with.
+        models: of the active bundle; None: there is none. Not asked, nor recorded, where no producer asks models.
     """
 
     mode: str
@@ -95,6 +101,17 @@ class Plan:
     instruments: tuple[Instrument, ...]
     machine: Machine
     venue: str = "paper"
+    models: Models | None = None
+
+    @property
+    def asked(self) -> Models | None:
+        """The models that its hours will ask."""
+        return self.models if self.machine.decider.reads_models else None
+
+    @property
+    def bundle(self) -> str | None:
+        """The reference of the bundle that its hours will ask: another one is another run."""
+        return None if self.asked is None else self.asked.reference
 
     @property
     def quote(self) -> str:
@@ -142,7 +159,8 @@ def open_run(plan: Plan, store: Store, *, now: int, goes_on: bool = False) -> Ru
     limits = limits_of(plan.machine.decider.params.risk)
     identity = plan.identity(profile_version(limits, plan.bounds, reader)[0])
     latest = reader.find("runs", mode=plan.mode)
-    if latest is not None and all(latest[name] == identity[name] for name in IDENTITY):
+    same = latest is not None and all(latest[name] == identity[name] for name in IDENTITY)
+    if latest is not None and same and latest["bundle"] == plan.bundle:
         run = _opened(plan, latest, store)
         if not goes_on:
             store.commit(Batch(rows=started_rows(run.run_id, reader, now, _version(plan))))
@@ -150,7 +168,7 @@ def open_run(plan: Plan, store: Store, *, now: int, goes_on: bool = False) -> Ru
     if latest is not None and plan.mode == LIVE and not same_account(latest, identity):
         _require_nothing_held(latest, identity, store)
     parent = None if latest is None else str(latest["run_id"])
-    run_id = derived_id("run", content_hash(identity | {"parent_run_id": parent}))
+    run_id = run_id_of(identity | {"parent_run_id": parent, "bundle": plan.bundle})
     carries = latest is not None and same_account(latest, identity) and _account_state(latest, store) is not None
     manifest: Row = identity | {
         "run_id": run_id,
@@ -161,7 +179,7 @@ def open_run(plan: Plan, store: Store, *, now: int, goes_on: bool = False) -> Ru
         "starting_cash": plan.machine.starting_cash,
         "lock_hash": plan.lock_hash,
         "settings_version": settings_version(plan.settings_hash, reader)[0],
-        "bundle": None,
+        "bundle": plan.bundle,
     }
     rows: list[tuple[str, Row]] = [
         *opening_rows(manifest, plan.instruments, plan.settings_text, reader, venue=plan.venue),
@@ -175,6 +193,23 @@ def open_run(plan: Plan, store: Store, *, now: int, goes_on: bool = False) -> Ru
         rows += [] if carries else new_account_rows(manifest, latest, _account_state(latest, store), reader)
     store.commit(Batch(rows=[*rows, *started_rows(run_id, reader, now, _version(plan))]))
     return _opened(plan, manifest, store)
+
+
+def run_id_of(row: Row) -> str:
+    """The id of a run by the columns that make it what it is; its bundle counts where it has one."""
+    named = {name: row[name] for name in (*IDENTITY, "parent_run_id")}
+    return derived_id("run", content_hash(named if row["bundle"] is None else named | {"bundle": row["bundle"]}))
+
+
+def parts_of(before: Row | None, now: Row) -> dict[str, bool]:
+    """What a run has in common with the one whose state it carries on, as `carried` wants it; from their rows."""
+    if before is None:
+        return {"same_signals": False, "same_models": False}
+    old, new = params_of(before), params_of(now)
+    return {
+        "same_signals": all(old[part] == new[part] for part in SIGNAL_PARTS),
+        "same_models": old.get(MODEL_PART) == new.get(MODEL_PART),
+    }
 
 
 def _version(plan: Plan) -> str:
@@ -195,6 +230,7 @@ def _opened(plan: Plan, manifest: Row, store: Store) -> Run:
         treasury=plan.treasury,
         is_new_account=resumes_after is None,
         resumes_after=resumes_after,
+        models=plan.asked,
     )
 
 
@@ -213,8 +249,7 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]
             todo="Run `mooring db check`; restore a backup.",
         )
     before = store.reader().run(stored.run_id)
-    same = before is not None and all(params_of(before)[part] == params_of(manifest)[part] for part in SIGNAL_PARTS)
-    kept = carried(fresh, stored.state, same_signals=same, same_orders=plan.mode == LIVE)
+    kept = carried(fresh, stored.state, same_orders=plan.mode == LIVE, **parts_of(before, manifest))
     return kept, stored.hour_ts_utc
 
 

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from mooring.runtime.decision.types import C_CANCEL_ALL, CONTROL_NAMES
 from mooring.runtime.domain.bars import Int64s
+from mooring.runtime.engine.asking import believed
 from mooring.runtime.engine.hour import HourMade
 from mooring.runtime.engine.kept import restored
 from mooring.runtime.engine.live_hour import LiveHourMaker, maker_of
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.told import TOLD, Inherited, updates_of
 from mooring.runtime.engine.world import World
-from mooring.runtime.replay.recorded import RecordedHour, bar_of, treasury_of
+from mooring.runtime.replay.recorded import RecordedHour, bar_of, models_of, treasury_of
 from mooring.runtime.store.checks import TERMINAL
 from mooring.runtime.store.spans import PAYLOAD, Values
 from mooring.runtime.store.types import Row
@@ -129,7 +130,10 @@ class Again:
             # Done between the hours, and told to this one.
             cancelled = [row for _, row in self._maker.desk.cancel_rows(hour.close_ts, self._maker.world.paper)]
         self._treasury = treasury_of(hour) or self._treasury
-        made = self._maker.make(bar, controls, self._treasury)
+        models = models_of(hour, self.run.instruments)
+        made = self._maker.make(
+            bar, controls, self._treasury, ask=lambda _values, present: believed(models, present)[0]
+        )
         for name, row in made.rows:
             rows.setdefault(name, []).append(_payload(name, row))
         self._follow(cancelled, rows)

@@ -18,9 +18,9 @@ from mooring.runtime.replay.found import hour_text
 ABOVE, BELOW, BESIDE = range(3)
 LANES: Final = 3
 PLACES: Final = {
-    "bars": (ABOVE, 1),
-    "features": (ABOVE, 2),
-    "model_outputs": (ABOVE, 3),
+    "bars": (ABOVE, 0),
+    "features": (ABOVE, 1),
+    "model_outputs": (ABOVE, 2),
     "signals": (ABOVE, 3),
     "decisions": (ABOVE, 4),
     "risk_states": (ABOVE, 5),

@@ -15,7 +15,7 @@ from mooring.runtime.store.spans import HOURLY, PAYLOAD, Values
 from mooring.runtime.store.types import Row
 
 # Alerts that an hour itself makes; others are raised between hours, by things that are no input of an hour.
-OF_THE_HOUR: Final = frozenset({"drawdown_halt"})
+OF_THE_HOUR: Final = frozenset({"drawdown_halt", "model_fault"})
 BY_A_PERSON: Final = frozenset({"", "killed"})  # reasons with which orders are cancelled between hours
 # Inputs of a live hour; nothing can make them again.
 TOLD_BY_THE_VENUE: Final = frozenset({"movements", "reconciles"})

@@ -54,7 +54,7 @@ def _features(row: Inputs, redone: Redone) -> Inputs:
 
 
 def _signal(row: Inputs, redone: Redone) -> Inputs:
-    return _of_symbol(redone, row, "bars", "features")
+    return _of_symbol(redone, row, "bars", "features", "model_outputs")
 
 
 def _decision(row: Inputs, redone: Redone) -> Inputs:
@@ -107,7 +107,7 @@ def _treasury(row: Inputs, redone: Redone) -> Inputs:  # noqa: ARG001
 MAKERS: Final[dict[str, Callable[[Inputs, Redone], Inputs]]] = {
     "cycles": _cycle,
     "features": _features,
-    "model_outputs": _signal,
+    "model_outputs": _features,
     "signals": _signal,
     "decisions": _decision,
     "risk_states": _risk,

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mooring.runtime.domain.ids import content_hash, derived_id
+from mooring.runtime.domain.ids import content_hash
 from mooring.runtime.domain.money import MONEY_DECIMALS
 from mooring.runtime.engine.accounts import params_of, same_account
 from mooring.runtime.engine.opening import PROFILE, limits_of
-from mooring.runtime.engine.run import IDENTITY, Run, run_params
+from mooring.runtime.engine.run import Run, run_id_of, run_params
 from mooring.runtime.replay.found import Difference
 from mooring.runtime.store.types import Row
 
@@ -49,13 +49,12 @@ def opening_differences(run: Run, parent: Row | None, tables: Tables, *, carries
 
 def _run_row(run: Run, parent: Row | None, *, carries: bool) -> dict[str, Any]:
     row = run.manifest
-    identity = {name: row[name] for name in IDENTITY} | {"parent_run_id": row["parent_run_id"]}
     account = run.run_id
     if carries and parent is not None and same_account(parent, row):
         account = parent["account_id"]
     return {
         "params": run_params(run.machine, int(params_of(row)["risk_profile"]["version"])),
-        "run_id": derived_id("run", content_hash(identity)),
+        "run_id": run_id_of(row),
         "account_id": account,
         "starting_cash": run.machine.starting_cash,
         "quote": run.instruments[0].quote,

@@ -11,10 +11,9 @@ import orjson
 
 from mooring.errors import Invalid, NotFound, Unverified
 from mooring.runtime.domain.instruments import Instrument
-from mooring.runtime.engine.accounts import params_of
 from mooring.runtime.engine.carry import carried
 from mooring.runtime.engine.kept import opened
-from mooring.runtime.engine.run import LIVE, SIGNAL_PARTS, Run
+from mooring.runtime.engine.run import LIVE, Run, parts_of
 from mooring.runtime.engine.told import Inherited, inherited, working_at
 from mooring.runtime.engine.world import Machine
 from mooring.runtime.portfolio.treasury import TreasuryParams
@@ -143,8 +142,7 @@ class Past:
             )
         opening = opened(machine)
         if not opens and end is not None:
-            same = all(params_of(end.run)[part] == params_of(row)[part] for part in SIGNAL_PARTS)
-            opening = carried(opening, end.state, same_signals=same, same_orders=row["mode"] == LIVE)
+            opening = carried(opening, end.state, same_orders=row["mode"] == LIVE, **parts_of(end.run, row))
         run = Run(
             run_id=row["run_id"],
             account_id=row["account_id"],

@@ -11,6 +11,7 @@ import numpy as np
 from mooring.runtime.decision.types import CONTROL_NAMES
 from mooring.runtime.domain.bars import Bar, Int64s
 from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.engine.records import said_by
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.replay.compare import HEAD, as_row
 from mooring.runtime.store.spans import HOURLY, PAYLOAD, Spans, Values
@@ -102,6 +103,15 @@ def treasury_of(hour: RecordedHour) -> TreasuryParams | None:
     """What a person had set for the treasury in an hour; None where nothing is recorded of it."""
     row = hour.one("treasury")
     return None if row is None else TreasuryParams(*(row[name] for name in TreasuryParams._fields))
+
+
+def models_of(hour: RecordedHour, instruments: Sequence[Instrument]) -> Int64s:
+    """What models said in an hour, as the step takes it: an input, for no model is asked again.
+
+    Raises:
+        LookupError: a row's state is none. OverflowError: a score past int64.
+    """
+    return said_by((as_row("model_outputs", row[HEAD:]) for row in hour.of("model_outputs")), instruments)
 
 
 def controls_of(cycle: Mapping[str, Any]) -> Int64s:

@@ -42,7 +42,11 @@ PARENTS: Final[dict[str, tuple[Edge, ...]]] = {
     "cycles": (Edge(table="manifests", on=OF_ACCOUNT, before=True),),
     "features": (Edge(table="bars", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),
     "model_outputs": (Edge(table="features", on=OF_SYMBOL),),
-    "signals": (Edge(table="features", on=OF_SYMBOL), Edge(table="cycles", on=OF_HOUR)),
+    "signals": (
+        Edge(table="model_outputs", on=OF_SYMBOL),
+        Edge(table="features", on=OF_SYMBOL),
+        Edge(table="cycles", on=OF_HOUR),
+    ),
     "decisions": (Edge(table="signals", on=OF_SYMBOL),),
     "risk_states": (Edge(table="decisions", on=OF_HOUR),),
     "order_intents": (

@@ -16,7 +16,7 @@ from mooring.runtime.store.schema import EVIDENCE, chain_heads
 from mooring.runtime.store.timescale import is_installed, with_hypertable
 
 # Oldest first; a test compares them with the scripts.
-REVISIONS: Final = ("0003",)
+REVISIONS: Final = ("0003", "0004")
 HEAD: Final = REVISIONS[-1]
 UNRELEASED: Final = frozenset({"0001", "0002"})
 COPYING: Final = "copying"  # what stands there until a copy has been proved

@@ -76,7 +76,28 @@ cycles: Final = hourly(
 )
 # vector: canonical JSON of name to number, each number as text that reads back to the very same float64.
 features: Final = hourly("features", text("symbol"), text("schema_id"), text("vector"), key=("symbol",))
-model_outputs: Final = hourly("model_outputs", text("symbol"), text("model"), text("output"), key=("symbol", "model"))
+# Where a producer asks models. bundle: its reference, empty without one; scores in millionths, null where there is no
+# such model; vector: canonical JSON list of what models were given, texts that read back to the very same float32.
+model_outputs: Final = hourly(
+    "model_outputs",
+    text("symbol"),
+    text("bundle"),
+    text("state"),
+    whole("global_score", null=True),
+    whole("specialist_score", null=True),
+    whole("ensemble_score", null=True),
+    text("schema_id"),
+    text("vector"),
+    one_of("state", ("no_model", "ok", "missing", "fault")),
+    check("bundle", "bundle <> '' OR state = 'no_model'"),
+    check(
+        "scores",
+        "coalesce(global_score, 0) BETWEEN -1000000 AND 1000000 AND coalesce(specialist_score, 0) "
+        "BETWEEN -1000000 AND 1000000 AND coalesce(ensemble_score, 0) BETWEEN -1000000 AND 1000000",
+    ),
+    check("ok_has_scores", "(state = 'ok') = (coalesce(global_score, specialist_score, ensemble_score) IS NOT NULL)"),
+    key=("symbol",),
+)
 signals: Final = hourly(
     "signals",
     text("symbol"),

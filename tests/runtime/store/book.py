@@ -25,6 +25,15 @@ VALUE = 5050
 INSTRUMENT = Instrument(symbol=SYMBOLS[0], pair_decimals=2, lot_decimals=4, order_min=1, cost_min=1)
 LEDGER_OF_FIRST, LEDGER_OF_OTHERS = 7, 10  # postings of hour 0 (with the opening) and of each later one
 
+MODEL_SAID = {
+    "bundle": "m1@1:0123456789abcdef",
+    "state": "ok",
+    "specialist_score": None,
+    "ensemble_score": -1_000_000,
+    "schema_id": "core-1",
+    "vector": '["0.25","-1e-05"]',
+}
+
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
@@ -103,7 +112,7 @@ def market_rows(n: int, symbols: tuple[str, ...]) -> list[tuple[str, dict]]:
         bar = {"open": price, "high": price + 5, "low": price - 5, "close": price + 1, "volume": 77 + k}
         rows.append(("bars", {"symbol": symbol} | bar))
         rows.append(("features", {"symbol": symbol, "schema_id": "f1", "vector": f'{{"atr":"{n}.5"}}'}))
-        rows.append(("model_outputs", {"symbol": symbol, "model": "m1", "output": f'{{"up":"0.{n}"}}'}))
+        rows.append(("model_outputs", {"symbol": symbol, "global_score": n} | MODEL_SAID))
         rows.extend(
             (
                 "signals",

@@ -180,9 +180,9 @@ POSTGRES = {
     "other revision": (
         "UPDATE alembic_version SET version_num = '0000'",
         "alembic_version",
-        "The schema's revision is not 0003.",
+        "The schema's revision is not 0004.",
     ),
-    "lost revision": ("DROP TABLE alembic_version", "alembic_version", "The schema's revision is not 0003."),
+    "lost revision": ("DROP TABLE alembic_version", "alembic_version", "The schema's revision is not 0004."),
 }
 SQLITE = {
     "dropped trigger": ("DROP TRIGGER tg_ledger_update", "ledger", "The trigger tg_ledger_update is missing."),
@@ -206,7 +206,7 @@ SQLITE = {
     "other revision": (
         "UPDATE alembic_version SET version_num = '0000'",
         "alembic_version",
-        "The schema's revision is not 0003.",
+        "The schema's revision is not 0004.",
     ),
 }
 

@@ -257,11 +257,20 @@ CREATE TABLE model_outputs (
     account_id TEXT COLLATE "C" NOT NULL,
     hour_ts_utc BIGINT NOT NULL,
     symbol TEXT COLLATE "C" NOT NULL,
-    model TEXT COLLATE "C" NOT NULL,
-    output TEXT COLLATE "C" NOT NULL,
+    bundle TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    global_score BIGINT,
+    specialist_score BIGINT,
+    ensemble_score BIGINT,
+    schema_id TEXT COLLATE "C" NOT NULL,
+    vector TEXT COLLATE "C" NOT NULL,
     CONSTRAINT pk_model_outputs PRIMARY KEY (seq),
+    CONSTRAINT ck_model_outputs_state CHECK (state IN ('no_model', 'ok', 'missing', 'fault')),
+    CONSTRAINT ck_model_outputs_bundle CHECK (bundle <> '' OR state = 'no_model'),
+    CONSTRAINT ck_model_outputs_scores CHECK (coalesce(global_score, 0) BETWEEN -1000000 AND 1000000 AND coalesce(specialist_score, 0) BETWEEN -1000000 AND 1000000 AND coalesce(ensemble_score, 0) BETWEEN -1000000 AND 1000000),
+    CONSTRAINT ck_model_outputs_ok_has_scores CHECK ((state = 'ok') = (coalesce(global_score, specialist_score, ensemble_score) IS NOT NULL)),
     CONSTRAINT fk_model_outputs_run_id_account_id FOREIGN KEY(run_id, account_id) REFERENCES runs (run_id, account_id),
-    CONSTRAINT uq_model_outputs_run_id_account_id_hour_ts_utc_symbol_model UNIQUE (run_id, account_id, hour_ts_utc, symbol, model)
+    CONSTRAINT uq_model_outputs_run_id_account_id_hour_ts_utc_symbol UNIQUE (run_id, account_id, hour_ts_utc, symbol)
 );
 
 CREATE TABLE signals (

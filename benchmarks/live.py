@@ -140,8 +140,9 @@ def serve(home: Path) -> None:
     """A live daemon with its key in memory, armed as soon as it can be."""
     from dataclasses import replace  # noqa: PLC0415 -- imports belong to the memory that is measured
 
-    from mooring.daemon.app import Daemon, options_from_home  # noqa: PLC0415
+    from mooring.daemon.app import Daemon  # noqa: PLC0415
     from mooring.daemon.credentials import KeyStore  # noqa: PLC0415
+    from mooring.daemon.options import options_from_home  # noqa: PLC0415
     from mooring.home import Home  # noqa: PLC0415
     from mooring.runtime.engine.gates import PHRASE  # noqa: PLC0415
     from mooring.secrets.vault import MemoryVault  # noqa: PLC0415

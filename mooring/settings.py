@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mooring import settings_sources as sources
 from mooring.errors import Invalid
+from mooring.settings_bundles import Bundles
 from mooring.settings_sections import (
     Api,
     Costs,
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     strategy: Strategy = Strategy()
     risk: Risk = Risk()
     treasury: Treasury = Treasury()
+    bundles: Bundles = Bundles()
     store: Store = Store()
     secrets: Secrets = Secrets()
     api: Api = Api()

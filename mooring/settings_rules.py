@@ -60,6 +60,8 @@ _SECTIONS: Final = {
     "risk": Rule(effect=Effect.CYCLE, armed=Armed.TIGHTER),
     "costs": Rule(effect=Effect.CYCLE, armed=Armed.NO),
     "treasury": Rule(effect=Effect.CYCLE, armed=Armed.YES),
+    # What is installed decides on until somebody updates; that a live trial may follow is what the person armed.
+    "bundles": Rule(effect=Effect.NOW, armed=Armed.NO),
     "logs": Rule(effect=Effect.NOW, armed=Armed.YES),
     "api": Rule(effect=Effect.START, armed=Armed.YES),
 }

@@ -50,7 +50,8 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     wants_json(ctx, json)
     import asyncio  # noqa: PLC0415
 
-    from mooring.daemon.app import options_from_home, serve  # noqa: PLC0415
+    from mooring.daemon.app import serve  # noqa: PLC0415
+    from mooring.daemon.options import options_from_home  # noqa: PLC0415
 
     options = options_from_home(home_of(ctx, home), os.environ, console=sys.stderr.isatty())
     asyncio.run(serve(options))

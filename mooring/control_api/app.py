@@ -1,7 +1,4 @@
-"""The app: routes, one form of errors, and the guard around it all.
-
-Not offered yet, and therefore not there at all: bundles.
-"""
+"""The app: routes, one form of errors, and the guard around it all."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from starlette.types import ASGIApp
 
 from mooring import __version__
 from mooring.control_api import (
+    routes_bundles,
     routes_evidence,
     routes_metrics,
     routes_onboarding,
@@ -28,6 +26,7 @@ from mooring.control_api import (
     routes_trading,
 )
 from mooring.control_api.auth import Gate, Tokens
+from mooring.control_api.bundles_area import BundlesArea
 from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.facade import Runtime
@@ -78,6 +77,7 @@ def create_app(
     evidence: EvidenceArea | None = None,
     measured: Measured | None = None,
     settings: SettingsArea | None = None,
+    bundles: BundlesArea | None = None,
 ) -> ControlApi:
     """Make the app.
 
@@ -90,22 +90,14 @@ def create_app(
         clock: seconds from any origin, never going back; for the bounds on calls.
         evidence: long work, reports, exports and logs; without, their routes are not there.
         measured: what the daemon measures of itself; without, only calls are counted.
-        settings: the area of that name; without, it has no routes.
+        settings, bundles: the areas of these names; without, they have no routes.
     """
     limits = limits or Limits()
     lanes = Lanes(pending=limits.pending_calls)
     sessions = Sessions(tokens.source, clock, limits)
     few = Rate(_REFUSALS_LOGGED_PER_MINUTE, clock)
     door = Door(runtime=runtime, gate=Gate(tokens, sessions, limits, clock), lanes=lanes, log_rate=few)
-    app = FastAPI(
-        title="Mooring control API",
-        version=__version__,
-        description="The daemon's loopback API. Errors are RFC 9457 documents; see docs/api.md.",
-        openapi_url=None,  # and with it no pages that show it
-        redirect_slashes=False,
-        telemetry={"tracing": False},
-        exception_handlers={HTTPException: _http_problem},
-    )
+    app = _bare_app()
     router = app.router
     router.route_class = route_class(door)
     routes_open.add_routes(router, door, tokens, hub, sessions, limits.heartbeat_seconds)
@@ -123,8 +115,22 @@ def create_app(
         routes_onboarding.add_secret_routes(router, door, own_secrets, sessions)
     if settings is not None:
         routes_settings.add_routes(router, door, settings)
+    if bundles is not None:
+        routes_bundles.add_routes(router, door, bundles)
     asgi = Counted(Guard(app, limits=limits, log_rate=few), calls)
     return ControlApi(asgi=asgi, app=app, limits=limits, hub=hub, lanes=lanes)
+
+
+def _bare_app() -> FastAPI:
+    return FastAPI(
+        title="Mooring control API",
+        version=__version__,
+        description="The daemon's loopback API. Errors are RFC 9457 documents; see docs/api.md.",
+        openapi_url=None,  # and with it no pages that show it
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+        exception_handlers={HTTPException: _http_problem},
+    )
 
 
 async def _http_problem(_: Request, error: Any) -> Response:

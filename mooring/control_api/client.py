@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from mooring.control_api.client_bundles import BundleCalls
 from mooring.control_api.client_evidence import EvidenceCalls
 from mooring.control_api.client_onboarding import OnboardingCalls
 from mooring.control_api.client_runtime import RuntimeCalls
@@ -30,7 +31,16 @@ from mooring.errors import Invalid
 __all__ = ["Client", "StreamEvent"]
 
 
-class Client(RuntimeCalls, TradingCalls, SettingsCalls, EvidenceCalls, OnboardingCalls, SessionCalls, StreamCalls):
+class Client(
+    RuntimeCalls,
+    TradingCalls,
+    SettingsCalls,
+    EvidenceCalls,
+    OnboardingCalls,
+    BundleCalls,
+    SessionCalls,
+    StreamCalls,
+):
     """A connection to the daemon; use it as a context manager, or close it.
 
     Every method raises, besides what it says: `Unreachable` where the daemon does not answer, `Unknown` where it went

@@ -6,7 +6,7 @@
     403  an Origin that is not ours, or Sec-Fetch-Site other than same-origin and none (another site's page)
 
 There is no CORS, and no answer without the security headers. Bodies are read here, within their bound and in their
-time, so that routes only ever see complete ones.
+time, so that routes only ever see complete ones; but for the file of a sideload, which is too large for the memory.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _POLICY: Final = b"content-security-policy"
 _SECURITY_NAMES: Final = tuple(name for name, _ in SECURITY_HEADERS)
 _OUR_SITES: Final = (b"same-origin", b"none")
 OWN_PAGES: Final = "Call from Mooring's own pages, or from a program that is no browser."
+SIDELOAD: Final = "/v1/bundles/sideload"
 _LINE_OVERHEAD: Final = 4  # ": " and the line's end
 
 
@@ -69,16 +70,18 @@ class Guard:
             self._note(refused)
             await _refuse(send, refused)
             return
-        if _has_body(scope["headers"]):
+        if _is_sideload(scope):
+            stated = _all(scope["headers"], b"content-length")
+            if stated and int(stated[0]) > self._limits.sideload_bytes:
+                await self._too_large(send, receive, self._limits.sideload_bytes)
+                return
+        elif _has_body(scope["headers"]):
             try:
                 body = await self._read(scope["headers"], receive)
             except _Gone:
                 return  # half a request is none: no route may act on it
             if body is None:
-                what = f"The body is larger than {self._limits.body_bytes} bytes."
-                too_large = refusal(413, "body_too_large", what, "Send a smaller one.")
-                self._note(too_large)
-                await self._refuse_and_drain(send, receive, too_large)
+                await self._too_large(send, receive, self._limits.body_bytes)
                 return
             receive = _replay(body, receive)
         await self._app(scope, receive, send)
@@ -118,6 +121,11 @@ class Guard:
                 return None
             if not message.get("more_body", False):
                 return bytes(body)
+
+    async def _too_large(self, send: Send, receive: Receive, most: int) -> None:
+        too_large = refusal(413, "body_too_large", f"The body is larger than {most} bytes.", "Send a smaller one.")
+        self._note(too_large)
+        await self._refuse_and_drain(send, receive, too_large)
 
     async def _refuse_and_drain(self, send: Send, receive: Receive, refused: Problem) -> None:
         """Answer, then read on for a bounded while: closing at once would reset the connection under the answer."""
@@ -205,6 +213,11 @@ async def _refuse(send: Send, refused: Problem) -> None:
 
 def _all(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key == name]
+
+
+def _is_sideload(scope: Scope) -> bool:
+    """The one route whose body is no document: it reads it itself, into a file and within its own bound."""
+    return bool(scope["method"] == "POST" and scope["path"] == SIDELOAD)
 
 
 def _has_body(headers: Headers) -> bool:

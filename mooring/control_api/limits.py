@@ -15,6 +15,7 @@ class Limits:
         uri_bytes: path and query of a request, else 414.
         header_bytes: all headers of a request, else 431.
         body_bytes: body of a request, else 413.
+        sideload_bytes: body of a bundle that is brought in, which goes straight to the disk.
         drain_bytes, drain_seconds: how much of a refused body is still read and thrown away, so that the sender sees
             the answer instead of a broken connection.
         head_seconds: from the first byte (or the connection) to the end of the headers.
@@ -39,6 +40,7 @@ class Limits:
     uri_bytes: int = 4096
     header_bytes: int = 16_384
     body_bytes: int = 65_536
+    sideload_bytes: int = 400_000_000
     drain_bytes: int = 33_554_432
     drain_seconds: float = 3.0
     head_seconds: float = 3.0

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
+from mooring.control_api.bundles_area import BundlesArea
 from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.models import Problem
@@ -29,8 +30,11 @@ def document() -> dict[str, Any]:
     hub = EventHub()
     operations = Operations(hub, lambda: _PLACEHOLDER, lambda: _PLACEHOLDER)
     area = EvidenceArea(evidence=none, operations=operations)
+    bundles = BundlesArea(work=none, operations=operations)
     tokens = Tokens(_PLACEHOLDER, lambda: _PLACEHOLDER, limit=1)
-    api = create_app(none, hub, tokens, evidence=area, onboarding=none, own_secrets=none, settings=none)
+    api = create_app(
+        none, hub, tokens, evidence=area, onboarding=none, own_secrets=none, settings=none, bundles=bundles
+    )
     api.close()
     operations.close()
     app = api.app

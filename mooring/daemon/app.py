@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
 import threading
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from mooring.control_api.app import create_app
 from mooring.control_api.auth import Tokens
+from mooring.control_api.bundles_area import BundlesArea
 from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
+from mooring.daemon.bundle_desk import BundleDesk
+from mooring.daemon.bundle_health import component, families
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.doctor import CheckResult, run_checks
 from mooring.daemon.evidence_desk import evidence_area
@@ -27,8 +28,9 @@ from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.health import Surroundings
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.logs import apply_levels, configure_logging
-from mooring.daemon.market import Market, market_from_settings
+from mooring.daemon.market import Market
 from mooring.daemon.measured import Counting, Measured
+from mooring.daemon.options import KRAKEN, Options
 from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
 from mooring.daemon.process_limits import limit_process
@@ -37,13 +39,11 @@ from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
 from mooring.daemon.settings_keeper import Keeper
 from mooring.daemon.settings_start import begin_with
-from mooring.daemon.trader import LIVE, NO_VENUE, Desk, Parts, Trader
+from mooring.daemon.trader import Desk, Parts, Trader
 from mooring.daemon.vault_watch import VaultWatch
-from mooring.daemon.vaults import vault_of
 from mooring.errors import MooringError
-from mooring.home import Home
 from mooring.runtime.engine.lives import ENDED
-from mooring.runtime.market.clock import Clock, SystemClock
+from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
 from mooring.runtime.store.place import Place
@@ -51,45 +51,11 @@ from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import MIN_KNOWN, KnownSecrets
-from mooring.secrets.vault import Vault
-from mooring.settings import Layers, Settings, read_layers
+from mooring.settings import Layers
 
-if TYPE_CHECKING:
-    from mooring.daemon.rehearsal import Rehearsal
-
-TOKEN_BYTES: Final = 32
-KRAKEN: Final = "kraken"
 TOKENS_MAX: Final = 64
 
 log = structlog.get_logger(__name__)
-
-MarketFor = Callable[[Reader, Settings], Market]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a daemon is made from.
-
-    Attributes:
-        settings: as stated, without the changes made through the API: those are in the store, and win.
-        layers: where the settings come from; as if a file stated them where None.
-        market_for: makes the market of the settings, with what the store knows of earlier runs.
-        vault: where the control API's token is kept.
-        console: also write log lines for people to standard error.
-        autostart: begin to do hours at once, unless a person stopped them and has not started them since.
-        rehearsal: the look-alike of Kraken that shows the market, where this process serves it.
-    """
-
-    home: Home
-    settings: Settings
-    market_for: MarketFor
-    vault: Vault
-    clock: Clock
-    console: bool
-    autostart: bool
-    token_source: Callable[[], str] = lambda: secrets.token_urlsafe(TOKEN_BYTES)
-    rehearsal: Rehearsal | None = None
-    layers: Layers | None = None
 
 
 class Daemon:
@@ -111,6 +77,7 @@ class Daemon:
         self.trader: Trader
         self.replaying: Replaying
         self.evidence: EvidenceArea
+        self.bundles: BundleDesk
         self.measured: Measured
         self.server: ControlServer
 
@@ -149,8 +116,10 @@ class Daemon:
         replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
         # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
         hub = EventHub(first_id=options.clock.now_ms())
+        bundles = self.bundles = await asyncio.to_thread(self._bundles, keeper, store, hub)
         writer = StatusWriter(
             options.clock,
+            bundle=lambda: None if bundles.running is None else bundles.running.slot.reference,
             quote=market.instruments[0].quote,
             replay=lambda: replaying.seen,
             connected=(lambda: True) if desk is None else (lambda: desk.connected),
@@ -180,6 +149,7 @@ class Daemon:
             connected=lambda: writer.connected,
             replay=lambda: replaying.seen,
             quote=market.instruments[0].quote,
+            more=lambda: families(bundles),
         )
         tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
         areas = secret_areas(options, tokens, self.trader, desk, hub, known)
@@ -191,6 +161,7 @@ class Daemon:
             self.trader.engine.refresh()
 
         replaying.start(raise_alert)
+        bundles.begin(lambda: self.trader.engine)
 
     async def _open_doors(
         self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas, settings: SettingsDoor
@@ -204,7 +175,12 @@ class Daemon:
             streams=lambda: hub.listening,
         )
         facade = RuntimeFacade(
-            self.trader, writer, options.clock, self._doctor, lambda: self.replaying.seen, around.components
+            self.trader,
+            writer,
+            options.clock,
+            self._doctor,
+            lambda: self.replaying.seen,
+            lambda: [*around.components(), component(self.bundles)],
         )
         api = create_app(
             facade,
@@ -216,6 +192,7 @@ class Daemon:
             onboarding=areas.onboarding,
             own_secrets=areas.token,
             settings=settings,
+            bundles=BundlesArea(work=self.bundles, operations=self.evidence.operations),
         )
         self.server = ControlServer(
             api,
@@ -290,6 +267,14 @@ class Daemon:
             return options.clock, None, options.market_for(reader, settings)
         return desk.clock, desk, desk.begin()
 
+    def _bundles(self, keeper: Keeper, store: Store, hub: EventHub) -> BundleDesk:
+        """What is installed, proved anew."""
+        options = self._options
+        desk = BundleDesk(options.home, lambda: keeper.wanted.bundles, store, hub, options.clock)
+        desk.manager.start()
+        self._closing.callback(desk.close)
+        return desk
+
     def _stop_engine(self) -> None:
         self.trader.close()
         with suppress(MooringError):  # a store that can write no more must not keep the process
@@ -304,36 +289,6 @@ class Daemon:
         options = self._options
         probes = probes_of(options.home, self._settings, options.vault, options.clock)
         return run_checks(options.home, self._settings, probes=probes)
-
-
-def options_from_home(home: Home, environ: Mapping[str, str], *, console: bool) -> Options:
-    """The daemon that the settings of a home ask for.
-
-    Raises:
-        Invalid: a setting is wrong.
-        Denied: live trading without the account and the prices of Kraken.
-    """
-    home.prepare()
-    layers = read_layers(home.root, environ)
-    settings = layers.resolve()
-    if settings.trading.mode == LIVE and {settings.market.source, settings.venue.name} != {KRAKEN}:
-        raise NO_VENUE  # before keychain and database are touched
-    clock = SystemClock()
-
-    def market_for(reader: Reader, settings: Settings) -> Market:
-        warmup = decider_for(settings, instruments(settings.market.symbols)).warmup_bars
-        return market_from_settings(settings, reader, clock, warmup_bars=warmup)
-
-    return Options(
-        home=home,
-        settings=settings,
-        market_for=market_for,
-        vault=vault_of(home, settings),
-        clock=clock,
-        console=console,
-        autostart=settings.trading.autostart,
-        layers=layers,
-    )
 
 
 async def serve(options: Options) -> None:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from mooring.daemon.app import Daemon, DaemonThread, Options
+from mooring.daemon.app import Daemon, DaemonThread
 from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_market
+from mooring.daemon.options import Options
 from mooring.daemon.present import money_text, time_text
 from mooring.daemon.rehearsal import rehearsing, shown_by
 from mooring.errors import Invalid, MooringError

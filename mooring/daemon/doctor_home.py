@@ -43,7 +43,7 @@ def home_checks(home: Home, place: Callable[[], Place]) -> Checks:
         ("daemon_version", lambda: daemon_version(home)),
         ("schema", lambda: schema(place())),
         ("database_file", lambda: database_file(place())),
-        ("bundle", _bundle),
+        ("bundle", lambda: bundle_check(home)),
     )
 
 
@@ -196,9 +196,11 @@ def _other_schema(revision: str | None) -> CheckResult:
     )
 
 
-def _bundle() -> CheckResult:
-    detail = "None is installed: Mooring decides with the strategy that is built in."
-    return CheckResult(name="bundle", state="ok", detail=detail)
+def bundle_check(home: Home) -> CheckResult:
+    """What is noted of installed bundles."""
+    from mooring.daemon.bundle_health import examined  # noqa: PLC0415 -- what few visits need is loaded late
+
+    return examined(home)
 
 
 def _ours(home: Home) -> Iterator[Path]:

@@ -85,11 +85,18 @@ class StatusWriter:
     """Makes the API's status out of the engine's picture and of how the replay of finished hours stands."""
 
     def __init__(
-        self, clock: Clock, *, quote: str, replay: Callable[[], ReplaySeen], connected: Callable[[], bool] = bool
+        self,
+        clock: Clock,
+        *,
+        quote: str,
+        replay: Callable[[], ReplaySeen],
+        connected: Callable[[], bool] = bool,
+        bundle: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._replay = replay
         self._connected = connected
+        self._bundle = bundle
         self._quote = quote
         self._begun = clock.monotonic()
         self._started_at = time_text(clock.now()) or ""
@@ -122,6 +129,7 @@ class StatusWriter:
                 "kill_switch": KillSwitch(
                     active=seen.kill_active, reason=seen.kill_reason, since=time_text(seen.kill_since)
                 ),
+                "active_bundle": self._bundle(),
                 "last_cycle": time_text(seen.last_cycle),
                 "next_cycle": time_text(seen.next_cycle),
                 "venue": Venue(

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from mooring.daemon.app import Daemon, DaemonThread, Options
+from mooring.daemon.app import Daemon, DaemonThread
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.demo import HOURS_MAX, summary
+from mooring.daemon.options import Options
 from mooring.daemon.rehearsal import Rehearsal, rehearsing
 from mooring.errors import Denied, Invalid
 from mooring.home import Home

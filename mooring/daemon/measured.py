@@ -74,6 +74,7 @@ class Measured:
     Args:
         status: the engine's picture.
         quote: the asset that money is counted in.
+        more: what other parts measure.
     """
 
     def __init__(
@@ -85,8 +86,10 @@ class Measured:
         connected: Callable[[], bool],
         replay: Callable[[], ReplaySeen],
         quote: str,
+        more: Callable[[], Iterable[Family]] = tuple,
     ) -> None:
         self._counted = counted
+        self._more = more
         self._vault = vault
         self._status = status
         self._connected = connected
@@ -96,7 +99,7 @@ class Measured:
     def families(self) -> list[Family]:
         """All of it now."""
         seen = self._status()
-        return [*self._state(seen), *self._trading(seen), *self._work(), *self._parts(seen)]
+        return [*self._state(seen), *self._trading(seen), *self._work(), *self._parts(seen), *self._more()]
 
     def _state(self, seen: EngineStatus) -> Iterable[Family]:
         info = (("mode", seen.mode), ("version", __version__))

@@ -20,7 +20,7 @@ from mooring.secrets.redaction import KnownSecrets
 from mooring.secrets.vault import Vault
 
 if TYPE_CHECKING:
-    from mooring.daemon.app import Options
+    from mooring.daemon.options import Options
     from mooring.daemon.trader import Trader
 
 VAULT_ITEM: Final = "control-api"

@@ -18,6 +18,7 @@ import httpx
 
 from mooring.control_api.app import ControlApi, create_app
 from mooring.control_api.auth import Tokens
+from mooring.control_api.bundles_area import BundlesArea
 from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.facade import Actor
@@ -25,6 +26,7 @@ from mooring.control_api.limits import Limits
 from mooring.control_api.models import CancelResult, Check, Component, KillSwitch, Page, ScanResult, Status, Venue
 from mooring.control_api.server import ControlServer
 from mooring.errors import Denied, Invalid, NotFound
+from tests.control_api.fake_bundles import FakeBundles
 from tests.control_api.fake_evidence import fake_area
 from tests.control_api.fake_onboarding import FakeOnboarding
 from tests.control_api.fake_settings import FakeSettings
@@ -197,6 +199,7 @@ class Running:
     run_dir: Path
     loop: asyncio.AbstractEventLoop
     area: EvidenceArea
+    bundles: FakeBundles
     opened: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -297,6 +300,7 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
     runtime, hub = FakeRuntime(), EventHub(first_id=1000, streams=limits.streams, ring=16)
     area = fake_area(hub)
     keys = FakeOnboarding()
+    bundles = FakeBundles()
     api = create_app(
         runtime,
         hub,
@@ -306,12 +310,13 @@ def running(run_dir: Path, *, limits: Limits | None = None, port: int = 0, **ser
         onboarding=keys,
         own_secrets=keys,
         settings=FakeSettings(),
+        bundles=BundlesArea(work=bundles, operations=area.operations),
     )
     server = ControlServer(api, run_dir=run_dir, started_at=STARTED, port=port, **server_args)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="api-test")
     thread.start()
-    running_server = Running(runtime, api, hub, server, run_dir, loop, area)
+    running_server = Running(runtime, api, hub, server, run_dir, loop, area, bundles)
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
         yield running_server

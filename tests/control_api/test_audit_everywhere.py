@@ -36,8 +36,13 @@ WELL: dict[tuple[str, str], Any] = {
     ("post", "/v1/alerts/{alert_id}/acknowledge"): None,
     ("post", "/v1/replay/verify"): {"from": "2024-01-05"},
     ("delete", "/v1/operations/{operation_id}"): None,
+    ("post", "/v1/bundles/check"): None,
+    ("post", "/v1/bundles/update"): {"id": "core@2"},
+    ("post", "/v1/bundles/sideload"): b"PK",
+    ("post", "/v1/bundles/{bundle}/activate"): None,
+    ("post", "/v1/bundles/rollback"): {"reason": "it trades too much"},
 }
-PARAMETERS = {"alert_id": "a1", "operation_id": "op-1"}
+PARAMETERS = {"alert_id": "a1", "operation_id": "op-1", "bundle": "core@1"}
 REASONS = {
     "/v1/tokens": "scope read",
     "/v1/runtime/start": "go",
@@ -50,6 +55,10 @@ REASONS = {
     "/v1/alerts/{alert_id}/acknowledge": "a1",
     "/v1/replay/verify": "2024-01-05 to last",
     "/v1/operations/{operation_id}": "op-1",
+    "/v1/bundles/check": "",
+    "/v1/bundles/update": "core@2",
+    "/v1/bundles/{bundle}/activate": "core@1",
+    "/v1/bundles/rollback": "it trades too much",
 }
 WITH_FIELDS = [change for change in CHANGES if "requestBody" in change[2]]
 NAMES = [f"{method.upper()} {path}" for method, path, _ in CHANGES]
@@ -85,6 +94,8 @@ def body_for(method: str, path: str, operation: dict[str, Any]) -> Any:
 
 def ask(http: httpx.Client, method: str, path: str, body: Any) -> httpx.Response:
     address = re.sub(r"\{([a-z_]+)\}", lambda found: PARAMETERS.get(found.group(1), "x1"), path)
+    if isinstance(body, bytes):
+        return http.request(method.upper(), address, content=body, headers={"content-type": "application/octet-stream"})
     return http.request(method.upper(), address, json=body, headers={"if-match": '"0"'})
 
 

@@ -55,7 +55,9 @@ def values(kind: Any, tmp_path: Path) -> list[Any]:
         return values(next(one for one in get_args(kind) if one is not type(None)), tmp_path)
     if origin is not None and origin not in {list, tuple}:
         return [{}]
-    simple: dict[Any, Any] = {str: "x1", int: 1, bool: True, float: 1.0, Path: tmp_path / "file", Any: 1}
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    simple: dict[Any, Any] = {str: "x1", int: 1, bool: True, float: 1.0, Path: file, Any: 1}
     return [simple.get(kind, [] if origin in {list, tuple} else "x1")]
 
 

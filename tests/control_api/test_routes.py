@@ -209,7 +209,7 @@ def test_the_runtime_may_refuse_a_cursor(served: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/index.html", "/v1", "/v1/nothing", "/docs", "/redoc", "/openapi.json", "/v1/status/", "/v1/bundles"]
+    "path", ["/index.html", "/v1", "/v1/nothing", "/docs", "/redoc", "/openapi.json", "/v1/status/", "/v1/bundle"]
 )
 def test_what_is_not_offered_is_not_there(served: Running, path: str) -> None:
     with served.tcp() as client:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import Daemon, DaemonThread, Options
+from mooring.daemon.app import Daemon, DaemonThread
 from mooring.daemon.market import synthetic_market
+from mooring.daemon.options import Options
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.secrets.vault import MemoryVault

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from mooring.daemon.app import Daemon, DaemonThread, Options
+from mooring.daemon.app import Daemon, DaemonThread
 from mooring.daemon.live_demo import EAGER
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import synthetic_market
+from mooring.daemon.options import Options
 from mooring.daemon.shadow_check import (
     REFUSED_ALERT,
     VALIDATED,

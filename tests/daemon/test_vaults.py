@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import DaemonThread, options_from_home
+from mooring.daemon.app import DaemonThread
 from mooring.daemon.examine import examine
 from mooring.daemon.onboard import LocalGuide
+from mooring.daemon.options import options_from_home
 from mooring.daemon.secret_items import secret_items
 from mooring.daemon.vaults import keychain_of, vault_of
 from mooring.errors import Denied, Invalid

@@ -201,7 +201,8 @@ class Running:
     def _take(self, found: Loaded | NoModel) -> None:
         self._loaded, self._trial, self._mark = found, None, self._monotonic()
         if isinstance(found, NoModel):
-            self._books.tell("no_model", None, reason=found.reason)
+            if found.reason != NOTHING:
+                self._books.tell("no_model", None, reason=found.reason)
         else:
             self._books.tell("loaded", found.slot)
 

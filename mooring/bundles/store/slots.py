@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -101,6 +102,21 @@ class Slots:
             finally:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
+
+    def unnamed(self, most: int) -> BinaryIO:
+        """A private file that has no name, for so many bytes; gone when it is closed.
+
+        Raises:
+            Denied: the disk has too little room.
+        """
+        self.require_room(most)
+        descriptor, name = tempfile.mkstemp(dir=self._staging)
+        try:
+            Path(name).unlink()
+            return os.fdopen(descriptor, "w+b")
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def require_room(self, wanted: int) -> None:
         """Refuse to begin what the disk could not hold.

@@ -1,0 +1,67 @@
+"""How the bundles are, for health, metrics and the doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from mooring.bundles.store.journal import Journal
+from mooring.bundles.store.ports import NoModel
+from mooring.bundles.store.slots import Slots
+from mooring.bundles.store.state import Phase
+from mooring.control_api.metrics import Family, by, one
+from mooring.control_api.models import Component
+from mooring.daemon.bundle_desk import BundleDesk
+from mooring.daemon.bundle_repositories import bundles_dir
+from mooring.daemon.doctor import CheckResult
+from mooring.home import Home
+
+BUILT_IN: Final = "None is installed: Mooring decides with the strategy that is built in."
+DAY: Final = 86_400
+
+
+def component(desk: BundleDesk) -> Component:
+    """One line of health."""
+    now, stale = desk.manager.running.now, desk.staleness()
+    state = desk.manager.state
+    if isinstance(now, NoModel):
+        never = state.active is None and not state.floors
+        return Component(name="bundle", state="ok" if never else "warn", detail=BUILT_IN if never else now.reason)
+    said = f"{now.slot.reference} decides" + (", on trial." if state.phase is Phase.TRYING else ".")
+    if stale.expired_seconds:
+        said += f" What is known of its repository expired {stale.expired_seconds // DAY + 1} days ago."
+    return Component(name="bundle", state="warn" if stale.expired_seconds else "ok", detail=said)
+
+
+def families(desk: BundleDesk) -> Iterable[Family]:
+    """What is measured."""
+    now = desk.manager.running.now
+    active = {} if isinstance(now, NoModel) else {now.slot.reference: 1.0}
+    yield by("mooring_bundle", "gauge", "1 for the bundle that decides.", "bundle", active)
+    yield one("mooring_no_model", "gauge", "1 where no bundle decides.", isinstance(now, NoModel))
+    trying = desk.manager.state.phase is Phase.TRYING
+    yield one("mooring_bundle_on_trial", "gauge", "1 while a bundle is on trial.", trying)
+    text = "Seconds since what is known of the repository expired; 0 while it has not."
+    yield one("mooring_bundle_metadata_expired_seconds", "gauge", text, desk.staleness().expired_seconds)
+
+
+def examined(home: Home) -> CheckResult:
+    """The doctor's line, also without a daemon: the record, not the bundle itself, which a start proves."""
+    folder = Slots(bundles_dir(home)).state
+    found = Journal(folder).read()
+    if found.state is None and not found.fresh:
+        return CheckResult(
+            name="bundle",
+            state="fail",
+            detail="Both copies of the record of installed bundles are damaged.",
+            fix="Start Mooring: it makes the record anew from what it can prove; then look at `mooring bundle list`.",
+        )
+    if found.damaged:
+        return CheckResult(
+            name="bundle",
+            state="warn",
+            detail="A copy of the record of installed bundles is damaged; the other one counts.",
+            fix="Nothing has to be done; look whether the disk is well.",
+        )
+    active = None if found.state is None else found.state.active
+    return CheckResult(name="bundle", state="ok", detail=BUILT_IN if active is None else f"{active.reference} decides.")

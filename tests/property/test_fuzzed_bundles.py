@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -72,3 +76,26 @@ def test_the_fuzzer_notices_a_guard_that_is_gone(
     monkeypatch.setattr(module, name, broken)
     tally = fuzz(FEW, seed=3, makers=(make,))
     assert tally.accepted or tally.crashed, f"{name} could go and nobody would see it"
+
+
+def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_command_says_what_became_of_the_mutants_and_finds_one_again() -> None:
+    done = ran("-m", "tests.property.fuzz_bundles", "--runs", "30", "--seed", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["mutants"] == sum(said["kinds"].values()) == sum(said["codes"].values()) == 30
+    once = fuzz(1, seed=5, first=3).kinds
+    assert once == fuzz(1, seed=5, first=3).kinds
+
+
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is only made for Linux")
+def test_bytes_led_by_coverage_reach_the_code_and_nothing_is_found() -> None:
+    done = ran("-m", "tests.property.fuzz_bundles.guided", "-runs=400", "-seed=3")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Done 400 runs" in done.stderr
+    reached = [line for line in done.stderr.splitlines() if "INITED" in line]
+    assert reached, done.stderr[-2000:]
+    assert int(reached[0].split("cov: ")[1].split()[0]) > 300  # the seeds are led through the whole of it

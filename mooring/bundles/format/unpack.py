@@ -126,6 +126,7 @@ class _Writer:
             parent = self._folder(above)
             os.mkdir(name, FOLDER_MODE, dir_fd=parent)
             self._folders[path] = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+            os.fchmod(self._folders[path], FOLDER_MODE)  # whatever the umask took away
         return self._folders[path]
 
     def _settle(self, *, durable: bool) -> None:
@@ -134,7 +135,7 @@ class _Writer:
             return
         try:
             if durable:
-                os.fchmod(descriptor, FILE_MODE)  # whatever the umask took away
+                os.fchmod(descriptor, FILE_MODE)
                 sync(descriptor)
         finally:
             os.close(descriptor)

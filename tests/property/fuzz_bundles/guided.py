@@ -6,6 +6,7 @@ Atheris mutates what comes in, and keeps what reaches code that nothing reached 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ with atheris.instrument_imports(include=["mooring.bundles.format"]):
 
 from mooring.errors import MooringError
 from tests.support import bundle_models as bm
+
+INSIDE = "--inside"
 
 
 def judge(kind: int, data: bytes, original: Original, folder: Path) -> None:
@@ -46,22 +49,33 @@ def judge(kind: int, data: bytes, original: Original, folder: Path) -> None:
         pass
 
 
-def guide(arguments: list[str]) -> None:
-    """Never returns: ends with the process, by itself after `-runs=N`. The first byte says what the others are."""
-    with originals() as (goods, folder), tempfile.TemporaryDirectory(prefix="mooring-corpus-") as corpus:
+def guide(inside: Path, arguments: list[str]) -> None:
+    """Fuzz until the process ends: after `-runs=N`, or never. The first byte says what the others are."""
+    corpus = inside / "corpus"
+    corpus.mkdir()
+    with originals(inside) as (goods, folder):
         original = goods[0]
         models = sorted(path for path in original.files if path.endswith(".onnx"))
         seeds = [original.archive, original.manifest_bytes, *(original.files[path] for path in models)]
         for kind, seed in enumerate(seeds):
-            Path(corpus, str(kind)).write_bytes(bytes([kind]) + seed)
+            (corpus / str(kind)).write_bytes(bytes([kind]) + seed)
 
         def one(data: bytes) -> None:
             if data:
                 judge(data[0] % len(seeds), data[1:], original, folder)
 
-        atheris.Setup([sys.argv[0], *arguments, "-max_len=8192", corpus], one)
+        atheris.Setup([sys.argv[0], *arguments, "-max_len=8192", str(corpus)], one)
         atheris.Fuzz()
 
 
+def main(arguments: list[str]) -> int:
+    """Have a process of its own fuzz, as atheris ends it without tidying up, and return its exit code."""
+    with tempfile.TemporaryDirectory(prefix="mooring-guided-") as inside:
+        command = [sys.executable, "-m", "tests.property.fuzz_bundles.guided", INSIDE, inside, *arguments]
+        return subprocess.run(command, check=False).returncode
+
+
 if __name__ == "__main__":
-    guide(sys.argv[1:])
+    if sys.argv[1:2] == [INSIDE]:
+        guide(Path(sys.argv[2]), sys.argv[3:])
+    sys.exit(main(sys.argv[1:]))

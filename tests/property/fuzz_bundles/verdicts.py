@@ -81,9 +81,10 @@ class Tally:
 
 
 @contextmanager
-def originals() -> Iterator[tuple[list[Original], Path]]:
-    """Good bundles of several shapes, and a folder, in memory where there is such a thing."""
-    folder = Path(tempfile.mkdtemp(prefix="mooring-fuzz-", dir=MEMORY if MEMORY.is_dir() else None))
+def originals(inside: Path | None = None) -> Iterator[tuple[list[Original], Path]]:
+    """Good bundles of several shapes, and a folder inside of one, by default in memory where there is such a thing."""
+    inside = inside or (MEMORY if MEMORY.is_dir() else None)
+    folder = Path(tempfile.mkdtemp(prefix="mooring-fuzz-", dir=inside))
     try:
         alone = {"models/global.onnx": bm.trees()}
         yield [_made(folder / "all", bm.run_files()), _made(folder / "alone", bm.run_files(alone))], folder

@@ -98,13 +98,13 @@ class Book:
             return None
 
 
-def kept(page: Page, number: int) -> Page:
-    """The page with one more generation that is not collected.
+def kept(page: Page, *numbers: int) -> Page:
+    """The page with more generations that are not collected.
 
     Raises:
         ValueError: there are too many.
     """
-    every = page.kept | {number}
+    every = page.kept | {*numbers}
     if len(every) > KEPT_MAX:
         raise ValueError("more generations than may be kept")
     return replace(page, kept=every)

@@ -178,11 +178,12 @@ class Generations:
     def _remove(self, path: Path) -> None:
         """Raises: OSError."""
         try:
-            shutil.rmtree(path)  # follows no links, and refuses to begin at one
+            if stat.S_ISDIR(path.lstat().st_mode):
+                shutil.rmtree(path)  # follows no links
+            else:
+                path.unlink()
         except FileNotFoundError:
             return
-        except NotADirectoryError:
-            path.unlink()
 
 
 def _files(generation: Generation) -> Iterator[tuple[str, bytes]]:

@@ -276,6 +276,16 @@ class Repository:
             if generation in page.kept:
                 self._book.note(replace(page, kept=page.kept - {generation}))
 
+    def keep_only(self, generations: Collection[int]) -> None:
+        """Not collect these, and let all others be collected; what is not there is left out. Errors as `keep`.
+
+        For a start: a record that was lost keeps everything, as nobody knows any more what is needed.
+        """
+        with self._refreshing, self._disk, _disk_faults():
+            page, wanted = self._page(), frozenset(generations) & frozenset(self._book.generations.numbers())
+            if wanted != page.kept:
+                self._book.note(kept(replace(page, kept=frozenset()), *wanted))
+
     def _page(self) -> Page:
         with self._disk:
             page = self._book.read()

@@ -35,6 +35,7 @@ from mooring.settings_sections import (
     Treasury,
     Venue,
 )
+from mooring.settings_training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     risk: Risk = Risk()
     treasury: Treasury = Treasury()
     bundles: Bundles = Bundles()
+    training: Training = Training()
     store: Store = Store()
     secrets: Secrets = Secrets()
     api: Api = Api()

@@ -39,6 +39,7 @@ SECRET: Final = "it may hold a password"  # noqa: S105 -- the reason, not a pass
 WHERE: Final = "it says where your key and your orders go"
 WHO: Final = "it says who may connect"
 KEYCHAIN: Final = "it says where your key is kept, and is read before the records are"
+TRAINER: Final = "only `mooring train` reads it, from the file and the variables"
 _FIXED: Final = {
     "trading.mode": GATE,
     "trading.dry_run": GATE,
@@ -49,6 +50,10 @@ _FIXED: Final = {
     "api.allowed_clients": WHO,
     "secrets.backend": KEYCHAIN,
     "secrets.files_dir": KEYCHAIN,
+    "training.jobs": TRAINER,
+    "training.backend": TRAINER,
+    "training.scheduler": TRAINER,
+    "training.every_hours": TRAINER,
 }
 _KEYS: Final = {
     "trading.kill_positions": Rule(effect=Effect.CYCLE, armed=Armed.YES),

@@ -236,7 +236,7 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
     assert load_settings(tmp_path, {}, overrides=same).fingerprint() == base.fingerprint()
     seen = {base.fingerprint()}
     for info in WHOLE_NUMBERS:
-        if info.key.split(".")[0] in ("api", "bundles", "logs", "market", "treasury") or info.key in same:
+        if info.key.split(".")[0] in ("api", "bundles", "logs", "market", "treasury", "training") or info.key in same:
             continue
         low, step = int(info.bounds.split(" ")[0]), -1 if info.key == "risk.drawdown_caution_bps" else 1
         value = info.default + step if low < info.default else info.default + 1
@@ -249,7 +249,7 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
     }
     for key, value in others.items():
         seen.add(load_settings(tmp_path, {}, overrides={key: value}).fingerprint())
-    aside = ("api", "bundles", "logs", "market", "treasury")
+    aside = ("api", "bundles", "logs", "market", "treasury", "training")
     counted = [i for i in WHOLE_NUMBERS if i.key.split(".")[0] not in aside and i.key not in same]
     assert len(seen) == 1 + len(counted) + len(others)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from mooring import __version__
-from mooring.cli import bundle, control, dashboard, local, onboard, replay, report, secrets, settings, simulate
+from mooring.cli import bundle, control, dashboard, local, onboard, replay, report, secrets, settings, simulate, train
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
 from mooring.errors import Invalid, MooringError
 
@@ -58,6 +58,7 @@ secrets.add_commands(app)
 replay.add_commands(app)
 settings.add_commands(app)
 bundle.add_commands(app)
+train.add_commands(app)
 
 
 def main() -> None:

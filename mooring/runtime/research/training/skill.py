@@ -6,12 +6,12 @@ model that is right about all three has p = P(up) + P(neither) / 2, and its scor
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mooring.runtime.domain.bars import Bools, Float64s, Int64s
+from mooring.runtime.domain.bars import Bools, Float64s
 
 LEAST: Final = 1e-7  # no probability is surer than this; log loss is infinite otherwise
 BLOCKS_LEAST: Final = 4
@@ -70,20 +70,42 @@ def judge(p: Float64s, target: Float64s, base: float) -> Skill:
     )
 
 
-def sure_gain(p: Float64s, target: Float64s, base: float, rows: npt.NDArray[np.integer], block: int) -> float:
-    """How much smaller than chance's the log loss is, less one standard error; 0 where that is not above 0.
+class Gain(NamedTuple):
+    """How much smaller than chance's the log loss is, and its standard error."""
 
-    rows: hour of each judged row, rising within a symbol. block: hours of a block; labels overlap within one, so the
+    mean: float
+    error: float
+
+    @property
+    def sure(self) -> float:
+        """The gain less one standard error; 0 where that is not above 0."""
+        return max(0.0, self.mean - self.error)
+
+    @property
+    def shrunk(self) -> float:
+        """The gain times its reliability, 1 / (1 + (error / mean)^2); 0 where it is none."""
+        if self.mean <= 0.0:
+            return 0.0
+        unsure = self.error / self.mean
+        return self.mean / (1.0 + unsure * unsure)
+
+
+NO_GAIN: Final = Gain(0.0, 0.0)
+
+
+def gain_over_chance(
+    p: Float64s, target: Float64s, base: float, rows: npt.NDArray[np.integer[Any]], block: int
+) -> Gain:
+    """The gain over always saying `base`; none where there are too few blocks to tell.
+
+    rows: hour of each judged row. block: hours of a block; labels overlap within one and symbols move together, so the
     error is that of the blocks' means, not of the rows'.
     """
     if not len(p):
-        return 0.0
+        return NO_GAIN
     gains = log_losses(np.full(len(p), base), target) - log_losses(p, target)
     _, at = np.unique(rows // block, return_inverse=True)
-    places: Int64s = at.astype(np.int64)
-    counts = np.bincount(places)
-    means = np.bincount(places, weights=gains) / counts
+    means = np.bincount(at, weights=gains) / np.bincount(at)
     if len(means) < BLOCKS_LEAST:
-        return 0.0
-    error = float(means.std(ddof=1)) / float(np.sqrt(len(means)))
-    return max(0.0, float(gains.mean()) - error)
+        return NO_GAIN
+    return Gain(float(gains.mean()), float(means.std(ddof=1)) / float(np.sqrt(len(means))))

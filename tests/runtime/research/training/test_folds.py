@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -33,6 +33,7 @@ def walks(draw):
         assume(False)
 
 
+@settings(max_examples=40)
 @given(walks())
 def test_no_label_learned_from_reaches_into_a_test_nor_into_the_embargo_before_it(walk):
     _, plan, folds = walk
@@ -42,6 +43,7 @@ def test_no_label_learned_from_reaches_into_a_test_nor_into_the_embargo_before_i
         assert seen.isdisjoint(range(fold.test.first - plan.embargo_bars, fold.test.last))
 
 
+@settings(max_examples=40)
 @given(walks())
 def test_the_tests_are_every_hour_after_the_first_part_once_and_in_order(walk):
     hours, plan, folds = walk
@@ -50,6 +52,7 @@ def test_the_tests_are_every_hour_after_the_first_part_once_and_in_order(walk):
     assert [fold.number for fold in folds] == list(range(plan.folds))
 
 
+@settings(max_examples=40)
 @given(walks())
 def test_a_walk_expands_or_rolls(walk):
     _, plan, folds = walk
@@ -60,6 +63,7 @@ def test_a_walk_expands_or_rolls(walk):
             assert fold.train.first == 0
 
 
+@settings(max_examples=40)
 @given(walks())
 def test_inside_the_training_rows_what_judges_is_as_far_from_what_fits(walk):
     _, plan, folds = walk

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mooring.errors import Invalid
@@ -111,6 +111,7 @@ def naive(bars, plan, row, symbol):
     return price / entry * (1 - cost) / (1 + cost) - 1, held
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(20, 400), st.integers(20, 400))
 def test_every_label_is_that_of_a_plain_walk_through_its_bars(seed, horizon, target, stop):
     bars = random_bars(50, 2, seed=seed, gaps=0.1)
@@ -123,6 +124,7 @@ def test_every_label_is_that_of_a_plain_walk_through_its_bars(seed, horizon, tar
         assert found.outcome[row, symbol] in ((1, 0) if net > 0 else (0, -1))
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(0, 1000), st.integers(10, 55))
 def test_what_comes_after_the_horizon_never_changes_a_label(seed, other, row):
     bars = random_bars(60, 2, seed=seed, gaps=0.05)
@@ -132,6 +134,7 @@ def test_what_comes_after_the_horizon_never_changes_a_label(seed, other, row):
         assert np.array_equal(one[:settled], two[:settled])
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(12, 59))
 def test_a_longer_history_has_the_labels_of_a_shorter_one_and_more(seed, hours):
     bars = random_bars(60, 2, seed=seed, gaps=0.05)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.runtime.research.training.skill import area_under_curve, judge, log_losses, sure_gain
+from mooring.runtime.research.training.skill import NO_GAIN, Gain, area_under_curve, gain_over_chance, judge, log_losses
 
 
 def test_log_loss_and_brier_of_a_few_rows():
@@ -34,7 +34,7 @@ def test_no_rows_have_no_figures():
     found = judge(np.zeros(0), np.zeros(0), 0.5)
     assert found.rows == 0
     assert math.isnan(found.log_loss)
-    assert sure_gain(np.zeros(0), np.zeros(0), 0.5, np.zeros(0, np.int64), 24) == 0.0
+    assert gain_over_chance(np.zeros(0), np.zeros(0), 0.5, np.zeros(0, np.int64), 24) == NO_GAIN
 
 
 def test_a_model_that_knows_has_a_sure_gain_and_one_that_guesses_rarely():
@@ -42,9 +42,10 @@ def test_a_model_that_knows_has_a_sure_gain_and_one_that_guesses_rarely():
     rows = np.arange(2000)
     target = (draw.random(2000) < 0.5).astype(float)
     knows = 0.5 + 0.3 * (target - 0.5)
-    assert sure_gain(knows, target, 0.5, rows, 24) > 0.1
+    assert gain_over_chance(knows, target, 0.5, rows, 24).sure > 0.1
     lucky = sum(
-        sure_gain(np.clip(0.5 + draw.normal(0, 0.1, 2000), 0.01, 0.99), target, 0.5, rows, 24) > 0 for _ in range(50)
+        gain_over_chance(np.clip(0.5 + draw.normal(0, 0.1, 2000), 0.01, 0.99), target, 0.5, rows, 24).sure > 0
+        for _ in range(50)
     )
     assert lucky == 0
 
@@ -55,4 +56,13 @@ def test_a_block_that_happened_to_go_right_is_no_sure_gain():
     p = np.full(240, 0.499)
     p[:24] = 0.6
     assert log_losses(np.full(240, 0.5), target).mean() > log_losses(p, target).mean()
-    assert sure_gain(p, target, 0.5, np.arange(240), 24) == 0.0
+    found = gain_over_chance(p, target, 0.5, np.arange(240), 24)
+    assert found.mean > 0
+    assert found.sure == 0.0
+
+
+def test_a_gain_is_shrunk_by_how_unsure_it_is_and_never_below_none():
+    assert Gain(0.01, 0.0).shrunk == pytest.approx(0.01)
+    assert Gain(0.01, 0.01).shrunk == pytest.approx(0.005)
+    assert Gain(-0.01, 0.001).shrunk == 0.0
+    assert Gain(0.01, 0.02).sure == 0.0

@@ -75,6 +75,18 @@ def test_a_replay_is_refused_though_local_metadata_is_gone(machine, source, repl
     assert [offer.custom["seq"] for offer in machine.client().offers("stable")] == [1, 2]
 
 
+def test_one_changed_bit_of_any_stored_file_is_noticed_and_fetched_anew(machine, source, replayed):
+    client = machine.client()
+    for file in generations(machine)[-1].iterdir():
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(Unverified) as error:
+            client.offers("stable")
+        assert error.value.code == "bundle_metadata_changed", file.name
+        file.write_bytes(whole)
+    assert len(client.offers("stable")) == 2
+
+
 def test_an_old_generation_in_the_place_of_the_new_one_is_noticed(tmp_path, machine, source):
     machine.client().refresh(source)
     shutil.copytree(generations(machine)[-1], tmp_path / "old")

@@ -85,6 +85,11 @@ class Cycle:
         return self._maker.desk.working
 
     @property
+    def in_flight(self) -> bool:
+        """Whether what became of an order is not known yet; never on paper, where it is known with the order itself."""
+        return False
+
+    @property
     def has_cancellable(self) -> bool:
         """Whether an entry or a stop is working."""
         return self._maker.desk.has_cancellable

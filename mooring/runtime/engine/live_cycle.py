@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mooring.runtime.domain.bars import HOUR_SECONDS
-from mooring.runtime.domain.orders import Order, Update
+from mooring.runtime.domain.orders import Order, Status, Update
 from mooring.runtime.engine.cycle import Cycle
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.kept import restored
@@ -14,6 +15,8 @@ from mooring.runtime.engine.live_hour import LiveHourMaker
 from mooring.runtime.engine.told import inherited, told_between, updates_of, working_at
 from mooring.runtime.store.spans import Spans
 from mooring.runtime.store.types import Batch
+
+IN_FLIGHT: Final = frozenset({Status.INTENT, Status.SUBMITTING, Status.UNKNOWN})
 
 
 class LiveCycle(Cycle):
@@ -33,6 +36,11 @@ class LiveCycle(Cycle):
     def asked(self) -> Taken:
         """What the last close asked for."""
         return self._maker.asked
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an order is on its way to the venue, or nobody knows whether it came there."""
+        return any(live.status in IN_FLIGHT for live in self._maker.live.working_orders)
 
     @property
     def next_close_ts(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from mooring.runtime.domain.ids import content_hash, derived_id
+from mooring.runtime.engine.cycle import Cycle
 from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.engine.run import Run
 from mooring.runtime.market.clock import Clock
@@ -28,6 +29,15 @@ class Notes:
     _store: Store
     _clock: Clock
     _control: ControlRow
+    _cycle: Cycle
+
+    @property
+    def orders_in_flight(self) -> bool:
+        """Whether the fate of an order is open: no moment to change a bundle.
+
+        Asked within the engine's turn, as a `Renewal` is, it holds until the turn ends.
+        """
+        return self._cycle.in_flight
 
     @property
     def run(self) -> Run:

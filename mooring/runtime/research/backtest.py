@@ -24,6 +24,7 @@ from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.times import utc_text
 from mooring.runtime.research.jit import Jit
+from mooring.runtime.research.model_matrix import AskedByHours, said_by_models
 from mooring.runtime.research.simulate import (
     N_FEES,
     N_FILLS,
@@ -70,7 +71,10 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to backtest. Times are UTC unix seconds; compiled None: compiled where that is quicker in all."""
+    """What to backtest. Times are UTC unix seconds; compiled None: compiled where that is quicker in all.
+
+    models: asked where a producer asks models; None: there are none, and such a producer says so.
+    """
 
     data: Path
     instruments: tuple[Instrument, ...]
@@ -78,6 +82,7 @@ class Request:
     end: int | None
     hours: int | None
     compiled: bool | None
+    models: AskedByHours | None = None
 
 
 def backtest(request: Request, settings: Settings, clock: Clock, report: Report) -> dict[str, Any]:
@@ -104,7 +109,9 @@ def backtest(request: Request, settings: Settings, clock: Clock, report: Report)
         report(first + hours, total)
 
     begun = clock.monotonic()
-    world, progress = simulate(machine, loop, bars, watch=watch)
+    asked = request.models if machine.decider.reads_models else None
+    said = None if asked is None else said_by_models(asked, bars, compiled=compiled)
+    world, progress = simulate(machine, loop, bars, models=said, watch=watch)
     seconds = clock.monotonic() - begun
     count = int(bars.present.sum())
     return {

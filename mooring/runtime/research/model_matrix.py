@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from mooring.runtime.decision.model_features import MODEL_FEATURES, fill_matrix, init_model_features
-from mooring.runtime.domain.bars import Bars, Float64s
+from mooring.runtime.domain.bars import Bars, Bools, Float64s, Int64s
 from mooring.runtime.research.jit import Jit
+
+
+class AskedByHours(Protocol):
+    """Models that can be asked about many hours at once; `runtime.models.Predictor` is one."""
+
+    def predict_hours(self, matrix: Float64s, present: Bools) -> Int64s:
+        """As `Inputs.models` for each hour: float64 (hours, symbols, features) to int64 (hours, symbols, columns)."""
+        ...
+
 
 COMPILE_FROM_BARS: Final = 30_000  # compiling takes about as long as this many bars do plain
 
@@ -35,3 +44,11 @@ def feature_matrix(bars: Bars, *, compiled: bool | None = None) -> Float64s:
     fill = Jit().compile_kept(fill_matrix) if compiled else fill_matrix
     fill(init_model_features(symbols), bars, 0, hours, matrix)
     return matrix
+
+
+def said_by_models(models: AskedByHours, bars: Bars, *, compiled: bool | None = None) -> Int64s:
+    """What models say of every hour of `bars`, for `simulate`: the bits that an engine would have recorded over them.
+
+    Nothing that is traded changes what models look at, so all of it is asked before. Errors as `feature_matrix`.
+    """
+    return models.predict_hours(feature_matrix(bars, compiled=compiled), bars.present)

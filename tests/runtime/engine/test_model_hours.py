@@ -10,6 +10,7 @@ import pytest
 
 from mooring.runtime.decision.model_features import MODEL_FEATURES, PIPELINE
 from mooring.runtime.domain.bars import HOUR_SECONDS
+from mooring.runtime.domain.orders import Status
 from mooring.runtime.domain.scores import MODEL_COLUMNS, NO_SCORE
 from mooring.runtime.domain.state_codec import digest, leaves
 from mooring.runtime.engine.kept import opened
@@ -216,6 +217,24 @@ def test_a_live_run_with_models_that_fail_comes_out_again(tmp_path):
                 venue.wander()
         assert store.reader().count("fills") > 10
     assert_comes_out_again(path)
+
+
+def test_an_order_is_in_flight_until_the_venue_has_said_what_became_of_it(tmp_path):
+    """The moment for another bundle is when none is."""
+    with Store.open(tmp_path / "m.db") as store:
+        made, venue = live.armed(store, BARS, 5, wanted=plan(Scripted(), mode="live"))
+        assert not made.orders_in_flight
+        while not venue.waiting:
+            runs.ahead(made, 1)
+        assert made.orders_in_flight
+        venue.settle()
+        unsure = {live_order.status for live_order in made._cycle.desk.working_orders} & {Status.UNKNOWN}
+        assert made.orders_in_flight is bool(unsure)
+    with Store.open(tmp_path / "p.db") as store:
+        paper = engine(store, Scripted())
+        runs.ahead(paper, 20)
+        assert paper.status.working_orders > 0
+        assert not paper.orders_in_flight
 
 
 def test_a_restart_goes_on_with_the_very_features_that_it_stopped_with(tmp_path):

@@ -10,12 +10,18 @@ import pytest
 
 from mooring.errors import Invalid
 from mooring.runtime.decision.model_features import MODEL_FEATURES, init_model_features, update_model_features
+from mooring.runtime.decision.producers import model, rsi
 from mooring.runtime.domain.bars import bar_at
+from mooring.runtime.domain.codes import ModelState
+from mooring.runtime.domain.state_codec import digest
 from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research import model_matrix
-from mooring.runtime.research.model_matrix import feature_matrix
-from tests.support.core import part_of, random_bars
+from mooring.runtime.research.jit import Jit
+from mooring.runtime.research.model_matrix import feature_matrix, said_by_models
+from mooring.runtime.research.simulate import make_loop, simulate
+from tests.support.core import BUSY, machine, part_of, random_bars
+from tests.support.models import predictor
 
 pytestmark = pytest.mark.xdist_group("compiled")
 
@@ -59,6 +65,33 @@ def test_it_compiles_by_itself_where_that_is_quicker_and_numba_is_there(monkeypa
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     feature_matrix(bars)
     assert len(asked) == 1
+
+
+def test_what_models_say_of_a_file_is_what_they_say_bar_by_bar():
+    bars, models = random_bars(6, 230, 3), predictor()
+    state = init_model_features(3)
+    streamed = []
+    for row in range(len(bars.ts)):
+        update_model_features(state, bar_at(bars, row))
+        streamed.append(models.predict(state.values, bars.present[row]).outputs)
+    said = said_by_models(models, bars)
+    assert said.tolist() == np.stack(streamed).tolist()
+    assert {*said[-1, bars.present[-1], 0].tolist()} == {int(ModelState.OK)}
+
+
+def test_a_step_that_asks_models_trades_the_same_compiled_and_plain():
+    bars = random_bars(6, 330, 3)
+    made = machine(3, **BUSY, producers=(rsi, model), model_up_score=50_000)
+    plain = make_loop(made.hour)
+    said = said_by_models(predictor(), bars)
+    said[200:210, :, 0] = int(ModelState.FAULT)
+    ends = []
+    for loop in (plain, Jit().compile(plain)):
+        world, progress = simulate(made, loop, bars, models=said)
+        ends.append((digest(world), progress))
+    assert ends[0] == ends[1]
+    assert world.account.fills[0] > 10
+    assert simulate(made, plain, bars)[0].account.fills[0] == 0
 
 
 def test_without_numba_a_compiled_matrix_is_refused(monkeypatch):

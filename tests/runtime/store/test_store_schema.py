@@ -57,6 +57,24 @@ def test_all_migration_scripts_in_a_row_make_the_same_as_a_new_database(tmp_path
     assert schema_of(tmp_path / "old.db") == expected_sqlite()
 
 
+def test_a_database_of_the_first_revision_is_carried_on_with_what_it_holds(tmp_path):
+    """As it was before models said anything: one table is made anew, nothing else is touched."""
+    path = tmp_path / "m.db"
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        migrate.run_scripts(connection, "0003")
+        columns = {name for _, name, *_ in connection.exec_driver_sql("PRAGMA table_info(model_outputs)")}
+        assert "output" in columns
+        connection.exec_driver_sql(
+            "INSERT INTO assets VALUES (1, '', '', 'x', 'BTC', 8)".replace("''", f"'{'0' * 64}'")
+        )
+        connection.exec_driver_sql("UPDATE chain_heads SET count = 1, head = 'x' WHERE table_name = 'assets'")
+    engine.dispose()
+    with Store.open(path) as store:
+        assert store.reader().find("assets", asset="BTC")["decimals"] == 8
+    assert schema_of(path) == expected_sqlite()
+
+
 BOOKS = {"tg_order_events_forward", "tg_chain_heads_ledger", "tg_chain_heads_delete"}
 
 

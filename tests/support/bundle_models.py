@@ -173,7 +173,7 @@ def scores(models: Mapping[str, bytes], features: np.ndarray, symbols: np.ndarra
             both = np.array([[general, special]], dtype=np.float32)
             last = run("models/ensemble.onnx", scores=both, symbol=np.array([place], dtype=np.int64))
         rows.append(
-            [int(np.floor(float(score) * 1e6 + 0.5)) if np.isfinite(score) else 0 for score in (general, special, last)]
+            [int(np.floor(float(score) * 1e6 + 0.5)) if abs(score) <= 1 else 0 for score in (general, special, last)]
         )
     return np.array(rows, dtype=np.int64)
 

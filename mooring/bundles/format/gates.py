@@ -18,6 +18,7 @@ MINIMUM_GATES: Final = (
 )
 EXCESS: Final = "excess_return"
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+SHORT: Final = Context(prec=6, rounding=ROUND_HALF_EVEN)  # digits that count, so that a narrow miss is told as one
 
 
 def compute(evaluation: Evaluation, metric: str) -> Decimal | None:
@@ -76,7 +77,7 @@ def _told(evaluation: Evaluation, gate: Gate) -> str:
 
 
 def _short(value: Decimal) -> str:
-    return f"{value.quantize(Decimal('0.000001'), context=EXACT).normalize(EXACT):f}"
+    return f"{SHORT.plus(value).normalize(SHORT):f}"
 
 
 def _agrees(evaluation: Evaluation, name: str, stated: str) -> bool:

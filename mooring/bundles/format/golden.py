@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from onnxruntime import ExecutionMode, InferenceSession, SessionOptions
+from onnxruntime import ExecutionMode, GraphOptimizationLevel, InferenceSession, SessionOptions
 
 from mooring.bundles.format.manifest import Manifest, Model
 from mooring.bundles.format.slot import read_verified
@@ -188,6 +188,11 @@ def _session(data: bytes) -> InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ExecutionMode.ORT_SEQUENTIAL
+    # As the runtime has it: another level of optimisation may add in another order, and give another last bit.
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
     options.log_severity_level = SILENT
     try:
         return InferenceSession(data, sess_options=options, providers=["CPUExecutionProvider"])

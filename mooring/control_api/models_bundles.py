@@ -122,6 +122,7 @@ class Bundles(_Answer):
     probation: Probation | None = Field(description="while a candidate is on trial or waits for it")
     no_model: bool = Field(description="whether no bundle decides: with the producer `model` nothing is bought then")
     no_model_reason: str = ""
+    asked: bool = Field(default=True, description="whether any producer asks models; nothing is tried otherwise")
     ignored: list[str] = Field(
         default_factory=list, description="settings of the bundle that are not taken, as they would loosen a limit"
     )

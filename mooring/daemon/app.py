@@ -20,6 +20,7 @@ from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
 from mooring.daemon.bundle_desk import BundleDesk
 from mooring.daemon.bundle_health import component, families
+from mooring.daemon.bundle_runtime import ActiveModels, Watching
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.doctor import CheckResult, run_checks
 from mooring.daemon.evidence_desk import evidence_area
@@ -39,7 +40,8 @@ from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
 from mooring.daemon.settings_keeper import Keeper
 from mooring.daemon.settings_start import begin_with
-from mooring.daemon.trader import Desk, Parts, Trader
+from mooring.daemon.trader import Parts, Trader
+from mooring.daemon.trader_ports import Desk
 from mooring.daemon.vault_watch import VaultWatch
 from mooring.errors import MooringError
 from mooring.runtime.engine.lives import ENDED
@@ -126,7 +128,13 @@ class Daemon:
         )
         listener = EventListener(hub, writer.write)
         listener.present_with(Presenter(market.instruments))
-        counting = Counting(Waking(listener, replaying.wake))
+        models = ActiveModels(
+            bundles,
+            [one.symbol for one in market.instruments],
+            asked=lambda: "model" in keeper.wanted.signals.producers,
+        )
+        counting = Counting(Watching(Waking(listener, replaying.wake), models.observed))
+        closing.callback(models.close)
         self.trader = await asyncio.to_thread(
             Trader,
             Parts(
@@ -137,6 +145,7 @@ class Daemon:
                 listener=counting,
                 desk=desk,
                 keeper=keeper,
+                bundles=models,
             ),
         )
         closing.callback(replaying.stop)

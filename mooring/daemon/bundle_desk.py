@@ -41,7 +41,8 @@ from mooring.daemon.bundle_view import BundleView
 from mooring.daemon.present import time_text
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
-from mooring.runtime.decision.model_features import PIPELINE
+from mooring.runtime.decision.model_features import MODEL_WARMUP_BARS, PIPELINE
+from mooring.runtime.engine.asking import Observed
 from mooring.runtime.engine.engine import Engine
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.store import Store
@@ -71,6 +72,7 @@ class BundleDesk:
         self._clock = clock
         self._engine: Callable[[], Engine] | None = None
         self.ignored: tuple[str, ...] = ()  # settings of the bundle that were not taken
+        self.asked = False  # whether a producer asks models
         self._checked_at: int | None = None
         self._problem = ""
         self._closing = threading.Event()
@@ -86,6 +88,7 @@ class BundleDesk:
             examine=ChildExaminer(),
             drift=FeatureDrift(),
             monotonic=clock.monotonic,
+            warmup_bars=MODEL_WARMUP_BARS,
             least=lambda: Floors(min_bars=settings().trial_hours, min_minutes=settings().trial_minutes),
         )
         self._view = BundleView(self.manager, self._slots, self._repositories, store.reader)
@@ -98,7 +101,7 @@ class BundleDesk:
 
     def now(self) -> Bundles:
         """All of it."""
-        return self._view.bundles(self._repository(), self.staleness(), self.ignored)
+        return self._view.bundles(self._repository(), self.staleness(), self.ignored, asked=self.asked)
 
     def one(self, name: str) -> Bundle:
         """One that is installed or offered."""
@@ -175,11 +178,8 @@ class BundleDesk:
             expired = max(expired, int(self._clock.now() - first.timestamp()), 0)
         return Staleness(checked_at=time_text(self._checked_at), expired_seconds=expired, problem=self._problem)
 
-    def observed(self, done: Any) -> None:
-        """One hour as the engine tells it; hands it to the trial."""
-        seen = getattr(done, "observed", None)
-        if seen is None:
-            return
+    def observed(self, seen: Observed) -> None:
+        """What asking the models came to in one hour, for the trial."""
         hour = _Hour(seen)
         self.manager.running.observed(hour, seen.reference, seen.asked, seen.values[seen.present])
         probation = self._view.probation()
@@ -276,7 +276,7 @@ class BundleDesk:
 class _Hour:
     """An hour of the engine as a trial wants to see it."""
 
-    def __init__(self, seen: Any) -> None:
+    def __init__(self, seen: Observed) -> None:
         self.close_ts: int = seen.close_ts
         self.latency_us: int = seen.latency_us
         self.faults: int = max(seen.faulted, len(seen.faults))

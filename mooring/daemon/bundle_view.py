@@ -50,7 +50,9 @@ class BundleView:
         self._reader = reader
         self._said: dict[str, Mapping[str, Any]] = {}
 
-    def bundles(self, repository: Repository | None, staleness: Staleness, ignored: Sequence[str]) -> Bundles:
+    def bundles(
+        self, repository: Repository | None, staleness: Staleness, ignored: Sequence[str], *, asked: bool
+    ) -> Bundles:
         """All of it."""
         state, running = self._manager.state, self._manager.running.now
         none = running.reason if isinstance(running, NoModel) else ""
@@ -64,6 +66,7 @@ class BundleView:
             probation=self.probation(),
             no_model=isinstance(running, NoModel),
             no_model_reason=none,
+            asked=asked,
             ignored=list(ignored),
             offered=[self.offered(one, repository) for one in self._manager.offered[:LISTED_MAX]],
             staleness=staleness,

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
 from mooring import __version__
 from mooring.daemon.market import Market
 from mooring.daemon.settings_keeper import Keeper
-from mooring.daemon.shadow_check import Checked, CheckingListener, Recorder, Submit
+from mooring.daemon.shadow_check import CheckingListener, Recorder
+from mooring.daemon.trader_ports import BundleModels, Desk
 from mooring.errors import Conflict, Denied, Invalid, MooringError, NotFound
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
 from mooring.runtime.engine.engine import Engine
-from mooring.runtime.engine.gates import SAYS, Closed, Gates
+from mooring.runtime.engine.gates import SAYS, Closed
 from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.live_engine import LiveEngine
@@ -55,50 +55,6 @@ NO_CHECKS: Final = Denied(
 log = structlog.get_logger(__name__)
 
 
-class Desk(Protocol):
-    """What speaks with a venue for a live engine."""
-
-    @property
-    def gates(self) -> Gates:
-        """What the settings say of real orders."""
-        ...
-
-    @property
-    def connected(self) -> bool:
-        """Whether prices, and the account's own word where it is traded, come."""
-        ...
-
-    @property
-    def late_seconds(self) -> int:
-        """Seconds of the venue after a close beyond which an entry decided there does not leave any more."""
-        ...
-
-    @property
-    def key_ends(self) -> str:
-        """The last four characters of the key that the account was taken up with; empty where none was."""
-        ...
-
-    def stale(self) -> str:
-        """Why nothing may be bought now; empty where it may."""
-        ...
-
-    def connect(self, engine: LiveEngine) -> None:
-        """Take the account up for this engine."""
-        ...
-
-    def check(self, record: Callable[[Checked], None]) -> Submit:
-        """Have the venue check shadow's orders, without placing any."""
-        ...
-
-    def disconnect(self) -> None:
-        """Let the account go; orders at the venue stay."""
-        ...
-
-    def resync(self, *, accept: bool = False) -> None:
-        """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a trader is made of.
@@ -107,6 +63,7 @@ class Parts:
         listener: told of what the engine does.
         desk: speaks with the venue; None where the settings name none.
         keeper: of the settings, which a person may change meanwhile; None where nobody can.
+        bundles: models to ask; None where there never are any.
     """
 
     settings: Settings
@@ -116,6 +73,7 @@ class Parts:
     listener: Listener
     desk: Desk | None = None
     keeper: Keeper | None = None
+    bundles: BundleModels | None = None
 
 
 def risk_bounds() -> str:
@@ -295,8 +253,10 @@ class Trader:
             raise NO_VENUE
         if mode == SHADOW and parts.settings.trading.shadow_validate and parts.desk is None:
             raise NO_CHECKS
+        if parts.bundles is not None:
+            parts.bundles.take_up()
         with nullcontext(self._settings) if keeper is None else keeper.held() as wanted:
-            run = open_run(self._plan(mode, wanted), parts.store, now=parts.clock.now())
+            run = open_run(self._planned(mode, wanted), parts.store, now=parts.clock.now())
             self._settings = wanted
             if keeper is not None:
                 keeper.taken_up(wanted)
@@ -319,8 +279,25 @@ class Trader:
         parts.desk.connect(engine)
         return engine
 
+    def _planned(self, mode: str, settings: Settings) -> Plan:
+        """A plan that can be begun: where a bundle is what makes it none, without that bundle."""
+        bundles = self._parts.bundles
+        while True:
+            try:
+                plan = self._plan(mode, settings)
+                opened(plan.machine)
+            except Exception as error:
+                # A strategy is somebody else's code, which may fail in any way, and a bundle's settings reach it.
+                why = f"no run can be begun with its settings ({type(error).__name__})"
+                if bundles is None or not bundles.give_up(why):
+                    raise
+            else:
+                return plan
+
     def _plan(self, mode: str, settings: Settings) -> Plan:
-        parts = self._parts
+        parts, bundles = self._parts, self._parts.bundles
+        if bundles is not None:
+            settings = bundles.adjusted(settings)
         return Plan(
             mode=mode,
             code_version=__version__,
@@ -335,16 +312,19 @@ class Trader:
             instruments=parts.market.instruments,
             machine=machine_for(settings, parts.market.instruments),
             venue="kraken" if mode == LIVE else "paper",
+            models=None if bundles is None else bundles.models,
         )
 
     def _renewed(self) -> Renewed | NotRenewed | None:
         """What the engine goes on with, asked by it between two hours; see `Renewal`."""
-        keeper = self._parts.keeper
-        if keeper is None or keeper.wanted is self._settings:
+        keeper, bundles = self._parts.keeper, self._parts.bundles
+        # In live mode an order whose fate is unknown blocks what is bought; a trial waits until it is known.
+        another = bundles is not None and bundles.take_up(quiet=not self.engine.status.blocked)
+        if keeper is None or (keeper.wanted is self._settings and not another):
             return None
         with keeper.held() as wanted:
             try:
-                plan = self._plan(self.engine.mode, wanted)
+                plan = self._planned(self.engine.mode, wanted)
                 opened(plan.machine)
             except Exception as error:  # a strategy is somebody else's code, which may fail in any way
                 log.exception("settings_not_taken_up")

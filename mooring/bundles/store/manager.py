@@ -61,6 +61,7 @@ class Manager:
         examine: loads a bundle for the first time.
         monotonic: seconds on a clock that does not go back.
         least: the person's own minimum for trials.
+        warmup_bars: hours that features may need before they are there.
     """
 
     def __init__(
@@ -73,13 +74,14 @@ class Manager:
         drift: Drift,
         monotonic: Callable[[], float],
         least: Callable[[], Floors] = Floors,
+        warmup_bars: int = 0,
     ) -> None:
         self._books = books
         self._trust = trust
         self._examine = examine
         self._prover = Prover(books.slots, trust, reader)
         self._bringer = Bringer(books, reader, least)
-        self.running = Running(books, self._prover, drift, monotonic, self._collect)
+        self.running = Running(books, self._prover, drift, monotonic, self._collect, warmup_bars)
         self.offered: list[Offered] = []
         self.seen: Any = None  # how the metadata stood when it was refreshed last in this process
         self.revocations: dict[str, Revocations] = {}

@@ -93,17 +93,19 @@ def watched(
     )
 
 
-def judge(terms: Terms, trial: Trial, drift: Decimal | None) -> Judged:
+def judge(terms: Terms, trial: Trial, drift: Decimal | None, *, warmup_bars: int = 0) -> Judged:
     """What follows from how it went so far.
 
     Args:
+        warmup_bars: how many hours features may need before they are there for the first time.
         drift: how far the features are from those of the training (PSI, the worst of them); None where it is unknown.
     """
     if trial.errors > terms.max_errors:
         return _failed(f"{trial.errors} answers were not numbers, out of range, or did not come")
     if trial.slow > max(SLOW_PARDONED, max(trial.bars, terms.min_bars) // 100):
         return _failed(f"{trial.slow} answers took longer than {terms.p99_us} µs, the slowest {trial.worst_us} µs")
-    if trial.missing > MISSING_MAX:
+    # A home that is new has no history to look at; later on there is one, and features that go missing are a fault.
+    if trial.missing > (MISSING_MAX if trial.bars else max(MISSING_MAX, warmup_bars)):
         return _failed(f"the features that it needs were missing for {trial.missing} hours")
     if trial.bars < terms.min_bars or trial.seconds < 60 * terms.min_minutes:
         return Judged(verdict=Verdict.GOES_ON)

@@ -32,6 +32,7 @@ class Running:
     Args:
         monotonic: seconds on a clock that does not go back.
         collect: removes what nothing names any more; may be put off.
+        warmup_bars: hours that features may need before they are there.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Running:
         drift: Drift,
         monotonic: Callable[[], float],
         collect: Callable[[], None] = lambda: None,
+        warmup_bars: int = 0,
     ) -> None:
         self._books = books
         self._prover = prover
         self._drift = drift
         self._monotonic = monotonic
         self._collect = collect
+        self._warmup_bars = warmup_bars
         self._loaded: Loaded | NoModel = NoModel(reason=NOTHING)
         self._trial: Trial | None = None  # as in the record, and ahead of it where the disk refuses
         self._mark = 0.0
@@ -117,7 +120,9 @@ class Running:
             try:
                 counts = self._drift.count(now, values)
                 trial = watched(self.trial, state.terms, seen, symbols=symbols, seconds=elapsed, counts=counts)
-                judged = judge(state.terms, trial, self._measured(now, trial, state.terms))
+                judged = judge(
+                    state.terms, trial, self._measured(now, trial, state.terms), warmup_bars=self._warmup_bars
+                )
             except (MooringError, ValueError, ArithmeticError) as error:
                 log.exception("trial_not_judged")
                 self._give_up(tried, f"its trial could not be judged ({type(error).__name__})")

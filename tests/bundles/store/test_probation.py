@@ -78,6 +78,10 @@ def test_hours_without_any_features_do_not_count_and_too_many_in_a_row_end_it() 
     assert (trial.bars, judge(TERMS, trial, None).verdict) == (0, Verdict.GOES_ON)
     assert _after(*absent, Hour(99 * HOUR)).missing == 0
     assert judge(TERMS, _after(*absent, Hour(99 * HOUR, missing=3)), None).verdict is Verdict.FAILED
+    assert judge(TERMS, _after(*_hours(50, missing=3)), None, warmup_bars=50).verdict is Verdict.GOES_ON, "a new home"
+    assert judge(TERMS, _after(*_hours(51, missing=3)), None, warmup_bars=50).verdict is Verdict.FAILED
+    later = _after(Hour(1), *[Hour(HOUR * n, missing=3) for n in range(1, MISSING_MAX + 2)])
+    assert judge(TERMS, later, None, warmup_bars=50).verdict is Verdict.FAILED, "they were there before"
     assert _after(*_hours(5, missing=2)).bars == 5, "one symbol without history is no reason"
 
 

@@ -1,0 +1,83 @@
+"""From a proved bundle to what a run is made of: models to ask, and settings that it may state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mooring.bundles.format.features import read_names
+from mooring.bundles.store.ports import Loaded
+from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
+from mooring.runtime.models.bounded import Bounded
+from mooring.runtime.models.model_set import Model, ModelSet
+from mooring.runtime.models.predictor import Predictor
+from mooring.settings import Settings, value_of
+
+MODEL_KEYS: Final = "signals.model_"
+RISK: Final = "risk."
+STRATEGY: Final = "strategy."
+
+
+def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], float] = time.monotonic) -> Bounded:
+    """The bundle's models, loaded from the bytes that were proved.
+
+    Raises:
+        Invalid, Unverified: they are none that this version can ask.
+    """
+    manifest = loaded.manifest
+    made = ModelSet(
+        reference=loaded.slot.reference,
+        pipeline=manifest.feature_schema.id,
+        features=read_names(manifest, lambda path: loaded.files[path]),
+        symbols=manifest.universe.symbols,
+        models=tuple(
+            Model(role=model.role, symbol=model.symbol, data=loaded.files[model.path]) for model in manifest.models
+        ),
+    )
+    predictor = Predictor(made, pipeline=PIPELINE, features=MODEL_FEATURE_NAMES, symbols=symbols, monotonic=monotonic)
+    return Bounded(predictor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjusted:
+    """Settings with what a bundle states of them.
+
+    Attributes:
+        ignored: keys that were not taken, as they would loosen a limit, or fit no bound.
+    """
+
+    settings: Settings
+    ignored: tuple[str, ...] = ()
+
+
+def adjusted(settings: Settings, loaded: Loaded | None) -> Adjusted:
+    """A person's settings as a bundle would have them: limits of risk only ever tighter, nothing past a bound."""
+    if loaded is None or "model" not in settings.signals.producers:
+        return Adjusted(settings=settings)
+    ignored: list[str] = []
+    for key, value in sorted(loaded.manifest.strategy.parameters.items()):
+        changed = _with(settings, key, value)
+        if changed is None or (key.startswith(RISK) and value > value_of(settings, key)):
+            ignored.append(key)
+        else:
+            settings = changed
+    return Adjusted(settings=settings, ignored=tuple(ignored))
+
+
+def _with(settings: Settings, key: str, value: int) -> Settings | None:
+    """Settings with one of them changed; None where it is none that a bundle may state, or out of its bounds."""
+    section, _, name = key.partition(".")
+    if not key.startswith((MODEL_KEYS, RISK, STRATEGY)) or name not in type(getattr(settings, section)).model_fields:
+        return None
+    held = getattr(settings, section)
+    try:
+        former: Any = getattr(held, name)
+        if isinstance(former, bool) or not isinstance(former, int):
+            return None
+        return settings.model_copy(update={section: type(held).model_validate({**held.model_dump(), name: value})})
+    except ValidationError:
+        return None

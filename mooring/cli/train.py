@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from mooring.cli.bundle_keys import KeyOption, PassphraseOption, signers_of
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.cli.local import FromOption, parse_symbols, parse_time
 from mooring.errors import Invalid
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
+
     from mooring.runtime.domain.bars import Bars
     from mooring.runtime.domain.instruments import Instrument
+    from mooring.runtime.research.training.continuous import Publisher
     from mooring.runtime.research.training.train import Request, Told, Trained
     from mooring.settings import Settings
 
@@ -51,6 +57,18 @@ JobsOption = Annotated[
 BackendOption = Annotated[str | None, typer.Option("--backend", help="local or dask (default: training.backend).")]
 NameOption = Annotated[str, typer.Option("--name", help="Id of the bundle.")]
 VersionOption = Annotated[str, typer.Option("--version", help="Of the models (default: the month of the last bar).")]
+ContinuousOption = Annotated[
+    bool, typer.Option("--continuous", help="Train again and again, with the newest bars; RUN then holds all runs.")
+]
+EveryOption = Annotated[
+    int | None, typer.Option("--every-hours", help="Hours between two trainings (default: training.every_hours).")
+]
+PublishOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--publish-to", help="Publisher's folder; what keeps every gate goes to its canary channel.", metavar="DIR"
+    ),
+]
 ResumeOption = Annotated[
     bool, typer.Option("--resume/--anew", help="Go on with what an earlier call finished, or begin anew.")
 ]
@@ -76,6 +94,11 @@ def train(
     name: NameOption = "mooring-core",
     version: VersionOption = "",
     resume: ResumeOption = True,
+    continuous: ContinuousOption = False,
+    every_hours: EveryOption = None,
+    publish_to: PublishOption = None,
+    key: KeyOption = None,
+    passphrase_fd: PassphraseOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -86,18 +109,22 @@ def train(
 
     Example: mooring train --bars bars --symbols BTC-USDT,ETH-USDT --out runs/2026-11
     """
+    here = home_of(ctx, home)
     as_json = wants_json(ctx, json)
     from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415 -- not needed for --help
     from mooring.runtime.research.training import train as training  # noqa: PLC0415
     from mooring.runtime.research.training.learn import require_libraries  # noqa: PLC0415
 
     require_libraries()
-    settings = _settings(home_of(ctx, home).root, jobs=jobs, backend=backend)
+    settings = _settings(here.root, jobs=jobs, backend=backend, every_hours=every_hours)
     place = _Place(bars=bars, symbols=symbols, first=parse_time(from_, "--from"), end=parse_time(to, "--to"))
     walk = {"folds": folds, "horizon": horizon, "target": target, "stop": stop, "embargo": embargo, "rolling": rolling}
-    request, _ = _request(settings, place, walk | {"seed": seed}, out=out, work=work, name=name, version=version)
+    request, load = _request(settings, place, walk | {"seed": seed}, out=out, work=work, name=name, version=version)
     if not resume:
         training.forget(request)
+    if continuous:
+        _keep_on(request, load, publisher_of(publish_to, signers_of(key or [], here, passphrase_fd)), as_json=as_json)
+        return
     with progress() as told:
         done = training.train(request, SystemClock(), told)
     _show(done, as_json=as_json)
@@ -114,10 +141,10 @@ class _Place(NamedTuple):
     end: int | None
 
 
-def _settings(root: Path, *, jobs: int | None, backend: str | None) -> Settings:
+def _settings(root: Path, *, jobs: int | None, backend: str | None, every_hours: int | None) -> Settings:
     from mooring.settings import load_settings  # noqa: PLC0415 -- not needed for --help
 
-    stated = {"training.jobs": jobs, "training.backend": backend}
+    stated = {"training.jobs": jobs, "training.backend": backend, "training.every_hours": every_hours}
     return load_settings(root, os.environ, overrides={key: value for key, value in stated.items() if value is not None})
 
 
@@ -218,6 +245,40 @@ def _show(done: Trained, *, as_json: bool) -> None:
             hint(f"Gate missed: {gate['metric']} is {value}, has to be {gate['op']} {gate['limit']}.")
     if done.passed:
         say(f"Every gate is kept. Next: mooring bundle build {done.out}")
+
+
+def publisher_of(folder: Path | None, signers: Sequence[CryptoSigner]) -> Publisher | None:
+    """Whoever publishes to the canary channel of a publisher's folder; None without one; errors as `Workshop.open`."""
+    if folder is None:
+        return None
+    from mooring.cli.bundle_publisher import utc_now  # noqa: PLC0415 -- not needed for --help
+    from mooring.daemon.canary import CanaryPublisher  # noqa: PLC0415
+
+    return CanaryPublisher(folder, signers, utc_now)
+
+
+def _keep_on(request: Request, load: Callable[[], Bars], publisher: Publisher | None, *, as_json: bool) -> None:
+    """Until Ctrl-C or SIGTERM; the round at hand is then gone on with by the next call."""
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415 -- not needed for --help
+    from mooring.runtime.research.training.continuous import Round, Routine, as_data, keep_on  # noqa: PLC0415
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+
+    def said(done: Round) -> None:
+        if as_json:
+            put_json(as_data(done))
+        else:
+            say(f"{done.at} {done.version or 'no bars'}: {done.outcome}. {done.said}".rstrip())
+            for gate in done.missed:
+                say(f"  {gate}")
+        sys.stdout.flush()
+
+    routine = Routine(
+        request=request, load=load, publisher=publisher, every_hours=request.settings.training.every_hours
+    )
+    with progress() as told:
+        keep_on(routine, SystemClock(), told, said, stop)
 
 
 def add_commands(app: typer.Typer) -> None:

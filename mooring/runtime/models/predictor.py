@@ -34,7 +34,7 @@ NO_MODEL, OK, MISSING, FAULT = (
 )
 
 
-def quantised(scores: Float32s) -> Int64s:
+def quantised(scores: Float32s | Float64s) -> Int64s:
     """Scores from -1 to 1 as whole millionths: floor(score * 1e6 + 0.5) in float64."""
     return np.floor(scores.astype(np.float64) * SCORE_UNIT + HALF).astype(np.int64)
 

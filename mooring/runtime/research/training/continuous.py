@@ -24,7 +24,8 @@ from mooring.runtime.research.training.train import Request, Told, Trained, trai
 
 RUNS_KEPT: Final = 5
 ROUNDS_KEPT: Final = 500
-Outcome = Literal["published", "gates missed", "nothing new", "failed"]
+NOTE_BYTES: Final = 1000
+Outcome = Literal["published", "kept", "gates missed", "nothing new", "failed"]
 
 
 class Publisher(Protocol):
@@ -55,34 +56,36 @@ class Routine:
     """What is done in each round.
 
     request: with the folder of all runs as `out`; its bars are taken anew each time. load: the newest bars.
+    publisher: None: what passes is kept and not published.
     """
 
     request: Request
     load: Callable[[], Bars]
-    publisher: Publisher
+    publisher: Publisher | None
     every_hours: int
 
 
 def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
     """One round; a failure that says what to do ends it and not the routine.
 
-    A run that a former round finished and could not publish is published, if it is still the newest.
+    A round whose gates are missed is not done again before there are newer hours; one that failed is.
     """
     now = utc_text(clock.now())
     root, version = routine.request.out, ""
     try:
         bars = routine.load()
         version = utc_text(int(bars.ts[-1]) + HOUR_SECONDS)[:13].replace("T", "-")
-        published = root / "published.json"
-        if durable.read_private(published, 1000) == _named(version):
+        finished = root / "finished.json"
+        if durable.read_private(finished, NOTE_BYTES) == _named(version):
             return Round(at=now, version=version, outcome="nothing new")
         request = replace(routine.request, bars=bars, out=root / "runs" / version, version=version)
         trained = train(request, clock, told)
         if not trained.passed:
+            durable.replace_file(finished, _named(version))
             return Round(at=now, version=version, outcome="gates missed", missed=_missed(trained))
-        name = routine.publisher.publish(trained.out)
-        durable.replace_file(published, _named(version))
-        return Round(at=now, version=version, outcome="published", said=name)
+        name = "" if routine.publisher is None else routine.publisher.publish(trained.out)
+        durable.replace_file(finished, _named(version))
+        return Round(at=now, version=version, outcome="published" if name else "kept", said=name)
     except MooringError as error:
         return Round(at=now, version=version, outcome="failed", said=f"{error} ({error.code})")
     except OSError as error:

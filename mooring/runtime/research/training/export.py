@@ -15,8 +15,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mooring.errors import Unverified
-from mooring.runtime.domain.bars import Float64s, Int64s
+from mooring.runtime.domain.bars import Float64s
 from mooring.runtime.domain.scores import Float32s
+from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.training.calibrate import probability
 from mooring.runtime.research.training.learn import Piece, raw_sums
 
@@ -105,14 +106,8 @@ def asker(data: bytes) -> Callable[[dict[str, Any]], Float64s]:
     return ask
 
 
-def quantise(scores: Float64s) -> Int64s:
-    """Millionths, rounded to the nearest, halves up: as whoever asks a model counts them."""
-    whole: Int64s = np.floor(scores * 1e6 + 0.5).astype(np.int64)
-    return whole
-
-
 def _parity(said: Float64s, wanted: Float64s) -> int:
-    apart = int(np.abs(quantise(said) - quantise(wanted)).max()) if len(said) else 0
+    apart = int(np.abs(quantised(said) - quantised(wanted)).max()) if len(said) else 0
     if not np.isfinite(said).all() or apart > PARITY_MILLIONTHS:
         raise Unverified(
             "export_differs_from_model",

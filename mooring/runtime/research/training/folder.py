@@ -20,10 +20,11 @@ from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELIN
 from mooring.runtime.domain.bars import HOUR_SECONDS, Float64s, Int64s
 from mooring.runtime.domain.scores import Float32s
 from mooring.runtime.market.times import utc_text
+from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.training.dataset import Dataset
 from mooring.runtime.research.training.evaluate import Bench as Judging
 from mooring.runtime.research.training.evaluate import Evidence, parameters_of
-from mooring.runtime.research.training.export import OPSET, Exported, asker, export_blend, export_trees, quantise
+from mooring.runtime.research.training.export import OPSET, Exported, asker, export_blend, export_trees
 from mooring.runtime.research.training.gates import Verdict, figures
 from mooring.runtime.research.training.plan import canonical
 from mooring.runtime.research.training.report import About, as_data, as_markdown, notes, summary
@@ -146,8 +147,8 @@ def _said(ask: Mapping[str, Ask], symbols: tuple[str, ...], features: Float32s, 
         if path in ask:
             scores[mine, 1] = ask[path]({"features": np.ascontiguousarray(features[mine])})
     said = np.zeros((len(features), 3), np.int64)
-    said[:, :2] = quantise(scores.astype(np.float64))
-    said[:, 2] = quantise(ask["models/ensemble.onnx"]({"scores": scores, "symbol": symbol}))
+    said[:, :2] = quantised(scores.astype(np.float64))
+    said[:, 2] = quantised(ask["models/ensemble.onnx"]({"scores": scores, "symbol": symbol}))
     return said
 
 

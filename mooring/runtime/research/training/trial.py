@@ -23,9 +23,9 @@ from mooring.runtime.domain.scores import (
     P_STATE,
 )
 from mooring.runtime.engine.world import Machine
+from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.simulate import N_FEES, N_TRADES, Chunk, Loop, simulate
 from mooring.runtime.research.training.dataset import Dataset
-from mooring.runtime.research.training.export import quantise
 from mooring.runtime.research.training.folds import Span
 from mooring.runtime.research.training.labels import MILLION
 
@@ -62,7 +62,7 @@ def outputs_of(data: Dataset, span: Span, scores: Float64s, symbols: int) -> Int
     said[hour, symbol, P_STATE] = int(ModelState.OK)
     for column, place in SCORES:
         there = ~np.isnan(scores[:, place])
-        said[hour[there], symbol[there], column] = quantise(scores[there, place])
+        said[hour[there], symbol[there], column] = quantised(scores[there, place])
     return said
 
 

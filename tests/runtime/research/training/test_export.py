@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mooring.bundles.format.lint import lint_model
 from mooring.errors import Unverified
+from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.training import export as module
 from mooring.runtime.research.training.calibrate import Curve, probability
 from mooring.runtime.research.training.export import (
@@ -20,7 +21,6 @@ from mooring.runtime.research.training.export import (
     export_blend,
     export_trees,
     floor_float32,
-    quantise,
 )
 from mooring.runtime.research.training.learn import Part, Piece, grow, raw_sums
 from tests.support.training import plan_of
@@ -59,7 +59,7 @@ def test_scores_are_those_of_the_trained_model_to_a_few_millionths(trained):
     said = asker(made.data)({"features": trained.features})
     assert made.parity_millionths <= 2
     assert np.abs(said - wanted).max() < 2e-6
-    assert np.abs(quantise(said) - quantise(wanted)).max() == made.parity_millionths
+    assert np.abs(quantised(said) - quantised(wanted)).max() == made.parity_millionths
 
 
 def test_a_feature_at_a_threshold_goes_the_same_way_in_both(trained):
@@ -136,7 +136,3 @@ def test_a_threshold_is_never_rounded_up(value):
     found = floor_float32(np.array([value]))[0]
     assert float(found) <= value
     assert float(np.nextafter(found, np.float32(np.inf))) > value
-
-
-def test_millionths_are_rounded_halves_up():
-    assert quantise(np.array([0.0000005, -0.0000005, -0.0000015, 1.0])).tolist() == [1, 0, -1, 1_000_000]

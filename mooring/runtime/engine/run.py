@@ -23,6 +23,7 @@ from mooring.runtime.engine.opening import (
     profile_version,
     settings_version,
 )
+from mooring.runtime.engine.warming import warmed
 from mooring.runtime.engine.world import Machine
 from mooring.runtime.models.predicted import Models
 from mooring.runtime.portfolio.treasury import TreasuryParams
@@ -249,7 +250,10 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]
             todo="Run `mooring db check`; restore a backup.",
         )
     before = store.reader().run(stored.run_id)
-    kept = carried(fresh, stored.state, same_orders=plan.mode == LIVE, **parts_of(before, manifest))
+    parts = parts_of(before, manifest)
+    kept = carried(fresh, stored.state, same_orders=plan.mode == LIVE, **parts)
+    if not parts["same_models"]:
+        kept = warmed(kept, store.reader(), manifest["account_id"], stored.hour_ts_utc, plan.instruments)
     return kept, stored.hour_ts_utc
 
 

@@ -15,6 +15,7 @@ from mooring.runtime.engine.carry import carried
 from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.run import LIVE, Run, parts_of
 from mooring.runtime.engine.told import Inherited, inherited, working_at
+from mooring.runtime.engine.warming import warmed
 from mooring.runtime.engine.world import Machine
 from mooring.runtime.portfolio.treasury import TreasuryParams
 from mooring.runtime.replay.again import Balances, Standing
@@ -142,7 +143,10 @@ class Past:
             )
         opening = opened(machine)
         if not opens and end is not None:
-            opening = carried(opening, end.state, same_orders=row["mode"] == LIVE, **parts_of(end.run, row))
+            parts = parts_of(end.run, row)
+            opening = carried(opening, end.state, same_orders=row["mode"] == LIVE, **parts)
+            if not parts["same_models"]:
+                opening = warmed(opening, self.reader, row["account_id"], end.hour_ts_utc, instruments_of(row))
         run = Run(
             run_id=row["run_id"],
             account_id=row["account_id"],

@@ -11,8 +11,8 @@ from mooring.runtime.store.checks import TERMINAL
 from mooring.runtime.store.columns import HOUR, metadata
 from mooring.runtime.store.hashing import HASH_COLUMNS
 from mooring.runtime.store.reader import Reader
-from mooring.runtime.store.schema import EVIDENCE, state_latest
-from mooring.runtime.store.schema_hourly import ledger, manifests, order_events, order_intents, snapshots
+from mooring.runtime.store.schema import EVIDENCE, runs, state_latest
+from mooring.runtime.store.schema_hourly import bars, ledger, manifests, order_events, order_intents, snapshots
 from mooring.runtime.store.types import Row
 
 Values = tuple[Any, ...]
@@ -148,6 +148,15 @@ def closed_hours(reader: Reader, *, after: int, most: int) -> list[tuple[int, st
     m = manifests.c
     query = select(m.seq, m.run_id, m.hour_ts_utc).where(m.seq > after).order_by(m.seq).limit(most)
     return [(int(seq), str(run_id), int(hour)) for seq, run_id, hour in reader.tuples(query)]
+
+
+def bars_of_account(reader: Reader, account_id: str, *, after: int, upto: int) -> list[Values]:
+    """(hour_ts_utc, symbol, open, high, low, close, volume) of an account's hours in (after, upto], whichever run's."""
+    names = ("hour_ts_utc", "symbol", "open", "high", "low", "close", "volume")
+    b, owned = bars.c, select(runs.c.run_id).where(runs.c.account_id == account_id)
+    # By run and account, as the index begins.
+    mine = (b.run_id.in_(owned), b.account_id == account_id, b.hour_ts_utc > after, b.hour_ts_utc <= upto)
+    return reader.tuples(select(*(b[name] for name in names)).where(*mine).order_by(b.hour_ts_utc, b.seq))
 
 
 def last_kept(reader: Reader) -> int:

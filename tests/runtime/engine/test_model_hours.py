@@ -13,6 +13,7 @@ from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.orders import Status
 from mooring.runtime.domain.scores import MODEL_COLUMNS, NO_SCORE
 from mooring.runtime.domain.state_codec import digest, leaves
+from mooring.runtime.engine import warming
 from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.records import said_by
 from mooring.runtime.engine.renewal import Renewed
@@ -307,6 +308,33 @@ def test_another_bundle_is_another_run_that_carries_account_and_features_on(tmp_
             assert shown[present].tobytes() == matrix[at][present].tobytes()
         assert {one["bundle"] for hour in outputs(store, second).values() for one in hour.values()} == {OTHER}
     assert_comes_out_again(path)
+
+
+def test_models_that_are_turned_on_are_shown_features_that_have_seen_the_accounts_bars(tmp_path):
+    path = tmp_path / "m.db"
+    models = Scripted()
+    with Store.open(path) as store:
+        runs.ahead(runs.make_engine(store, BARS, pasts.plan(3)), 25)
+        runs.ahead(runs.make_engine(store, BARS, pasts.plan(3, strategy={"cooldown_bars": 2})), 10)
+        made = engine(store, models)
+        assert made._run.account_id != made.status.run_id
+        runs.ahead(made, 20)
+    matrix = feature_matrix(BARS, compiled=False)
+    for number, (shown, present) in enumerate(models.asked):
+        assert shown[present].tobytes() == matrix[35 + number][present].tobytes()
+    assert_comes_out_again(path)
+
+
+def test_no_more_of_the_past_is_read_than_the_slowest_feature_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(warming, "MODEL_WARMUP_BARS", 12)
+    monkeypatch.setattr(warming, "SPARE", 3)
+    models = Scripted()
+    with Store.open(tmp_path / "m.db") as store:
+        runs.ahead(runs.make_engine(store, BARS, pasts.plan(3)), 40)
+        runs.ahead(engine(store, models), 1)
+    late = feature_matrix(core.part_of(BARS, 25, 41), compiled=False)
+    shown, present = models.asked[0]
+    assert shown[present].tobytes() == late[-1][present].tobytes()
 
 
 def test_the_same_bundle_with_the_same_settings_is_the_same_run(tmp_path):

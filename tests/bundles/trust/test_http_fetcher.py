@@ -25,7 +25,7 @@ LONG = 60.0
 
 
 @contextmanager
-def server(act):
+def server(act, heard=None):
     """Hears one request on each connection, then `act(connection, ended)`."""
     listener = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
@@ -43,7 +43,9 @@ def server(act):
     def one(connection):
         with connection:
             try:
-                connection.recv(65_536)
+                request = connection.recv(65_536)
+                if heard is not None:
+                    heard.append(request)
                 act(connection, ended)
             except OSError:
                 return
@@ -148,19 +150,8 @@ def test_no_encoding_is_asked_for_and_no_proxy_or_cookie_is_used(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
 
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        connection, _ = listener.accept()
-        with connection:
-            heard.append(connection.recv(65_536))
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    with listener:
-        assert got(f"http://127.0.0.1:{listener.getsockname()[1]}") == b"ok"
-        thread.join()
+    with server(answering(200, {"Content-Length": 2}, b"ok"), heard) as url:
+        assert got(url) == b"ok"
     text = heard[0].lower()
     assert b"accept-encoding: identity" in text
     assert b"cookie" not in text

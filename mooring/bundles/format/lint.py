@@ -15,6 +15,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
 
 from mooring.bundles.format.fields import MODEL_BYTES_MAX
+from mooring.bundles.format.flow import fault_of_flow
 from mooring.bundles.format.manifest import Manifest, Model
 from mooring.bundles.format.slot import read_verified
 from mooring.bundles.format.trees import fault_of_trees
@@ -109,9 +110,9 @@ def _fault(data: bytes, model: Model) -> str:
             return fault
     try:
         onnx.checker.check_model(data, full_check=True)
+        return fault_of_flow(proto)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError):
         return "it is not valid as ONNX"
-    return ""
 
 
 def _fault_of_fields(proto: ModelProto) -> str:

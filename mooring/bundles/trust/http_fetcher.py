@@ -114,17 +114,22 @@ class _Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._over = False
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Hear what the connection of httpx does; what is noted is the socket."""
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             with self._lock:
                 self._socket = info["return_value"].get_extra_info("socket")
+                if self._over:  # while names and addresses were tried there was nothing to cut
+                    self._shut()
 
     @contextmanager
     def cutting_after(self, seconds: float) -> Iterator[threading.Event]:
         """Within, the connection is cut after so many seconds; the event says whether it was."""
         cut = threading.Event()
+        with self._lock:
+            self._over = False
         timer = threading.Timer(seconds, self._cut, (cut,))
         timer.daemon = True
         timer.start()
@@ -137,11 +142,13 @@ class _Watch:
     def _cut(self, cut: threading.Event) -> None:
         cut.set()
         with self._lock:
-            if self._socket is not None:
-                with suppress(OSError):
-                    socket.socket.shutdown(
-                        self._socket, socket.SHUT_RDWR
-                    )  # not the TLS one's, which would wait its turn
+            self._over = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # not the TLS one's, which would wait its turn
 
 
 @contextmanager

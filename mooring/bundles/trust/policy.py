@@ -61,14 +61,18 @@ class Policy:
         needed = max(1, self.thresholds.get(name, 1))
         if role.threshold < needed:
             raise PolicyError(f"{name or 'a role'} needs {role.threshold} signatures; {needed} are asked for here")
-        if needed > 1 and _different(role, delegator) < needed:
-            raise PolicyError(f"{name} has fewer than {needed} different keys")
+        if needed > 1 and _one_by_two_names(role, delegator):
+            raise PolicyError(f"{name} has a key that goes by two names, or is no Ed25519 key")
 
 
-def _different(role: Role, delegator: Root | Targets) -> int:
-    """Keys that differ in what they are: ids are names, and one key can go by two."""
+def _one_by_two_names(role: Role, delegator: Root | Targets) -> bool:
+    """Whether one key could be counted twice: ids are names, and so is every other spelling of the same bytes."""
     keys = delegator.keys if isinstance(delegator, Root) else getattr(delegator.delegations, "keys", {})
-    return len({str(keys[one].keyval.get("public", one)).strip() for one in role.keyids if one in keys})
+    try:
+        named = [bytes.fromhex(keys[one].keyval["public"]) for one in role.keyids if keys[one].keytype == "ed25519"]
+    except (KeyError, ValueError, TypeError):
+        return True
+    return len({*named}) != len(role.keyids)
 
 
 def signed_at(signed: Signed) -> datetime | None:

@@ -70,6 +70,9 @@ def _digest(name: str) -> Any:
     if name == _BLAKE:
         return hashlib.blake2b(digest_size=32)
     try:
-        return hashlib.new(name)
+        digest = hashlib.new(name)
     except ValueError:
-        raise PolicyError("a target states a hash of an unknown kind") from None
+        digest = None
+    if digest is None or not digest.digest_size:  # SHAKE has no length of its own, and says so by a TypeError
+        raise PolicyError("a target states a hash of an unknown kind")
+    return digest

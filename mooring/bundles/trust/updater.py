@@ -190,6 +190,19 @@ class GuardedUpdater(Updater):
         self._persist_root(version, data)
         return True
 
+    def _download_metadata(self, rolename: str, length: int, version: int | None = None) -> bytes:
+        """As tuf's; a length that a timestamp or snapshot states is held to our limits: their keys lie on servers."""
+        config = self.config
+        top = {
+            Root.type: config.root_max_length,
+            Timestamp.type: config.timestamp_max_length,
+            Snapshot.type: config.snapshot_max_length,
+        }
+        data: bytes = super()._download_metadata(
+            rolename, min(length, top.get(rolename, config.targets_max_length)), version
+        )
+        return data
+
     def _load_local_metadata(self, rolename: str) -> bytes:
         try:
             return self._held.roles[rolename]

@@ -318,8 +318,7 @@ class Trader:
     def _renewed(self) -> Renewed | NotRenewed | None:
         """What the engine goes on with, asked by it between two hours; see `Renewal`."""
         keeper, bundles = self._parts.keeper, self._parts.bundles
-        # In live mode an order whose fate is unknown blocks what is bought; a trial waits until it is known.
-        another = bundles is not None and bundles.take_up(quiet=not self.engine.status.blocked)
+        another = bundles is not None and bundles.take_up(quiet=not self.engine.orders_in_flight)
         if keeper is None or (keeper.wanted is self._settings and not another):
             return None
         with keeper.held() as wanted:

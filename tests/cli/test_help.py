@@ -38,6 +38,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
         "onboard kraken|secrets list|secrets rotate-token|"
         "settings show|settings get|settings set|settings unset|settings history|settings revert|"
         "bundle init|bundle keygen|bundle build|bundle inspect|bundle sign|bundle publish|bundle timestamp|"
+        "bundle list|bundle check|bundle update|bundle sideload|bundle activate|bundle rollback|bundle trust|"
         "bundle rotate|bundle revoke|bundle pack-sideload|bundle verify|"
         "replay execute-hour|replay hour|replay window|replay manifest|replay verify"
     )

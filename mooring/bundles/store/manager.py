@@ -201,19 +201,21 @@ class Manager:
 
     def _collect(self) -> None:
         """Step 13. Metadata that proved only what is gone now may go too."""
-        gone = [slot for slot, _ in self._books.slots.installed()]
+        before = [slot for slot, _ in self._books.slots.installed()]
         self._books.collect()
         with suppress(OSError):
-            kept = [slot for slot, _ in self._books.slots.installed()]
-            used = {(slot.repository, slot.generation) for slot in kept}
-            for repository, generation in {(slot.repository, slot.generation) for slot in gone} - used:
+            left = [slot for slot, _ in self._books.slots.installed()]
+            for name in {slot.repository for slot in before}:
                 with suppress(MooringError):
-                    self._trust(repository).release(generation)
+                    self._trust(name).keep_only({slot.generation for slot in left if slot.repository == name})
 
     def _refresh(self, source: Source, accept_expired: frozenset[str]) -> Any:
         fresh, revoked = self._bringer.refresh(source.trust, source.fetch, accept_expired)
         self.seen = fresh
         self._revoke(source.name, revoked)
+        for role, error in fresh.refused.items():
+            if role == f"models-{source.channel}":
+                raise error
         self._offer(source)
         return fresh
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from mooring.bundles.store.state import Slot
+from mooring.errors import MooringError
 
 if TYPE_CHECKING:
     from mooring.bundles.format.manifest import Manifest
@@ -37,6 +38,8 @@ class Fresh(Protocol):
     def trusted_time(self) -> datetime: ...
     @property
     def staleness(self) -> timedelta: ...
+    @property
+    def refused(self) -> Mapping[str, MooringError]: ...
 
 
 class Trust(Protocol):
@@ -68,8 +71,8 @@ class Trust(Protocol):
         """Do not forget this generation: something installed is proved by it."""
         ...
 
-    def release(self, generation: int) -> None:
-        """Nothing installed is proved by it any more."""
+    def keep_only(self, generations: Collection[int]) -> None:
+        """Forget, in time, every generation but these: nothing installed is proved by the others."""
         ...
 
 

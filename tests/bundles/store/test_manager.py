@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -68,17 +69,21 @@ def test_answers_that_are_no_numbers_end_the_trial_and_the_former_one_decides_ag
     assert made.manager.update(made.source, wanted="core@2", again=True).state == "armed"
 
 
-def test_a_bundle_signed_by_one_of_two_is_refused_and_that_is_told(made: World) -> None:
-    from tests.bundles.store.store_rig import build  # noqa: PLC0415
-
+def test_a_channel_whose_metadata_lost_a_signature_on_the_way_is_refused_and_that_is_told(made: World) -> None:
     made.commit(1)
-    built = build(made.root.parent / "runs", 2)
-    made.publisher.now = made.now
-    made.publisher.offer(built.path, dict(built.custom))
-    made.publisher.sign_all(only=made.publisher.keys["models-stable"][:1])
-    with pytest.raises(Denied):
-        made.publisher.publish()
-    assert made.manager.update(made.source).state == "up_to_date"
+    made.release(2)
+    newest = sorted(
+        made.publisher.workshop.metadata.glob("*.models-stable.json"), key=lambda path: int(path.name.split(".")[0])
+    )
+    said = json.loads(newest[-1].read_bytes())
+    said["signatures"] = said["signatures"][:1]
+    newest[-1].write_text(json.dumps(said))
+    with pytest.raises(Unverified) as refused:
+        made.manager.update(made.source)
+    assert refused.value.code == "bundle_bytes_differ"
+    assert made.events("refused")[-1]["code"] == "bundle_bytes_differ"
+    made.hour()
+    assert made.running == "core@1"
 
 
 def test_a_revoked_bundle_leaves_for_the_last_good_one_and_without_one_for_none(made: World) -> None:
@@ -264,5 +269,3 @@ def test_what_the_runtime_cannot_use_is_rolled_back(made: World) -> None:
     made.manager.running.failed(found, "the runtime made no models of it")
     made.hour()
     assert made.running == "core@1"
-    with pytest.raises(Unverified):
-        raise Unverified("x", "y")

@@ -122,6 +122,11 @@ def test_metadata_that_could_set_options_of_a_session_is_refused_everywhere(plac
         (lambda p: p.graph.initializer[0].float_data.append(1.0), "two ways"),
         (lambda p: p.graph.node[0].attribute.add(name="x", type=onnx.AttributeProto.INT, f=1.0), "type says"),
         (lambda p: p.graph.node[0].attribute.add(name="x", type=onnx.AttributeProto.INT, i=1), "not valid as ONNX"),
+        (lambda p: p.graph.initializer[0].dims.extend([1 << 20, 1 << 20]), "too large"),
+        (lambda p: p.graph.node[0].attribute.add(name="x", type=onnx.AttributeProto.GRAPH), "attribute is of a type"),
+        (lambda p: [p.graph.node[0].attribute.add(name="x", type=onnx.AttributeProto.INT) for _ in "ab"], "comes twice"),
+        (lambda p: [p.graph.node.add(op_type="Add", input=["sum", "sum"], output=[f"x{n}"]) for n in range(510)], "too many"),
+        (lambda p: p.graph.ClearField("node"), "no operators"),
         (lambda p: setattr(p.graph.node[0], "doc_string", "x"), "doc_string"),
         (lambda p: setattr(p, "producer_name", "x" * 257), "long producer_name"),
         (lambda p: p.graph.node[0].ClearField("input"), "not valid as ONNX"),
@@ -227,6 +232,47 @@ def test_a_forest_with_one_number_changed_to_what_is_not_there_is_refused(
     with pytest.raises(Unverified) as caught:
         lint.lint_model(written, declared(written))
     assert caught.value.code == "bundle_model_refused"
+
+
+def tree(name: str, change: Callable[[onnx.AttributeProto], Any]) -> Callable[[onnx.ModelProto], Any]:
+    return lambda p: change(next(one for one in p.graph.node[0].attribute if one.name == name))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda p: p.graph.node[0].attribute.pop(1), "lacks an attribute"),
+        (
+            lambda p: p.graph.node[0].attribute.add(name="more", type=onnx.AttributeProto.INT, i=1),
+            "one that is not known",
+        ),
+        (tree("nodes_values", lambda one: one.CopyFrom(helper.make_attribute(one.name, [1, 2, 3]))), "another type"),
+        (tree("n_targets", lambda one: one.CopyFrom(helper.make_attribute(one.name, [1]))), "another type"),
+        (tree("post_transform", lambda one: setattr(one, "s", b"SOFTER")), "put together"),
+        (tree("n_targets", lambda one: setattr(one, "i", 0)), "no outputs"),
+        (tree("n_targets", lambda one: setattr(one, "i", 65)), "too many"),
+        (tree("nodes_values", lambda one: one.floats.append(1.0)), "different lengths"),
+        (tree("nodes_modes", lambda one: one.strings.__setitem__(0, b"BRANCH_SIDEWAYS")), "compares"),
+        (tree("nodes_values", lambda one: one.floats.__setitem__(0, float("nan"))), "no number"),
+        (tree("nodes_featureids", lambda one: one.ints.__setitem__(0, 4)), "feature that is not there"),
+        (tree("nodes_treeids", lambda one: one.ints.__setitem__(0, 1)), "numbered"),
+        (tree("nodes_nodeids", lambda one: one.ints.__setitem__(0, 7)), "numbered"),
+        (tree("nodes_truenodeids", lambda one: one.ints.__setitem__(0, 0)), "or back"),
+        (tree("nodes_truenodeids", lambda one: one.ints.__setitem__(0, 2)), "meet again"),
+        (tree("nodes_modes", lambda one: one.strings.__setitem__(0, b"LEAF")), "no branch leads to"),
+        (tree("target_ids", lambda one: one.ints.append(0)), "leaves are of different lengths"),
+        (tree("target_ids", lambda one: one.ints.__setitem__(0, 1)), "output that is not there"),
+        (tree("target_weights", lambda one: one.floats.__setitem__(0, float("inf"))), "gives what is no number"),
+        (tree("target_nodeids", lambda one: one.ints.__setitem__(0, 0)), "leaf is not there"),
+        (tree("target_treeids", lambda one: one.ints.__setitem__(0, 1)), "leaf is not there"),
+        (
+            lambda p: p.graph.node[0].attribute.append(helper.make_attribute("base_values", [0.0, 1.0])),
+            "too many values",
+        ),
+    ],
+)
+def test_a_tree_with_a_fault_is_refused_for_it(change: Callable[[onnx.ModelProto], Any], why: str) -> None:
+    assert why in linted(change, bm.trees())
 
 
 def test_a_branch_that_leads_back_or_meets_another_is_refused() -> None:

@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import (
@@ -60,6 +61,13 @@ CHANNELS = {"stable": "models-stable", "canary": "models-canary"}
 def signer_of(name: str) -> CryptoSigner:
     """A key that is always the same for the same name."""
     return CryptoSigner(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
+
+
+def signed_json(signed: dict[str, Any], names: tuple[str, ...]) -> bytes:
+    """Any payload, however wrong, rightly signed by these keys."""
+    content = encode_canonical(signed).encode()
+    signatures = [signer_of(name).sign(content).to_dict() for name in names]
+    return json.dumps({"signatures": signatures, "signed": signed}).encode()
 
 
 @dataclass

@@ -28,7 +28,7 @@ from mooring.runtime.research.training.export import OPSET, Exported, asker, exp
 from mooring.runtime.research.training.gates import Verdict, figures
 from mooring.runtime.research.training.plan import canonical
 from mooring.runtime.research.training.report import About, as_data, as_markdown, notes, summary
-from mooring.runtime.research.training.spread import spread
+from mooring.runtime.research.training.spread import decimal_text, spread, widest_drift
 from mooring.runtime.research.training.walk import Learned
 
 Ask = Callable[[dict[str, Any]], Float64s]
@@ -37,7 +37,11 @@ FORMAT: Final = "mooring-bundle/1"
 GOLDEN_ROWS: Final = 256
 COMPARED_ROWS: Final = 20_000
 TOLERANCE: Final = 5  # millionths; another processor may add float32 in another order
-PROBATION: Final = {"min_bars": 24, "min_minutes": 1440, "max_errors": 0, "p99_us": 50_000, "psi_max": "0.5"}
+PROBATION: Final = {"min_bars": 24, "min_minutes": 60, "max_errors": 0, "p99_us": 50_000}
+DRIFT_ROOM: Final = 1.25  # a trial may drift a quarter further than its like ever did in training
+DRIFT_LEAST: Final = 0.25
+DRIFT_MOST: Final = 10.0
+DRIFT_PLACES: Final = 3
 REQUIRES: Final = {
     "app": ">=0.1,<1",
     "feature_pipeline": PIPELINE,
@@ -185,11 +189,17 @@ def write_run(
     files = dict(exported.files) | golden(exported, symbols, data)
     names = list(MODEL_FEATURE_NAMES)
     files["features.json"] = canonical({"id": PIPELINE, "names": names, "dtype": "float32"})
-    files["features_reference.json"] = canonical(spread(data.features[data.within(train)], names, PIPELINE))
+    learned_from = data.within(train)
+    reference = spread(data.features[learned_from], names, PIPELINE)
+    drift = widest_drift(reference, data.features[learned_from], data.row[learned_from], PROBATION["min_bars"])
+    files["features_reference.json"] = canonical(reference)
     files["report/evaluation.json"] = canonical(as_data(about, evidence, verdicts))
     files["report/evaluation.md"] = as_markdown(about, evidence, verdicts).encode()
     rows = len(files["golden/symbols.i64"]) // 8
-    said = _manifest(identity, about, exported, evidence, verdicts, rows)
+    said = _manifest(identity, about, exported, evidence, verdicts, rows) | {
+        "probation": PROBATION
+        | {"psi_max": decimal_text(min(DRIFT_MOST, max(DRIFT_LEAST, DRIFT_ROOM * drift)), DRIFT_PLACES)}
+    }
     files["run.json"] = canonical(said)
     _put(out, files)
     return about
@@ -249,7 +259,6 @@ def _manifest(
             "rows": golden_rows,
             "tolerance": TOLERANCE,
         },
-        "probation": PROBATION,
         "rollback": {"min_seq": 1},
     }
 

@@ -5,7 +5,7 @@ The measure that it serves is the population stability index.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ import numpy as np
 
 from mooring.runtime.domain.bars import Float64s
 from mooring.runtime.domain.scores import Float32s
+from mooring.runtime.research.training.dataset import Int32s
 
 BINS: Final = 10
 EDGE_PLACES: Final = 9
+SHARE_LEAST: Final = 1e-4
 SHARE_UNIT: Final = 1_000_000_000
 ROWS_MOST: Final = 200_000
 
@@ -35,6 +37,31 @@ def spread(features: Float32s, names: Sequence[str], pipeline: str) -> dict[str,
         counts = np.bincount(bins, minlength=len(edges) + 1)
         found.append({"name": name, "edges": edges, "shares": _shares([int(count) for count in counts])})
     return {"id": pipeline, "features": found}
+
+
+def widest_drift(document: Mapping[str, Any], features: Float32s, hour: Int32s, window: int) -> float:
+    """How far so many hours in a row ever were from the whole: the mean over features of each one's index, the largest.
+
+    Hours that follow one another are alike, so a day is never spread as years are; what a trial may drift has to be
+    told by how far its like went in training. The index is the sum over bins of (seen - known) * ln(seen / known), a
+    share below SHARE_LEAST counting as that much.
+
+    Args:
+        document: as `spread` made it. hour: (rows,), the place of each row's hour.
+    """
+    place = hour // window
+    means = np.zeros(int(place.max()) + 1)
+    for column, known in enumerate(document["features"]):
+        edges = np.array([float(edge) for edge in known["edges"]])
+        shares = np.maximum([float(share) for share in known["shares"]], SHARE_LEAST)
+        bins = np.searchsorted(edges, features[:, column].astype(np.float64), side="right")
+        counts = np.zeros((len(means), len(shares)))
+        np.add.at(counts, (place, bins), 1.0)
+        rows = np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+        seen = np.maximum(counts / rows, SHARE_LEAST)
+        means += ((seen - shares) * np.log(seen / shares)).sum(axis=1) / len(document["features"])
+    full = np.bincount(place, minlength=len(means)) >= window
+    return float(means[full].max()) if full.any() else 0.0
 
 
 def _edges(values: Float64s) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from mooring.bundles.format.features import Counts, Reference, counted, drifts
 from mooring.runtime.research.training.plan import canonical, key_of
-from mooring.runtime.research.training.spread import decimal_text, spread
+from mooring.runtime.research.training.spread import decimal_text, spread, widest_drift
 
 
 def document(features, names):
@@ -42,3 +42,20 @@ def test_canonical_json_has_no_floats():
         with pytest.raises(TypeError):
             canonical(bad)
     assert key_of({"a": 1}) != key_of({"a": 2})
+
+
+def test_the_widest_drift_is_that_of_the_hours_least_like_the_rest_as_a_reader_measures_it():
+    draw = np.random.default_rng(2)
+    features = draw.normal(size=(4800, 2)).astype(np.float32)
+    hour = np.repeat(np.arange(2400), 2).astype(np.int32)
+    features[4000:4048, 0] += 5.0  # one day of 24 hours, two symbols
+    made = spread(features, ["moved", "same"], "core-1")
+    found = widest_drift(made, features, hour, 24)
+    reference = Reference.model_validate_json(canonical(made))
+    days = [
+        np.mean(drifts(reference, counted(reference, Counts.none(reference), features[at : at + 48].astype(float))))
+        for at in range(0, 4800, 48)
+    ]
+    assert found == pytest.approx(max(days))
+    assert found > 1.2
+    assert sorted(days)[-2] < 0.5

@@ -104,7 +104,7 @@ def test_a_bundle_is_built_of_the_run_and_offers_the_summary(planted, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_shuffled_labels_show_no_skill_and_no_bundle_is_built_of_them(tmp_path, monkeypatch, seed):
     """The same features and prices; which hour earned what is drawn by lot."""
     real = module.make_dataset

@@ -128,6 +128,8 @@ def revoke(
         published = workshop.published()
         if seq is not None and manifest is None:
             manifest = drafts.manifest_of(published, channel, bundle_id, seq)
+        if below is not None:
+            drafts.check_below(published, bundle_id, below)
         change = _change(bundle_id, manifest, "warn" if warn else "block", reason, below)
         former = staging.revocations_of(workshop, published)
         requests = [drafts.with_revocation(published, former, change, utc_now())]

@@ -29,7 +29,8 @@ from mooring.bundles.publisher.roles import (
 )
 from mooring.bundles.publisher.rules import check_role, check_separate, seq_taken
 from mooring.bundles.publisher.workshop import Published
-from mooring.errors import Conflict, Denied, Invalid, NotFound
+from mooring.bundles.store.revocation import read_revocations
+from mooring.errors import Conflict, Denied, Invalid, NotFound, Unverified
 
 SIGNED_AT: Final = "signed_at"
 KEPT_BUNDLES: Final = 8  # of one bundle id in a channel's metadata: clients keep what they run, and read all of it
@@ -178,11 +179,42 @@ def with_revocation(published: Published, former: str | None, change: Mapping[st
             money=_UNCHANGED,
             todo="See what is published with `mooring bundle verify`.",
         )
-    text = rfc8785.dumps(whole).decode("utf-8")
     signed = _next(published, TARGETS, now)
-    data = text.encode("utf-8")
+    data = _readable(whole)
+    text = data.decode("utf-8")
     signed.targets[REVOCATIONS] = TargetFile(len(data), {"sha256": hashlib.sha256(data).hexdigest()}, REVOCATIONS)
     return _top(published, TARGETS, signed, files={REVOCATIONS: text})
+
+
+def check_below(published: Published, bundle_id: str, below: int) -> None:
+    """See that what is taken back for good is no more than there is: a digit too many could never be made good.
+
+    Raises:
+        Invalid: `bad_revocation`.
+    """
+    last = max(last_seq(published, channel, bundle_id) for channel in CHANNELS)
+    if not last or below > last + 1:
+        raise Invalid(
+            "bad_revocation",
+            f"Bundles below number {below} would be taken back for good, and the last one under this id is {last}.",
+            money=_UNCHANGED,
+            todo="Name an id that is listed, and at the most the number of its next bundle.",
+        )
+
+
+def _readable(whole: Mapping[str, Any]) -> bytes:
+    """The list's bytes, if clients can read them: what is in it stays, and one slip would end all updates."""
+    try:
+        data = rfc8785.dumps(dict(whole))
+        read_revocations(data)
+    except (Unverified, rfc8785.CanonicalizationError):
+        raise Invalid(
+            "bad_revocation",
+            "Clients could not read the list of revocations with this in it.",
+            money=_UNCHANGED,
+            todo="Name a bundle by its id or its manifest's sha256, as `mooring bundle verify` shows them.",
+        ) from None
+    return data
 
 
 def merged(listed: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

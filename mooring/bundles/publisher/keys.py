@@ -68,6 +68,27 @@ def name_of(key: Any) -> str:
     return f"{name} ({short})" if isinstance(name, str) and _NAME.fullmatch(name) else short
 
 
+def is_name_of(keyid: str, name: str) -> bool:
+    """Whether `name_of` says this of a key with this id."""
+    called, space, short = name.rpartition(" ")
+    said = short == f"({keyid[:8]})" and _NAME.fullmatch(called) if space else name == keyid[:8]
+    return bool(said) and _KEYID.fullmatch(keyid) is not None
+
+
+def is_its_id(keyid: str, key: Any) -> bool:
+    """Whether an Ed25519 key's id is made of the key: an id says nothing by itself, and clients do not compare."""
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.keyval["public"]))
+    except (ValueError, KeyError, TypeError):
+        return False
+    made = SSlibKey.from_crypto(public)
+    return (keyid, key.keyid) == (made.keyid, made.keyid) and (key.keytype, key.scheme, key.keyval) == (
+        made.keytype,
+        made.scheme,
+        made.keyval,
+    )
+
+
 def save_private(path: Path, signer: CryptoSigner, passphrase: str) -> None:
     """Write a private key, encrypted, mode 0600, where there is no file yet.
 

@@ -17,11 +17,11 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 
 from mooring import durable
-from mooring.bundles.publisher.drafts import dated, merged
+from mooring.bundles.publisher.drafts import SIGNED_AT, dated, merged, text_of
 from mooring.bundles.publisher.keys import name_of
 from mooring.bundles.publisher.requests import Need, Request, Response, need_of, with_signatures
 from mooring.bundles.publisher.roles import REVOCATIONS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP, rule_of
-from mooring.bundles.publisher.rules import check_keys_away, seq_taken
+from mooring.bundles.publisher.rules import check_clock, check_keys_away, check_lengths, seq_taken
 from mooring.bundles.publisher.staging import copy_checked, pending, responses, revocations_of
 from mooring.bundles.publisher.workshop import Published, Workshop
 from mooring.errors import Conflict, Denied
@@ -71,7 +71,8 @@ def publish(
 
     Raises:
         Denied: `signatures_missing`, `old_signatures_missing`, `online_key_missing`, `private_key_public`,
-            `offline_key_here`, `bundle_seq_not_above`, `revocations_shortened`.
+            `offline_key_here`, `bundle_seq_not_above`, `revocations_shortened`, `publisher_clock_behind`,
+            `metadata_too_long`.
         Conflict: `publisher_busy`, `request_outdated`. Unverified: `repository_damaged`.
         Invalid: `bundle_changed`, `signing_request_unusable`.
     """
@@ -106,7 +107,8 @@ def renew_timestamp(workshop: Workshop, signers: Sequence[CryptoSigner], now: da
     """Sign the timestamp anew, and the snapshot where it ends soon; nothing that waits is published.
 
     Raises:
-        Denied: `online_key_missing`, `private_key_public`, `signatures_missing` where nothing is published yet.
+        Denied: `online_key_missing`, `private_key_public`, `publisher_clock_behind`, `signatures_missing` where nothing
+            is published yet.
         Conflict: `publisher_busy`. Unverified: `repository_damaged`.
     """
     with workshop.held():
@@ -248,6 +250,7 @@ def _online(
 ) -> tuple[Metadata[Snapshot], Metadata[Timestamp]]:
     """Snapshot and timestamp of the new state, signed; the snapshot as it was where it still says all of it."""
     before = state.before
+    _check_clock(state, now)
     meta = {f"{role}.json": _meta(part) for role, part in {TARGETS: state.targets, **state.delegated}.items()}
     former = before.snapshot
     keep = former is not None and former.signed.meta == meta and former.signed.expires >= now + SNAPSHOT_AHEAD
@@ -259,7 +262,18 @@ def _online(
         snapshot = _signed(state, SNAPSHOT, Metadata(signed), signers, old_keys_lost=old_keys_lost)
     version = 1 if before.timestamp is None else before.timestamp.signed.version + 1
     stamp = dated(Timestamp(version=version, snapshot_meta=_meta(snapshot)), rule_of(TIMESTAMP), now)
-    return snapshot, _signed(state, TIMESTAMP, Metadata(stamp), signers, old_keys_lost=old_keys_lost)
+    timestamp = _signed(state, TIMESTAMP, Metadata(stamp), signers, old_keys_lost=old_keys_lost)
+    parts = {ROOT: state.root, TARGETS: state.targets, SNAPSHOT: snapshot, TIMESTAMP: timestamp, **state.delegated}
+    check_lengths({role: len(part.to_bytes()) for role, part in parts.items()})
+    return snapshot, timestamp
+
+
+def _check_clock(state: _Next, now: datetime) -> None:
+    former, root = state.before.timestamp, state.before.root
+    if former is not None and root is not None:
+        said = str(former.signed.unrecognized_fields.get(SIGNED_AT, ""))
+        same = root.signed.roles[TIMESTAMP].keyids == state.root.signed.roles[TIMESTAMP].keyids
+        check_clock(said, text_of(now), new_keys=not same)
 
 
 def _signed_enough(state: _Next, role: str, metadata: Metadata[Any], *, old_keys_lost: bool) -> bool:

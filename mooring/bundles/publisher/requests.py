@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import Any, Final
 import rfc8785
 from securesystemslib.signer import CryptoSigner, Signature
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Root, Targets
 
 from mooring import durable
-from mooring.bundles.publisher.keys import name_of
+from mooring.bundles.publisher.keys import is_its_id, is_name_of, name_of
 from mooring.bundles.publisher.workshop import METADATA_MOST
 from mooring.errors import Denied, Invalid
 
@@ -28,6 +29,7 @@ REQUEST: Final = "mooring-signing-request/1"
 RESPONSE: Final = "mooring-signature/1"
 RESPONSE_MOST: Final = 8 * 1024
 _NOTHING: Final = "Nothing was signed."
+_DELEGATED: Final = re.compile(r"models-[a-z0-9-]{1,32}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,17 +132,39 @@ def load_request(path: Path) -> Request:
             together=tuple(str(role) for role in facts["together"]),
             needs=[Need(threshold=int(need["threshold"]), keys=_texts(need["keys"])) for need in facts["needs"]],
         )
-        delegated = request.role.startswith("models-") and request.signed.type == "targets"
+        delegated = _DELEGATED.fullmatch(request.role) and request.signed.type == "targets"
         matches = delegated or request.signed.type == request.role
+        fault = _fault_of(request)
     except (RepositoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unusable(path, f"it cannot be read ({type(error).__name__})") from None
     if not matches:
         raise _unusable(path, "what it asks to sign is not of the role that it names")
+    if fault:
+        raise _unusable(path, fault)
     for name, text in request.files.items():
         signed = getattr(request.signed, "targets", {}).get(name)
         if signed is None or signed.hashes.get("sha256") != hashlib.sha256(text.encode()).hexdigest():
             raise _unusable(path, f"the file {name} in it is not the one that would be signed")
     return request
+
+
+def _fault_of(request: Request) -> str:
+    """What in a request would not be told to who signs it; empty where there is nothing."""
+    signed = request.signed
+    keys: dict[str, Any] = {}
+    if isinstance(signed, Root):
+        keys = signed.keys
+        if not signed.consistent_snapshot:
+            return "it would have files replaced in place"
+    elif isinstance(signed, Targets) and signed.delegations is not None:
+        keys, roles = signed.delegations.keys, signed.delegations.roles
+        if roles is None or any(role.paths is None for role in roles.values()):
+            return "it delegates in a way that no command here asks for"
+    if not all(is_its_id(keyid, key) for keyid, key in keys.items()):
+        return "a key in it is not the one that its id names"
+    if not all(is_name_of(keyid, name) for need in request.needs for keyid, name in need.keys.items()):
+        return "it names a key in a way that no key is named"
+    return ""
 
 
 def load_response(path: Path) -> Response:

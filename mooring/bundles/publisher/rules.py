@@ -8,6 +8,7 @@ from typing import Final
 
 from mooring.bundles.publisher.keys import private_keys_in
 from mooring.bundles.publisher.roles import KEYS_MOST, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, RoleRule
+from mooring.bundles.trust.shapes import Limits
 from mooring.errors import Denied
 
 _UNCHANGED: Final = "Nothing was changed."
@@ -71,6 +72,43 @@ def seq_taken(bundle_id: str, seq: int, last: int) -> Denied:
         money="Nothing was published; clients never go down by themselves.",
         todo=f"Build it with a number above {last}; older weights also go out under a new number.",
     )
+
+
+def check_clock(signed_at: str, now: str, *, new_keys: bool) -> None:
+    """See that a timestamp is not signed earlier than the one before it: clients never take a time back.
+
+    Args:
+        signed_at: the former one's; empty where there is none.
+        new_keys: whether others sign from now on, with whom clients begin anew.
+
+    Raises:
+        Denied: `publisher_clock_behind`.
+    """
+    if signed_at > now and not new_keys:
+        raise Denied(
+            "publisher_clock_behind",
+            f"The last timestamp was signed at {signed_at}, and this machine's clock says {now}.",
+            money="Nothing was published; to clients it is at least as late as that timestamp says.",
+            todo="Set this machine's clock; where the former one was wrong, rotate the timestamp's keys.",
+        )
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """See that clients read as much of each role.
+
+    Raises:
+        Denied: `metadata_too_long`.
+    """
+    limits = Limits()
+    most = {ROOT: limits.root, SNAPSHOT: limits.snapshot, TIMESTAMP: limits.timestamp}
+    for role, length in lengths.items():
+        if length > most.get(role, limits.targets):
+            raise Denied(
+                "metadata_too_long",
+                f"{role} would be {length} bytes, and clients read {most.get(role, limits.targets)}.",
+                money="Nothing was published; what is public is as it was.",
+                todo="Delete the request and its signatures; ask for fewer bundles, or bundles with shorter notes.",
+            )
 
 
 def check_key_apart(path: Path, role: str, *, here: bool) -> None:

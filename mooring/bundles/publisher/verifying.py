@@ -17,7 +17,7 @@ from mooring.bundles.publisher.reading import look
 from mooring.bundles.publisher.roles import CHANNELS, TARGETS, TOP
 from mooring.bundles.publisher.workshop import Workshop
 from mooring.bundles.trust import Fetcher, HttpFetcher, Offer, Repository
-from mooring.errors import Invalid, MooringError, Unverified
+from mooring.errors import Denied, Invalid, MooringError, Unverified
 
 CHUNK: Final = 1 << 20
 ROOT_MOST: Final = 512_000
@@ -120,7 +120,7 @@ def _bundle(client: Repository, offer: Offer, fetcher: Fetcher, into: Path, now:
         said = dict(looked.bundle.custom) | {"released_at": offer.custom.get("released_at")}
         if said != dict(offer.custom):
             problem = "its manifest is not what it is offered as"
-    except Unverified as error:
+    except (Unverified, Denied) as error:
         problem = error.what
     return SeenBundle(
         name=offer.name, size=offer.length, sha256=offer.sha256, custom=dict(offer.custom), problem=problem

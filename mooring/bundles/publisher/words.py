@@ -48,7 +48,7 @@ def plain(value: Any, most: int = TEXT_MOST) -> str:
 def _known(request: Request, key: Key) -> Any:
     previous = request.previous
     signature = None if previous is None else previous.signatures.get(key.keyid)
-    if previous is None or signature is None:
+    if previous is None or signature is None or previous.signed.version != request.signed.version - 1:
         return None
     try:
         key.verify_signature(signature, previous.signed_bytes)
@@ -96,6 +96,8 @@ def _targets(signed: Targets, former: Targets | None, files: Mapping[str, str]) 
         yield f"{'Replaces' if name in then else 'Adds'} {plain(name)}: {file.length} bytes, sha256 {_sha256(file)}."
         if name == REVOCATIONS and name in files:
             yield from _revocations(files[name])
+        elif name == REVOCATIONS:
+            yield "  What it says is not in this request. Do not sign what you cannot read."
         elif isinstance(file.custom, dict):
             yield from _bundle(file.custom)
 

@@ -173,12 +173,25 @@ def test_a_manifest_that_was_not_signed_is_not_even_parsed(made: tuple[Original,
             judge_archive(original.archive, missing, folder)
 
 
-def test_a_length_that_a_header_claims_is_not_believed(made: tuple[Original, Path], tmp_path: Path) -> None:
+def test_a_length_that_a_header_claims_is_not_believed(
+    made: tuple[Original, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No memory is taken for it, and nothing of it is read."""
     original, _folder = made
-    claim = local_header("manifest.json", crc=0, size=0xFFFFFFF0)
-    (tmp_path / "x").write_bytes(claim + original.archive)
-    with (tmp_path / "x").open("rb") as file, pytest.raises(Unverified):
+    asked: list[int] = []
+    real = os.pread
+    monkeypatch.setattr(os, "pread", lambda file, size, at: asked.append(size) or real(file, size, at))
+    for size in (0xFFFFFFF0, (1 << 20) + 1, 0):
+        (tmp_path / "x").write_bytes(local_header("manifest.json", crc=0, size=size) + original.archive)
+        with (tmp_path / "x").open("rb") as file, pytest.raises(Unverified, match="begin with a manifest"):
+            open_archive(file.fileno(), manifest_sha256=None)
+    assert asked == [43, 43, 43]
+
+
+@pytest.mark.parametrize("length", [0, 1, 42, 43, 44, 1000])
+def test_an_archive_that_ends_too_early_is_refused(made: tuple[Original, Path], tmp_path: Path, length: int) -> None:
+    (tmp_path / "x").write_bytes(made[0].archive[:length])
+    with (tmp_path / "x").open("rb") as file, pytest.raises(Unverified, match="ends too early"):
         open_archive(file.fileno(), manifest_sha256=None)
 
 

@@ -235,6 +235,9 @@ def test_bytes_for_a_session_are_those_of_the_manifest_or_none(tmp_path: Path, b
     manifest = unpacked(built, slot)
     assert read_verified(slot, manifest, GLOBAL) == bm.run_files()[GLOBAL]
     (slot / GLOBAL).chmod(0o600)
-    (slot / GLOBAL).write_bytes(bm.trees())
-    with pytest.raises(Unverified):
-        read_verified(slot, manifest, GLOBAL)
+    good = bm.run_files()[GLOBAL]
+    for other in (bm.trees(), good + b"\0", good[:-1], b"", good[:-1] + bytes([good[-1] ^ 1])):
+        (slot / GLOBAL).write_bytes(other)
+        with pytest.raises(Unverified) as caught:
+            read_verified(slot, manifest, GLOBAL)
+        assert caught.value.code == "bundle_slot_changed"

@@ -238,6 +238,9 @@ def timestamp(
     ctx: typer.Context,
     folder: FolderArgument,
     key: KeyOption = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Sign the snapshot anew, too, whenever it ends.")
+    ] = False,
     passphrase_fd: PassphraseOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -252,7 +255,7 @@ def timestamp(
 
     workshop = Workshop.open(folder)
     signers = signers_of(key or [], home_of(ctx, home), passphrase_fd)
-    show_done(renew_timestamp(workshop, signers, utc_now()), as_json=as_json)
+    show_done(renew_timestamp(workshop, signers, utc_now(), snapshot=snapshot), as_json=as_json)
 
 
 def pack_sideload(

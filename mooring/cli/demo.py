@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mooring.control_api.client import Client
     from mooring.daemon.app import Daemon
+    from mooring.daemon.demo import DemoRequest
 
 Report = Callable[[int, int], None]
 LIVE_SPEED: Final = 3600.0  # an hour of market a second: a table that one can watch
@@ -64,6 +66,10 @@ def demo(
     live: Annotated[
         bool, typer.Option("--live", help="Rehearse live trading, with real orders at a look-alike of Kraken.")
     ] = False,
+    bundles: Annotated[
+        bool, typer.Option("--bundles", help="Show a life of model bundles, step by step, in a home of its own.")
+    ] = False,
+    no_bundle: Annotated[bool, typer.Option("--no-bundle", help="Without a repository of model bundles.")] = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser window.")] = False,  # noqa: ARG001
     home: HomeOption = None,
     json: JsonOption = False,
@@ -75,34 +81,70 @@ def demo(
     Example: mooring demo --hours 48 --json
     """
     as_json = wants_json(ctx, json)
+    if bundles:
+        others = {"--bars": bars, "--from": from_, "--home": home, "--hours": hours, "--live": live or None}
+        _show_bundles(others, seed=seed, speed=speed, as_json=as_json)
+        return
     if live:
-        _refuse_with_live(bars=bars, from_=from_, home=home)
+        refuse_beside("--live", {"--bars": bars, "--from": from_, "--home": home})
         _rehearse(symbols=symbols, hours=hours, speed=speed, seed=seed, as_json=as_json)
         return
+
+    from mooring.daemon.starter_demo import FIRST, SECOND  # noqa: PLC0415 -- not needed for --help
+
+    def request(where: Home) -> DemoRequest:
+        made = _request(where, symbols=symbols, from_=from_, hours=hours, speed=speed)
+        own = FIRST if bars is None and not no_bundle else None
+        # A stated number of hours is decided without models, as a backtest would.
+        return replace(made, bars=bars, seed=seed, first=own, offer=SECOND, models=own is not None and hours is None)
+
+    _paper(ctx, home, request, as_json=as_json)
+
+
+def _request(
+    where: Home, *, symbols: str | None, from_: str | None, hours: int | None, speed: str | None
+) -> DemoRequest:
     from mooring.cli.local import parse_symbols, parse_time  # noqa: PLC0415
-    from mooring.daemon.demo import DemoRequest, demonstration, summary  # noqa: PLC0415
+    from mooring.daemon.demo import DemoRequest  # noqa: PLC0415
+
+    return DemoRequest(
+        home=where,
+        bars=None,
+        symbols=parse_symbols(symbols) if symbols is not None else None,
+        start=parse_time(from_, "--from"),
+        hours=hours,
+        speed=parse_speed(speed, hours=hours),
+        seed=None,
+    )
+
+
+def _paper(ctx: typer.Context, home: str | None, made: Callable[[Home], DemoRequest], *, as_json: bool) -> None:
+    from mooring.daemon.demo import demonstration, summary  # noqa: PLC0415
     from mooring.daemon.present import first_line  # noqa: PLC0415
 
     with ExitStack() as stack:
         where = _demo_home(ctx, home, stack)
-        request = DemoRequest(
-            home=where,
-            bars=bars,
-            symbols=parse_symbols(symbols) if symbols is not None else None,
-            start=parse_time(from_, "--from"),
-            hours=hours,
-            speed=parse_speed(speed, hours=hours),
-            seed=seed,
-        )
+        request = made(where)
         stack.enter_context(_ended_by_sigterm())
-        with demonstration(request, os.environ, hint) as daemon:
-            _say_what_it_is(daemon, made_up=bars is None, hours=hours)
-            engine = daemon.trader.engine
-            _watch(engine.wait_finished, lambda: engine.status.hours, where, hours=hours, live=not as_json)
-            daemon.trader.engine.stop()
-            figures = summary(daemon)
-            seen = daemon.trader.status
+        with demonstration(request, os.environ, hint) as shown:
+            trader = shown.daemon.trader
+            _say_what_it_is(shown.daemon, made_up=request.bars is None, hours=request.hours)
+            engine = trader.engine
+            _watch(engine.wait_finished, lambda: engine.status.hours, where, hours=request.hours, live=not as_json)
+            trader.engine.stop()
+            figures = summary(shown)
+            seen = trader.status
     _conclude(figures, first_line(seen), as_json=as_json)
+
+
+def _show_bundles(others: Mapping[str, object], *, seed: int | None, speed: str | None, as_json: bool) -> None:
+    """`--bundles`, in a home that is thrown away."""
+    from mooring.cli.demo_bundles import show_bundles  # noqa: PLC0415
+
+    refuse_beside("--bundles", others)
+    with ExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
+        show_bundles(_throwaway(stack), seed=seed, speed=speed, as_json=as_json)
 
 
 def _conclude(figures: dict[str, Any], first: str, *, as_json: bool) -> None:
@@ -117,12 +159,17 @@ def _conclude(figures: dict[str, Any], first: str, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _refuse_with_live(*, bars: Path | None, from_: str | None, home: str | None) -> None:
-    named = [name for name, value in {"--bars": bars, "--from": from_, "--home": home}.items() if value is not None]
+def refuse_beside(option: str, others: Mapping[str, object]) -> None:
+    """See that options are not given which have no place beside one that has a market and a home of its own.
+
+    Raises:
+        Invalid: `not_with_live`.
+    """
+    named = [name for name, value in others.items() if value is not None]
     if named:
         raise Invalid(
             "not_with_live",
-            f"--live does not go with {', '.join(named)}: its market, account and home are its own.",
+            f"{option} does not go with {', '.join(named)}: its market, account and home are its own.",
             todo="Leave it out.",
         )
 

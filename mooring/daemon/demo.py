@@ -6,7 +6,7 @@ It follows them over REST and WebSocket on loopback, as it would follow Kraken; 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,11 @@ from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_ma
 from mooring.daemon.options import Options
 from mooring.daemon.present import money_text, time_text
 from mooring.daemon.rehearsal import rehearsing, shown_by
+from mooring.daemon.starter import Version
+from mooring.daemon.starter_demo import SETTINGS, WARM_HOURS, Starter, bundle_of, with_models
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
+from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.replay.recompute import Recomputed
 from mooring.runtime.store.place import Place
@@ -44,6 +47,9 @@ class DemoRequest:
         start: UTC unix seconds, None for the first common bar (or `DEMO_START`).
         hours: hours of market after which it ends, None for no end.
         speed: market seconds a second; 0 doesn't wait.
+        first: the first version of the demo's own bundle; None for none.
+        offer: another version, to be found in the repository from then on.
+        models: whether what models say counts; hours of the past come first then, so that they have seen enough.
     """
 
     home: Home
@@ -53,13 +59,24 @@ class DemoRequest:
     hours: int | None
     speed: float
     seed: int | None
+    first: Version | None = None
+    offer: Version | None = None
+    models: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A demo that runs. starter: the repository of its bundles; None where it has none."""
+
+    daemon: Daemon
+    starter: Starter | None
 
 
 @contextmanager
 def demonstration(
     request: DemoRequest, environ: Mapping[str, str], tell: Callable[[str], None] = lambda _: None
-) -> Iterator[Daemon]:
-    """A demo that runs: its look-alike, and the daemon that follows it; both end with it.
+) -> Iterator[Demo]:
+    """A demo that runs: its look-alike, the host of its bundles, and the daemon that follows both; all end with it.
 
     Args:
         tell: is told what a person should know of the market.
@@ -78,13 +95,20 @@ def demonstration(
     if request.seed is not None:
         overrides["market.seed"] = request.seed
     request.home.prepare()
+    if request.first is not None:
+        overrides |= SETTINGS
     settings = load_settings(request.home.root, environ, overrides=overrides)
-    shown = _shown(request, settings)
-    begin = _done_to(request.home, shown) or shown.start_ts
+    warm = WARM_HOURS if request.models else 0
+    if request.models:
+        overrides |= with_models(settings)
+    shown = _shown(request, settings, warm)
+    begin = _done_to(request.home, shown) or shown.start_ts + warm * HOUR_SECONDS
     config = Config(seed=settings.market.seed)
-    with rehearsing(
-        lambda: shown_by(shown, config=config, start=begin), SystemClock(), speed=request.speed
-    ) as rehearsal:
+    with ExitStack() as stack:
+        rehearsal = stack.enter_context(
+            rehearsing(lambda: shown_by(shown, config=config, start=begin), SystemClock(), speed=request.speed)
+        )
+        rehearsal.warm_until = shown.start_ts + warm * HOUR_SECONDS
         followed = overrides | {"market.source": "kraken"} | rehearsal.urls
         layers = read_layers(request.home.root, environ, overrides=followed)
         options = Options(
@@ -98,18 +122,25 @@ def demonstration(
             autostart=True,
             rehearsal=rehearsal,
         )
-        with DaemonThread(options) as daemon:
-            missing = 0 if shown.bars is None else int(np.count_nonzero(~shown.bars.present))
-            if missing:
-                tell(f"{missing} bars are missing: shown as hours without trades, where a backtest leaves them out.")
-            yield daemon
+        daemon = stack.enter_context(DaemonThread(options))
+        missing = 0 if shown.bars is None else int(np.count_nonzero(~shown.bars.present))
+        if missing:
+            tell(f"{missing} bars are missing: shown as hours without trades, where a backtest leaves them out.")
+        starter = None
+        if request.first is not None:
+            starter = Starter(request.home, settings.market.symbols, tell, first=request.first, offer=request.offer)
+            stack.callback(starter.close)
+            starter.begin(daemon, lambda: daemon.trader.status.hours >= warm)
+        yield Demo(daemon=daemon, starter=starter)
 
 
-def _shown(request: DemoRequest, settings: Settings) -> Market:
-    symbols, hours, speed = settings.market.symbols, request.hours, request.speed
+def _shown(request: DemoRequest, settings: Settings, warm: int) -> Market:
+    """The market; `warm` hours of it are over when the demo begins."""
+    symbols, speed = settings.market.symbols, request.speed
+    hours = None if request.hours is None else request.hours + warm
     if request.bars is not None:
         return recorded_market(request.bars, symbols, start=request.start, hours=hours, speed=speed)
-    start = DEMO_START if request.start is None else request.start
+    start = (DEMO_START if request.start is None else request.start) - warm * HOUR_SECONDS
     return synthetic_market(symbols, seed=settings.market.seed, start=start, hours=hours, speed=speed)
 
 
@@ -136,9 +167,12 @@ def _done_to(home: Home, shown: Market) -> int | None:
     return None if stored is None else stored.hour_ts_utc
 
 
-def summary(daemon: Daemon) -> dict[str, Any]:
+def summary(demo: Demo) -> dict[str, Any]:
     """What a demo did, checked: every row's hash, and every hour recomputed from what was recorded."""
+    daemon = demo.daemon
     trader = daemon.trader
+    if demo.starter is not None:
+        demo.starter.settle()
     run_id = trader.run.run_id
     reader = trader.store.reader()
     seen = trader.status
@@ -164,6 +198,7 @@ def summary(daemon: Daemon) -> dict[str, Any]:
         "made_up_prices": seen.made_up_prices,
         "market": seen.market,
         "run_id": run_id,
+        "bundle": bundle_of(daemon),
     }
 
 

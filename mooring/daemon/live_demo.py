@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from mooring.daemon.app import Daemon, DaemonThread
 from mooring.daemon.credentials import KeyStore
-from mooring.daemon.demo import HOURS_MAX, summary
+from mooring.daemon.demo import HOURS_MAX, Demo, summary
 from mooring.daemon.options import Options
 from mooring.daemon.rehearsal import Rehearsal, rehearsing
 from mooring.errors import Denied, Invalid
@@ -98,7 +98,7 @@ class LiveDemo:
         trader.engine.stop()
         told = _told(trader.store.reader().scan("order_events", trader.run.run_id))
         return {
-            **summary(self.daemon),
+            **summary(Demo(daemon=self.daemon, starter=None)),
             "hours_traded": self.hours,
             "sent": sum("SUBMITTING" in each for each in told),
             "filled": sum("FILLED" in each for each in told),

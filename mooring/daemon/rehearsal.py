@@ -97,12 +97,21 @@ class RehearsedFeed:
     Args:
         live: followed. clock: the look-alike's.
         origin: where the market's time began with that clock, UTC unix seconds. end: close of its last hour, if any.
-        ahead: hours that the market may be ahead.
+        ahead: hours that the market may be ahead. warm_until: bars that close up to then are of the past.
     """
 
     def __init__(
-        self, live: LiveFeed, clock: PacedClock, *, market: Market, origin: int, ahead: int, description: str
+        self,
+        live: LiveFeed,
+        clock: PacedClock,
+        *,
+        market: Market,
+        origin: int,
+        ahead: int,
+        description: str,
+        warm_until: int,
     ) -> None:
+        self._warm_until = warm_until
         self._live = live
         self._clock = clock
         self._origin = origin
@@ -119,8 +128,8 @@ class RehearsedFeed:
     def seek(self, after_close_ts: int) -> None:
         self._live.seek(after_close_ts)
 
-    def catching_up(self, close_ts: int) -> bool:  # noqa: ARG002 -- a demonstration trades every hour it has
-        return False
+    def catching_up(self, close_ts: int) -> bool:
+        return close_ts <= self._warm_until  # a demonstration trades every hour that it has lived
 
     def wait_closed(self, stop: threading.Event) -> bool:
         close = self.next_close_ts
@@ -157,6 +166,7 @@ class RehearsedMarket(Market):
     clock: PacedClock
     origin: int
     description: str
+    warm_until: int
 
     def feed(self, clock: Clock, last_close_ts: int | None) -> Feed:  # noqa: ARG002 -- its time is the look-alike's
         """Its bars, from the hour after `last_close_ts`, or from its beginning."""
@@ -169,6 +179,7 @@ class RehearsedMarket(Market):
             origin=self.origin,
             ahead=ahead,
             description=self.description,
+            warm_until=self.warm_until,
         )
 
 
@@ -178,11 +189,13 @@ class Rehearsal:
     Attributes:
         urls: settings that name it. key, secret: of its one account. simulation: its inside, for its own thread.
         clock: what it counts its time with. origin: where its time began, UTC unix seconds.
+        warm_until: hours of its market that closed up to then (UTC unix seconds) are of the past, and none is traded.
     """
 
     def __init__(self, simulation: Simulation, server: Server, clock: PacedClock, loop: LoopThread) -> None:
         self.simulation = simulation
         self.clock = clock
+        self.warm_until = 0
         self.origin = simulation.venue.started // _NANO
         self._loop = loop
         at = server.urls
@@ -212,7 +225,9 @@ class Rehearsal:
         """
         known = {field.name: getattr(shown, field.name) for field in fields(Market)}
         seen = f"{described(shown)}, through a look-alike of Kraken on this machine"
-        market = RehearsedMarket(**known, live=live.live, clock=self.clock, origin=self.origin, description=seen)
+        market = RehearsedMarket(
+            **known, live=live.live, clock=self.clock, origin=self.origin, description=seen, warm_until=self.warm_until
+        )
         return replace(market, instruments=live.instruments)
 
 

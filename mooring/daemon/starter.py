@@ -7,37 +7,45 @@ stands in this file. It proves nothing to anybody, and no home but the demo's ow
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
 
 from mooring import durable
 from mooring.bundles.format.build import build_bundle
 from mooring.bundles.publisher import drafts, keys, publishing, sideload, staging
-from mooring.bundles.publisher.requests import sign
-from mooring.bundles.publisher.roles import RULES, STABLE
+from mooring.bundles.publisher.requests import sign, with_signatures
+from mooring.bundles.publisher.roles import RULES, STABLE, rule_of
 from mooring.bundles.publisher.workshop import Workshop
+from mooring.bundles.trust import BUILT_AT
 from mooring.daemon import starter_models
 from mooring.home import PRIVATE, Home
 
 NAME: Final = "starter"
 CHANNEL: Final = STABLE
-VALID: Final = timedelta(days=30)
+VALID: Final = timedelta(days=3650)
 DEMO_WORDS: Final = "this passphrase of the demo protects nothing"
-PUBLISHER: Final = f"models-{CHANNEL}"
+FIRST_TIMESTAMP: Final = "first-timestamp.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A version that can be published. lean: what makes its answers others; faulty: as `starter_models.write_run`."""
+    """A version that can be published.
+
+    Attributes:
+        lean: what makes its answers others. faulty, bars: as `starter_models.write_run` has faulty and trial_bars.
+    """
 
     text: str
     lean: float = 0.0
     faulty: bool = False
+    bars: int = 6
 
 
 class StarterRepository:
@@ -93,6 +101,7 @@ class StarterRepository:
             staging.stage(workshop, drafts.first(asked, self._now()))
         self.sign_all()
         self.publish()
+        durable.replace_file(self._folder / FIRST_TIMESTAMP, (workshop.metadata / "timestamp.json").read_bytes())
 
     def offer(self, version: Version) -> int:
         """Build a version and ask for its signatures; its number."""
@@ -101,9 +110,17 @@ class StarterRepository:
         with tempfile.TemporaryDirectory(prefix="mooring-", dir=self._folder) as scratch:
             run, out = Path(scratch) / "run", Path(scratch) / "bundle.zip"
             starter_models.write_run(
-                run, version=version.text, symbols=self._symbols, lean=version.lean, faulty=version.faulty
+                run,
+                version=version.text,
+                symbols=self._symbols,
+                lean=version.lean,
+                faulty=version.faulty,
+                trial_bars=version.bars,
             )
-            built = build_bundle(run, channel=CHANNEL, seq=seq, created_at=now, valid_until=now + VALID, out=out)
+            # The same bundle in every home: hours name the bundle that decided, and are compared across homes.
+            built = build_bundle(
+                run, channel=CHANNEL, seq=seq, created_at=BUILT_AT, valid_until=BUILT_AT + VALID, out=out
+            )
             bundle = drafts.BundleFile(sha256=built.sha256, size=built.size, custom=built.custom)
             workshop = self._workshop
             request = drafts.with_bundle(workshop.published(), bundle, now)
@@ -124,8 +141,7 @@ class StarterRepository:
 
     def publish(self) -> publishing.Done:
         """Publish what is signed; errors as `publishing.publish`."""
-        online = [*self._signers["snapshot"], *self._signers["timestamp"]]
-        return publishing.publish(self._workshop, online, self._now())
+        return publishing.publish(self._workshop, self._online, self._now())
 
     def release(self, version: Version) -> int:
         """Build, sign and publish a version; its number."""
@@ -148,6 +164,64 @@ class StarterRepository:
     def pack(self, seq: int, out: Path) -> None:
         """A version and all metadata in one file."""
         sideload.pack(self._workshop, f"bundles/{CHANNEL}/{starter_models.BUNDLE_ID}-{seq}.zip", out)
+
+    def drop(self) -> None:
+        """Give up what waits for signatures."""
+        for path in (*self._workshop.requests.iterdir(), *self._workshop.staged.iterdir()):
+            path.unlink()
+
+    def renew_snapshot(self) -> None:
+        """Have timestamp and snapshot signed anew: above versions that somebody else with these keys made."""
+        publishing.renew_timestamp(self._workshop, self._online, self._now(), snapshot=True)
+
+    @contextmanager
+    def forced(self) -> Iterator[None]:
+        """Within it, what waits is public although too few signed it: what the holder of the online keys could do."""
+        workshop, now = self._workshop, self._now()
+        published, came = workshop.published(), staging.responses(workshop)
+        assert published.snapshot is not None
+        assert published.timestamp is not None
+        meta = dict(published.snapshot.signed.meta)
+        files: dict[str, bytes] = {}
+        for request in staging.pending(workshop):
+            part = with_signatures(request, came)
+            files[f"{part.signed.version}.{request.role}.json"] = part.to_bytes()
+            meta[f"{request.role}.json"] = _meta(part)
+        version = published.snapshot.signed.version + 1
+        snapshot = self._signed(Snapshot(version=version, meta=meta), "snapshot", now)
+        files[f"{version}.snapshot.json"] = snapshot.to_bytes()
+        stamp = Timestamp(version=published.timestamp.signed.version + 1, snapshot_meta=_meta(snapshot))
+        former = (workshop.metadata / "timestamp.json").read_bytes()
+        try:
+            for name, data in files.items():
+                durable.replace_file(workshop.metadata / name, data)
+            durable.replace_file(workshop.metadata / "timestamp.json", self._signed(stamp, "timestamp", now).to_bytes())
+            yield
+        finally:
+            durable.replace_file(workshop.metadata / "timestamp.json", former)
+            for name in files:
+                (workshop.metadata / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def replayed(self) -> Iterator[None]:
+        """Within it, the first timestamp of all is public once more."""
+        place = self._workshop.metadata / "timestamp.json"
+        former = place.read_bytes()
+        try:
+            durable.replace_file(place, (self._folder / FIRST_TIMESTAMP).read_bytes())
+            yield
+        finally:
+            durable.replace_file(place, former)
+
+    def _signed(self, signed: Any, role: str, now: datetime) -> Metadata[Any]:
+        metadata = Metadata(drafts.dated(signed, rule_of(role), now))
+        for signer in self._signers[role]:
+            metadata.sign(signer, append=True)
+        return metadata
+
+    @property
+    def _online(self) -> list[CryptoSigner]:
+        return [*self._signers["snapshot"], *self._signers["timestamp"]]
 
     @property
     def _workshop(self) -> Workshop:
@@ -179,3 +253,7 @@ class StarterRepository:
                     signer = keys.new_signer(path.stem)
                     keys.save_private(path, signer, DEMO_WORDS)
                 self._signers[rule.name].append(signer)
+
+
+def _meta(metadata: Metadata[Any]) -> MetaFile:
+    return MetaFile.from_data(metadata.signed.version, metadata.to_bytes(), ["sha256"])

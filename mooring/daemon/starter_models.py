@@ -73,7 +73,9 @@ class Learned:
         return sum(float(fold["net_return"]) for fold in self.folds) / len(self.folds)
 
 
-def write_run(run: Path, *, version: str, symbols: Sequence[str], lean: float = 0.0, faulty: bool = False) -> None:
+def write_run(
+    run: Path, *, version: str, symbols: Sequence[str], lean: float = 0.0, faulty: bool = False, trial_bars: int = 6
+) -> None:
     """Write a training run, as `mooring bundle build` takes it.
 
     Args:
@@ -81,6 +83,7 @@ def write_run(run: Path, *, version: str, symbols: Sequence[str], lean: float = 
         lean: added before the score is taken: another version with other answers.
         faulty: the model answers NaN once a price has moved by more than FAULTY_MOVE in an hour, which none of its
             golden vectors does; so it looks well until it is used.
+        trial_bars: hours that it asks to be on trial.
     """
     learned = _learn()
     rows = _rows(symbols)
@@ -98,8 +101,10 @@ def write_run(run: Path, *, version: str, symbols: Sequence[str], lean: float = 
         "golden/symbols.i64": places.tobytes(),
         "golden/outputs.i64": scores.astype("<i8").tobytes(),
         "report/evaluation.json": rfc8785.dumps([dict(fold) for fold in learned.folds]),
-        "run.json": rfc8785.dumps(_document(learned, version, symbols, model, len(golden))),
     }
+    document = _document(learned, version, symbols, model, len(golden))
+    document["probation"] |= {"min_bars": trial_bars}
+    files["run.json"] = rfc8785.dumps(document)
     for name, data in files.items():
         path = run / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -279,7 +284,7 @@ def _document(learned: Learned, version: str, symbols: Sequence[str], model: byt
             "rows": rows,
             "tolerance": TOLERANCE,
         },
-        "probation": {"min_bars": 6, "min_minutes": 1, "max_errors": 0, "p99_us": 1_000_000, "psi_max": "10"},
+        "probation": {"min_bars": 1, "min_minutes": 0, "max_errors": 0, "p99_us": 1_000_000, "psi_max": "10"},
         "rollback": {"min_seq": 1},
     }
 

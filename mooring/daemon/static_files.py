@@ -35,26 +35,54 @@ class _Server(ThreadingHTTPServer):
         del request, client_address  # who hangs up in the middle is no news
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder's files, and nothing above it, on a free port; the address.
+class Host:
+    """Serves a folder's files, and nothing above it, on a free port of loopback; the same port for as long as it lives.
 
     Raises:
         Denied: `no_loopback`, this machine lets no program listen on loopback.
     """
-    try:
-        server = _Server((LOOPBACK, 0), partial(_Handler, directory=str(folder)))
-    except OSError:
-        raise Denied(
-            "no_loopback",
-            "The demo's host of bundles cannot listen on 127.0.0.1: this machine lets no program do so.",
-            todo="Allow connections to 127.0.0.1.",
-        ) from None
-    thread = threading.Thread(target=server.serve_forever, name="mooring-static", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}"
-    finally:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = 0
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self.back()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def back(self) -> None:
+        """Answer again."""
+        try:
+            self._server = _Server((LOOPBACK, self._port), partial(_Handler, directory=str(self._folder)))
+        except OSError:
+            raise Denied(
+                "no_loopback",
+                "The demo's host of bundles cannot listen on 127.0.0.1: this machine lets no program do so.",
+                todo="Allow connections to 127.0.0.1.",
+            ) from None
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="mooring-static", daemon=True)
+        self._thread.start()
+
+    def away(self) -> None:
+        """Answer nobody; calling it again changes nothing."""
+        server, thread, self._server = self._server, self._thread, None
+        if server is None or thread is None:
+            return
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Host]:
+    """A host of a folder, for as long as it is held; errors as `Host`."""
+    host = Host(folder)
+    try:
+        yield host
+    finally:
+        host.away()

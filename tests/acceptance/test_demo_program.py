@@ -28,7 +28,7 @@ SYMBOLS = "BTC-USDT,ETH-USDT,SOL-USDT"
 def undisturbed() -> dict[str, Any]:
     """A run of KILLED_HOURS that nobody touched."""
     with short_home() as root:
-        return answer(mooring("demo", "--hours", KILLED_HOURS, "--home", root, "--no-open", "--json"))
+        return answer(mooring("demo", "--no-bundle", "--hours", KILLED_HOURS, "--home", root, "--no-open", "--json"))
 
 
 def hours_done(home: Path) -> int:
@@ -74,6 +74,8 @@ def test_summary_is_one_object_with_the_contracts_keys_and_says_on_stderr_that_p
     assert figures["verified"] is True
     assert figures["decisions"] == 48 * 5
     assert figures["fills"] > 0, "a demo in which nothing happens shows nothing"
+    assert figures["bundle"]["candidate"].startswith("starter@1:"), "brought in through the daemon's own update"
+    assert [one.partition(":")[0] for one in figures["bundle"]["offered"]] == ["starter@2"]
     assert "Made-up prices" in told.done.stderr
     assert "Traceback" not in told.done.stderr
 
@@ -91,8 +93,10 @@ def test_the_same_call_once_more_changes_nothing_and_tells_people_the_same(told:
 
 
 def test_a_slower_run_carried_on_to_more_hours_equals_one_as_fast_as_possible(home: Path, told: Told) -> None:
-    slow = answer(mooring("demo", "--hours", 12, "--speed", 36_000, "--home", home, "--no-open", "--json"))
-    longer = answer(mooring("demo", "--hours", 48, "--home", home, "--no-open", "--json"))
+    slow = answer(
+        mooring("demo", "--no-bundle", "--hours", 12, "--speed", 36_000, "--home", home, "--no-open", "--json")
+    )
+    longer = answer(mooring("demo", "--no-bundle", "--hours", 48, "--home", home, "--no-open", "--json"))
     assert (slow["hours"], longer["hours"]) == (12, 48)
     assert slow["verified"]
     assert slow["run_id"] == longer["run_id"]
@@ -103,7 +107,7 @@ def test_killed_at_random_moments_and_carried_on_it_comes_to_the_same_end(
     home: Path, undisturbed: dict[str, Any]
 ) -> None:
     moments = random.Random(20_261_121)
-    wanted = ("demo", "--hours", KILLED_HOURS, "--home", home, "--no-open", "--json")
+    wanted = ("demo", "--no-bundle", "--hours", KILLED_HOURS, "--home", home, "--no-open", "--json")
     stopped_at: list[int] = []
     for _ in range(4):
         process = begin(*wanted)
@@ -125,7 +129,7 @@ def test_killed_at_random_moments_and_carried_on_it_comes_to_the_same_end(
 def test_stopped_by_each_signal_it_sums_up_and_ends_with_0_and_goes_on_to_the_same_end(
     home: Path, undisturbed: dict[str, Any]
 ) -> None:
-    wanted = ("demo", "--hours", KILLED_HOURS, "--home", home, "--no-open", "--json")
+    wanted = ("demo", "--no-bundle", "--hours", KILLED_HOURS, "--home", home, "--no-open", "--json")
     parts: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         process = begin(*wanted, "--speed", 180_000)

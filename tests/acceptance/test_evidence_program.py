@@ -20,7 +20,7 @@ HOURS = 72
 def lived() -> Iterator[Path]:
     """The home of a demo that has ended."""
     with short_home() as root:
-        done = mooring("demo", "--hours", HOURS, "--home", root, "--no-open", "--json")
+        done = mooring("demo", "--no-bundle", "--hours", HOURS, "--home", root, "--no-open", "--json")
         assert done.returncode == 0, done.stderr
         yield root
 

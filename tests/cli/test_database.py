@@ -22,7 +22,7 @@ ZERO = "0" * 64
 @pytest.fixture
 def database(home: Path, mooring) -> Path:
     """Twenty hours in the home, as the demo does them."""
-    assert mooring("demo", "--hours", "20", "--no-open", "--json", "--home", home).status == 0
+    assert mooring("demo", "--no-bundle", "--hours", "20", "--no-open", "--json", "--home", home).status == 0
     return Home(root=home).database
 
 
@@ -141,7 +141,7 @@ def test_demo_keeps_its_records_in_its_own_home_whatever_the_settings_say(
     mooring, home: Path, postgres: Server, pg_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOORING_STORE__URL", postgres.url(name_of(pg_place)))
-    said = mooring("demo", "--hours", "2", "--no-open", "--json", "--home", home)
+    said = mooring("demo", "--no-bundle", "--hours", "2", "--no-open", "--json", "--home", home)
     assert said.status == 0
     assert (home / "data" / "mooring.db").exists()
     with Store.open(pg_place) as store:  # nothing was in it

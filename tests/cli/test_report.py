@@ -15,7 +15,7 @@ import pytest
 @pytest.fixture
 def demo(mooring, home):
     """(command, home) with a demo of three days recorded in it."""
-    figures = mooring("demo", "--hours", "72", "--no-open", "--json").answer
+    figures = mooring("demo", "--no-bundle", "--hours", "72", "--no-open", "--json").answer
     assert figures["verified"]
     return mooring, home, figures
 

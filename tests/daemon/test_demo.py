@@ -33,12 +33,13 @@ def request(home: Home, **stated: Any) -> DemoRequest:
 
 def played(wanted: DemoRequest) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A demo's summary, and the bars that it recorded; each of its hours may be traded in."""
-    with demonstration(wanted, {}) as daemon:
+    with demonstration(wanted, {}) as shown:
+        daemon = shown.daemon
         assert daemon.trader.engine.wait_finished(60)
         cycles = list(daemon.trader.store.reader().scan("cycles", daemon.trader.run.run_id))
         assert not [row for row in cycles if row["catch_up"] or row["blocked"]]
         bars = list(daemon.trader.store.reader().scan("bars", daemon.trader.run.run_id))
-        return summary(daemon), bars
+        return summary(shown), bars
 
 
 def market_of(seed: int, hours: int) -> Bars:
@@ -105,7 +106,8 @@ def test_a_home_that_holds_more_than_is_asked_for_ends_at_once(home: Home) -> No
 
 def test_it_speaks_with_this_machine_alone_whatever_the_environment_names(home: Home) -> None:
     environ = {"MOORING_VENUE__NAME": "kraken", "MOORING_TRADING__MODE": "live", "MOORING_TRADING__DRY_RUN": "false"}
-    with demonstration(request(home, hours=2), environ) as daemon:
+    with demonstration(request(home, hours=2), environ) as shown:
+        daemon = shown.daemon
         assert daemon.trader.engine.wait_finished(60)
         settings = daemon._options.settings
         assert settings.trading.mode == "paper"
@@ -116,7 +118,8 @@ def test_it_speaks_with_this_machine_alone_whatever_the_environment_names(home: 
 
 
 def test_no_thread_and_no_socket_is_left(home: Home) -> None:
-    with demonstration(request(home, hours=2), {}) as daemon:
+    with demonstration(request(home, hours=2), {}) as shown:
+        daemon = shown.daemon
         assert daemon.trader.engine.wait_finished(60)
         assert "mooring-look-alike" in {thread.name for thread in threading.enumerate()}
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("mooring")]
@@ -135,7 +138,8 @@ def test_a_machine_that_lets_nobody_listen_is_told_of_backtest(home: Home, monke
 
 def test_the_look_alike_states_the_figures_that_backtests_count_with(home: Home) -> None:
     symbols = tuple(f"{base}-{quote}" for base in KNOWN_BASES for quote in ("USDT",))
-    with demonstration(request(home, hours=1, symbols=symbols), {}) as daemon:
+    with demonstration(request(home, hours=1, symbols=symbols), {}) as shown:
+        daemon = shown.daemon
         assert daemon.trader.engine.wait_finished(60)
         assert daemon.trader.run.instruments == tuple(instrument(symbol) for symbol in symbols)
 

@@ -18,7 +18,7 @@ from mooring.bundles.trust import HttpFetcher, Repository
 from mooring.daemon import starter_models
 from mooring.daemon.starter import StarterRepository, Version
 from mooring.daemon.static_files import served
-from mooring.errors import Denied
+from mooring.errors import Denied, Unverified
 from mooring.runtime.decision.model_features import M_RETURN_1, MODEL_FEATURES
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
@@ -49,7 +49,7 @@ def starter(tmp_path: Path, time: Time) -> StarterRepository:
 
 def offers(starter: StarterRepository, time: Time, folder: Path) -> list[int]:
     """Numbers that a client finds and can download."""
-    with served(starter.public) as url, HttpFetcher(url) as fetch:
+    with served(starter.public) as host, HttpFetcher(host.url) as fetch:
         client = Repository(folder, starter.root, clock=time, built_at=NOW)
         client.refresh(fetch)
         found = client.offers("stable")
@@ -79,6 +79,31 @@ def test_a_version_that_one_of_two_signed_is_not_published(
     assert offers(starter, time, tmp_path / "client") == []
 
 
+def test_what_too_few_signed_and_an_old_timestamp_are_refused_and_the_next_version_is_taken(
+    starter: StarterRepository, time: Time, tmp_path: Path
+) -> None:
+    starter.release(Version(text="starter-1"))
+    client = Repository(tmp_path / "client", starter.root, clock=time, built_at=NOW)
+    with served(starter.public) as host, HttpFetcher(host.url) as fetch:
+        client.refresh(fetch)
+        starter.offer(Version(text="starter-2"))
+        starter.sign_all(1)
+        with pytest.raises(Denied):
+            starter.publish()
+        with starter.forced():
+            assert client.refresh(fetch).refused.keys() == {"models-stable"}
+        starter.drop()
+        with starter.replayed(), pytest.raises(Unverified):
+            client.refresh(fetch)
+        starter.release(Version(text="starter-2", lean=0.1))
+        starter.renew_snapshot()
+        assert not client.refresh(fetch).refused
+        assert [offer.custom["seq"] for offer in client.offers("stable")] == [1, 2]
+        starter.revoke(2, "wrong")
+        client.refresh(fetch)
+        assert b"wrong" in (client.revocations() or b"")
+
+
 def test_found_again_after_weeks_it_is_renewed_and_goes_on(tmp_path: Path, starter: StarterRepository) -> None:
     starter.release(Version(text="starter-1"))
     later = Time()
@@ -105,8 +130,8 @@ def test_the_host_serves_files_of_its_folder_and_nothing_else(tmp_path: Path) ->
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / "file").write_bytes(b"here")
     (tmp_path / "secret").write_bytes(b"not for anybody")
-    with served(tmp_path / "public") as url:
-        host = urlsplit(url)
+    with served(tmp_path / "public") as made:
+        host = urlsplit(made.url)
         assert host.hostname == "127.0.0.1"
 
         def get(path: str) -> tuple[int, bytes]:
@@ -118,6 +143,11 @@ def test_the_host_serves_files_of_its_folder_and_nothing_else(tmp_path: Path) ->
             finally:
                 connection.close()
 
+        assert get("/file") == (200, b"here")
+        made.away()
+        with pytest.raises(ConnectionRefusedError):
+            get("/file")
+        made.back()
         assert get("/file") == (200, b"here")
         for path in ("/", "/../secret", "/%2e%2e/secret", "/none"):
             status, body = get(path)

@@ -181,7 +181,7 @@ class Probation(f.Part):
     """How long it is on trial, and what ends the trial badly."""
 
     min_bars: Annotated[int, Field(ge=1, le=10_000)]
-    min_minutes: Annotated[int, Field(ge=1, le=600_000)]
+    min_minutes: Annotated[int, Field(ge=0, le=600_000)]
     max_errors: Annotated[int, Field(ge=0, le=1000)]
     p99_us: Annotated[int, Field(ge=1, le=10_000_000)]
     psi_max: f.Decimals

@@ -103,8 +103,13 @@ def require_complete(workshop: Workshop) -> None:
         raise _missing(waiting)
 
 
-def renew_timestamp(workshop: Workshop, signers: Sequence[CryptoSigner], now: datetime) -> Done:
+def renew_timestamp(
+    workshop: Workshop, signers: Sequence[CryptoSigner], now: datetime, *, snapshot: bool = False
+) -> Done:
     """Sign the timestamp anew, and the snapshot where it ends soon; nothing that waits is published.
+
+    Args:
+        snapshot: sign the snapshot anew in any case: its version is then above one that somebody else made.
 
     Raises:
         Denied: `online_key_missing`, `private_key_public`, `publisher_clock_behind`, `signatures_missing` where nothing
@@ -117,9 +122,9 @@ def renew_timestamp(workshop: Workshop, signers: Sequence[CryptoSigner], now: da
             raise _missing({})
         state = _state(before, [], [])
         _check(workshop, state, keys_here=True, old_keys_lost=False)
-        snapshot, timestamp = _online(state, signers, now, old_keys_lost=False)
-        _write_metadata(workshop, state, snapshot, timestamp)
-    versions = {SNAPSHOT: snapshot.signed.version, TIMESTAMP: timestamp.signed.version}
+        newest, timestamp = _online(state, signers, now, old_keys_lost=False, anew=snapshot)
+        _write_metadata(workshop, state, newest, timestamp)
+    versions = {SNAPSHOT: newest.signed.version, TIMESTAMP: timestamp.signed.version}
     return Done(versions=versions, added=[], waiting={})
 
 
@@ -246,7 +251,7 @@ def _check_not_lower(before: Published, request: Request) -> None:
 
 
 def _online(
-    state: _Next, signers: Sequence[CryptoSigner], now: datetime, *, old_keys_lost: bool
+    state: _Next, signers: Sequence[CryptoSigner], now: datetime, *, old_keys_lost: bool, anew: bool = False
 ) -> tuple[Metadata[Snapshot], Metadata[Timestamp]]:
     """Snapshot and timestamp of the new state, signed; the snapshot as it was where it still says all of it."""
     before = state.before
@@ -254,7 +259,12 @@ def _online(
     meta = {f"{role}.json": _meta(part) for role, part in {TARGETS: state.targets, **state.delegated}.items()}
     former = before.snapshot
     keep = former is not None and former.signed.meta == meta and former.signed.expires >= now + SNAPSHOT_AHEAD
-    if former is not None and keep and _signed_enough(state, SNAPSHOT, former, old_keys_lost=old_keys_lost):
+    if (
+        former is not None
+        and keep
+        and not anew
+        and _signed_enough(state, SNAPSHOT, former, old_keys_lost=old_keys_lost)
+    ):
         snapshot = former
     else:
         version = 1 if former is None else former.signed.version + 1

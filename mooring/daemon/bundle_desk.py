@@ -210,6 +210,7 @@ class BundleDesk:
         begun, last = self._clock.monotonic(), None
         while not self._closing.wait(PAUSE_SECONDS):
             self.events.raise_alerts(engine().warn)
+            self.manager.tidy()
             settings = self._settings()
             since = self._clock.monotonic() - (begun if last is None else last)
             due = settings.check_hours * HOUR if last is not None else PAUSE_SECONDS

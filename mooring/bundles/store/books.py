@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 
@@ -13,7 +12,6 @@ from mooring.bundles.store.journal import Found, Journal
 from mooring.bundles.store.ports import Tell, Told
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import Phase, Slot, State
-from mooring.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
@@ -87,10 +85,10 @@ class Books:
                 self.put(st.told(self.state))
 
     def collect(self) -> None:
-        """Remove what nothing names any more; later, where somebody else is at work."""
-        with suppress(Conflict, OSError), self.slots.lock(), self.turn:
-            for name in self.slots.collect(self.state.named):
-                self.tell("collected", None, folder=name)
+        """Remove what nothing names any more. Whoever calls holds the lock. OSError: the disk refuses."""
+        # Without the turn, which the engine may want: meanwhile nothing comes in, and names only ever leave the record.
+        for name in self.slots.collect(self.state.named):
+            self.tell("collected", None, folder=name)
 
     def tell(self, kind: str, slot: Slot | None, **detail: str) -> None:
         """Tell what happened. What goes wrong in telling never undoes it."""

@@ -12,7 +12,7 @@ from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.ports import Fresh, Offer, Reader, Trust
 from mooring.bundles.store.revocation import Revocations, read_revocations
-from mooring.bundles.store.state import UNTOUCHED, Slot, State, Terms
+from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State, Terms
 from mooring.errors import Conflict, Denied, MooringError, NotFound
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ class Bringer:
         found = [self._offered(offer, state, revoked) for offer in trust.offers(channel) if _is_sane(offer)]
         return sorted(found, key=lambda one: (one.seq, one.reference), reverse=True)[:OFFERS_MAX]
 
+    def anew(self, offered: list[Offered], revoked: Revocations) -> list[Offered]:
+        """The same offers as they stand now: meanwhile one was accepted, or refused."""
+        state = self._books.fit_state()
+        return [self._offered(one.offer, state, revoked) for one in offered]
+
     def choose(self, offered: list[Offered], wanted: str | None) -> Offered | None:
         """The one that a person names, else the newest of the line that decides; None where there is nothing new.
 
@@ -141,10 +146,10 @@ class Bringer:
             sha256=offer.sha256,
             size=offer.length,
         )
+        trust.keep(fresh.generation)  # before the engine could wait for it
         with books.turn:
             staging = st.stage(books.fit_state(), slot, self.terms(manifest), wanted=wanted)
             books.slots.keep(staged, slot)  # 4 and 5
-            trust.keep(fresh.generation)
             books.put(staging)  # 6
             books.unfit.pop(slot.name, None)
         books.tell("staged", slot, version=slot.version, channel=slot.channel)
@@ -162,25 +167,32 @@ class Bringer:
         )
 
     def _offered(self, offer: Offer, state: State, revoked: Revocations) -> Offered:
-        custom = offer.custom
+        standing, why = self._standing(offer.custom, state, revoked)
+        return Offered(offer=offer, standing=standing, why=why)
+
+    def _standing(self, custom: Mapping[str, Any], state: State, revoked: Revocations) -> tuple[Standing, str]:
         bundle_id, seq, manifest = str(custom["bundle_id"]), int(custom["seq"]), str(custom["manifest_sha256"])
-        kept = {slot.manifest_sha256 for slot in state.good}
-        why = revoked.why_not(bundle_id, seq, manifest)
-        if why:
-            return Offered(offer=offer, standing="revoked", why=why)
-        if manifest in kept:
-            return Offered(offer=offer, standing="installed", why="It is installed.")
-        if self._books.slots.is_rejected(manifest):
-            return Offered(offer=offer, standing="rejected", why="It was refused here before.")
-        try:
-            st.require_newer(state, bundle_id, seq, manifest)
-        except Denied as error:
-            return Offered(offer=offer, standing="older", why=error.what)
-        try:
-            self._reader.require_fit(custom["requires"])
-        except MooringError as error:
-            return Offered(offer=offer, standing="unfit", why=error.what)
-        return Offered(offer=offer, standing="new", why="")
+        found: tuple[Standing, str] = ("new", "")
+        if why := revoked.why_not(bundle_id, seq, manifest):
+            found = ("revoked", why)
+        elif manifest in {slot.manifest_sha256 for slot in state.good}:
+            found = ("installed", "It is installed.")
+        elif (
+            state.phase is Phase.TRYING and state.candidate is not None and manifest == state.candidate.manifest_sha256
+        ):
+            found = ("installed", "It is on trial.")
+        elif self._books.slots.is_rejected(manifest):
+            found = ("rejected", "It was refused here before.")
+        else:
+            try:
+                st.require_newer(state, bundle_id, seq, manifest)
+            except Denied as error:
+                return "older", error.what
+            try:
+                self._reader.require_fit(custom["requires"])
+            except MooringError as error:
+                return "unfit", error.what
+        return found
 
     def _require(self, manifest: Manifest, now: datetime) -> None:
         check_time(manifest, now)

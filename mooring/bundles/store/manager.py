@@ -12,6 +12,7 @@ hours (`at_safe_point`, `observed`), and readers. The engine never waits for net
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ from mooring.bundles.store.bringing import Bringer, Floors, Offered, Tell
 from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader, Trust
 from mooring.bundles.store.proof import Prover
 from mooring.bundles.store.recovery import recovered
-from mooring.bundles.store.revocation import Revocations
+from mooring.bundles.store.revocation import NONE, Revocations
 from mooring.bundles.store.running import Running
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
 from mooring.errors import Conflict, Denied, Halt, MooringError, Unverified
 
+WAITS: Final = frozenset({Phase.STAGED, Phase.ARMED})
 BY_PERSON: Final = "you went back"
 NO_EXPIRED: Final[frozenset[str]] = frozenset()
 
@@ -81,8 +83,9 @@ class Manager:
         self._examine = examine
         self._prover = Prover(books.slots, trust, reader)
         self._bringer = Bringer(books, reader, least)
-        self.running = Running(books, self._prover, drift, monotonic, self._collect, warmup_bars)
-        self.offered: list[Offered] = []
+        self._untidy = threading.Event()
+        self.running = Running(books, self._prover, drift, monotonic, self._untidy.set, warmup_bars)
+        self._seen: tuple[str, list[Offered]] = ("", [])  # what a repository offered when it was asked last
         self.seen: Any = None  # how the metadata stood when it was refreshed last in this process
         self.revocations: dict[str, Revocations] = {}
 
@@ -90,6 +93,12 @@ class Manager:
     def state(self) -> State:
         """The record as it is now."""
         return self._books.state
+
+    @property
+    def offered(self) -> list[Offered]:
+        """What was offered when a repository was asked last, as it stands here now."""
+        name, offered = self._seen
+        return self._bringer.anew(offered, self.revocations.get(name, NONE))
 
     def start(self) -> Loaded | NoModel:
         """Put right what a crash left, and say what decides; nothing that was not proved just now."""
@@ -99,8 +108,16 @@ class Manager:
                 with suppress(MooringError, OSError):  # what cannot be proved is found unfit when it is to be loaded
                     self._revoke(name, self._prover.revocations(name))
             now = self.running.at_start()
-        self._collect()
+        self._untidy.set()
+        self.tidy()
         return now
+
+    def tidy(self) -> None:
+        """Step 13, where something is left over: later, where somebody else is at work. Not in the engine's thread."""
+        if self._untidy.is_set():
+            with suppress(Conflict, OSError), self._books.slots.lock():
+                self._untidy.clear()
+                self._collect()
 
     def resume(self) -> None:
         """Finish what a person asked for before a crash: examine what was staged. Long; safe to call at any time."""
@@ -146,11 +163,7 @@ class Manager:
             if chosen is None:
                 return Outcome(state="up_to_date", detail="There is nothing newer.")
             staged = self.state.candidate
-            if (
-                staged is not None
-                and staged.reference == chosen.reference
-                and self.state.phase is not Phase.ROLLED_BACK
-            ):
+            if staged is not None and staged.reference == chosen.reference and self.state.phase in WAITS:
                 return self._asked(staged, tell) if activate else self._waiting(staged)
             if chosen.standing == "rejected" and again:
                 self._books.slots.forgive(str(chosen.offer.custom["manifest_sha256"]))
@@ -165,9 +178,11 @@ class Manager:
     def activate(self, name: str, tell: Tell = lambda *_: None) -> Outcome | None:
         """Have what waits tried, or go back to the last known good; None where nothing installed has that name."""
         state = self.state
-        if _is(state.candidate, name) and state.phase in {Phase.STAGED, Phase.ARMED} and state.candidate is not None:
+        if state.candidate is not None and _is(state.candidate, name) and state.phase in WAITS:
             with self._working():
                 return self._asked(state.candidate, tell)
+        if any(_is(slot, name) for slot in (state.candidate, *state.good)):
+            st.require_free(state)  # what is on trial is neither accepted by a word, nor left for another one by it
         if _is(state.active, name):
             raise Conflict("bundle_in_use", "That bundle decides already.", money=UNTOUCHED)
         if _is(state.last_good, name):
@@ -190,6 +205,7 @@ class Manager:
                     self._books.settle()
             except OSError as error:
                 raise _disk(error) from None
+            self._untidy.set()
             now = self.state.active
         detail = "It decides from the next hour on." if now is not None else "Nothing is left that may decide."
         return Outcome(
@@ -200,11 +216,12 @@ class Manager:
         )
 
     def _collect(self) -> None:
-        """Step 13. Metadata that proved only what is gone now may go too."""
+        """Metadata that proved only what is gone now may go too. Whoever calls holds the lock."""
         before = [slot for slot, _ in self._books.slots.installed()]
         self._books.collect()
         with suppress(OSError):
-            left = [slot for slot, _ in self._books.slots.installed()]
+            state = self.state
+            left = [*state.good, *_maybe(state.candidate), *(slot for slot, _ in self._books.slots.installed())]
             for name in {slot.repository for slot in before}:
                 with suppress(MooringError):
                     self._trust(name).keep_only({slot.generation for slot in left if slot.repository == name})
@@ -221,7 +238,7 @@ class Manager:
 
     def _offer(self, source: Source) -> None:
         revoked = self.revocations[source.name]
-        self.offered = self._bringer.offered(source.trust, source.channel, revoked)
+        self._seen = (source.name, self._bringer.offered(source.trust, source.channel, revoked))
 
     def _revoke(self, repository: str, revoked: Revocations) -> None:
         """What its publisher took back leaves the record at once; what is left decides from the next hour on."""
@@ -235,14 +252,18 @@ class Manager:
                 return
             self._books.unfit |= unfit
             self._books.put(st.leave(self.state, frozenset(unfit)))
+            self._untidy.set()
             for slot in mine:
                 if slot.name in unfit:
                     self._books.tell("revoked", slot, reason=unfit[slot.name])
 
     def _asked(self, slot: Slot, tell: Tell) -> Outcome:
         with self._books.turn:
+            if self.state.candidate != slot or self.state.phase not in WAITS:  # the engine was quicker, or a person
+                raise _changed_meanwhile()
             self._books.put(st.want(self.state))
-        if self.state.phase is Phase.ARMED:
+            armed = self.state.phase is Phase.ARMED
+        if armed:
             return Outcome(state="armed", bundle=slot.reference, version=slot.version)
         return self._try_soon(tell)
 
@@ -260,11 +281,12 @@ class Manager:
             with self._books.turn:
                 if self.state.candidate == slot:
                     self._books.roll_back(error.what)
+                    self._untidy.set()
             raise
         self._books.tell("examined", slot, **{key: str(value) for key, value in measured.items()})
         with self._books.turn:
             if self.state.candidate != slot or self.state.phase is not Phase.STAGED:
-                raise Conflict("bundle_changed_meanwhile", "It was given up meanwhile.", money=UNTOUCHED)
+                raise _changed_meanwhile()
             if not self.state.wanted:
                 return self._waiting(slot)
             self._books.put(st.arm(self.state))
@@ -289,6 +311,15 @@ def _maybe(slot: Slot | None) -> tuple[Slot, ...]:
 
 def _is(slot: Slot | None, name: str) -> bool:
     return slot is not None and name in {slot.reference, slot.reference.partition(":")[0], slot.name}
+
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict(
+        "bundle_changed_meanwhile",
+        "It was taken up or given up meanwhile.",
+        money=UNTOUCHED,
+        todo="Look at `mooring bundle list`.",
+    )
 
 
 def _disk(error: OSError) -> Halt:

@@ -47,7 +47,6 @@ class Prover:
         stated = (offer.custom["bundle_id"], offer.custom["seq"], offer.custom["manifest_sha256"], offer.sha256)
         if stated != (slot.bundle_id, slot.seq, slot.manifest_sha256, slot.sha256):
             raise _not_authorised(slot)
-        trust.keep(slot.generation)
         why = self.revocations(slot.repository).why_not(slot.bundle_id, slot.seq, slot.manifest_sha256)
         if why:
             raise Denied("bundle_revoked", f"Bundle {slot.reference} was revoked: {why}.")

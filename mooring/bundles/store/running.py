@@ -31,7 +31,7 @@ class Running:
 
     Args:
         monotonic: seconds on a clock that does not go back.
-        collect: removes what nothing names any more; may be put off.
+        collect: is told that something may be left over; returns at once.
         warmup_bars: hours that features may need before they are there.
     """
 
@@ -220,6 +220,7 @@ class Running:
                 self._books.roll_back(reason)
             except OSError:
                 log.exception("bundle_not_rolled_back")
+            self._collect()
         else:
             self._books.tell("unfit", slot, reason=reason)
 

@@ -91,10 +91,15 @@ class World:
     least: Floors = field(default_factory=Floors)
     manager: Manager = field(init=False)
     begun: Loaded | NoModel = field(init=False)
+    repositories: dict[str, Repository] = field(default_factory=dict)
 
     def repository(self, name: str = "demo") -> Repository:
-        folder = self.root / name
-        return Repository(folder, self.publisher.root, clock=lambda: self.now, built_at=BUILT_AT)
+        """Each made once in a process, as a daemon does."""
+        if name not in self.repositories:
+            self.repositories[name] = Repository(
+                self.root / name, self.publisher.root, clock=lambda: self.now, built_at=BUILT_AT
+            )
+        return self.repositories[name]
 
     @property
     def source(self) -> Source:
@@ -114,6 +119,7 @@ class World:
         )
 
     def begin(self) -> Loaded | NoModel:
+        self.repositories = {}
         self.manager = self.make()
         self.begun = self.manager.start()
         return self.begun
@@ -134,6 +140,7 @@ class World:
         if isinstance(loaded, Loaded):
             values = np.zeros((3, len(kit.FEATURES)))
             self.manager.running.observed(Hour(self.close_ts, **how), loaded.slot.reference, 3, values)
+        self.manager.tidy()
         return found
 
     def commit(self, seq: int, **change: Any) -> None:

@@ -254,7 +254,7 @@ class Trader:
         if mode == SHADOW and parts.settings.trading.shadow_validate and parts.desk is None:
             raise NO_CHECKS
         if parts.bundles is not None:
-            parts.bundles.take_up()
+            parts.bundles.take_up(quiet=False)  # what waits is tried between two hours, not at a start
         with nullcontext(self._settings) if keeper is None else keeper.held() as wanted:
             run = open_run(self._planned(mode, wanted), parts.store, now=parts.clock.now())
             self._settings = wanted

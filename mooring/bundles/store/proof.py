@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from mooring.bundles.format.slot import read_verified
 from mooring.bundles.store.ports import Loaded, Reader, Trust
 from mooring.bundles.store.revocation import Revocations, read_revocations
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import Slot
-from mooring.errors import Denied, Unverified
+from mooring.errors import Denied, MooringError, Unverified
 
 if TYPE_CHECKING:
     from mooring.bundles.format.manifest import Manifest
+
+log = structlog.get_logger(__name__)
 
 
 class Prover:
@@ -41,6 +45,16 @@ class Prover:
             Unverified: it is not what was authorised. Denied: it was revoked or refused, or does not fit here.
             MooringError, OSError: it cannot be proved now.
         """
+        try:
+            return self._proved(slot)
+        except (MooringError, OSError):
+            raise
+        except Exception as error:
+            # Whatever else may be wrong with what lies there: a start must go on, without it.
+            log.exception("bundle_not_proved")
+            raise _not_authorised(slot) from error
+
+    def _proved(self, slot: Slot) -> Loaded:
         trust = self._trust(slot.repository)
         as_of = datetime.fromtimestamp(slot.as_of, UTC)
         offer = trust.authorised(slot.target, generation=slot.generation, as_of=as_of)

@@ -69,7 +69,8 @@ class Running:
         """What a process begins with."""
         with self._books.turn:
             self._settle()
-            self._take(self._next())
+            # What is armed waits for the engine: it alone knows whether an order is on its way.
+            self._take(self._base() if self._books.state.phase is Phase.ARMED else self._next())
             return self._loaded
 
     def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:

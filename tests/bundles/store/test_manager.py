@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mooring.bundles.store.ports import Loaded, NoModel
-from mooring.bundles.store.state import Phase
+from mooring.bundles.store.state import Phase, State
 from mooring.errors import Conflict, Denied, NotFound, Unverified
 from tests.bundles.store.store_rig import World, world
 
@@ -208,6 +209,18 @@ def test_a_metadata_file_that_was_touched_proves_nothing(made: World) -> None:
     for path in (made.root / "demo" / "tuf").rglob("*.json"):
         path.write_bytes(path.read_bytes() + b" ")
     assert isinstance(made.begin(), NoModel)
+
+
+def test_a_record_that_names_another_archive_than_was_authorised_proves_nothing(made: World) -> None:
+    made.commit(1)
+    active = made.manager.state.active
+    assert active is not None
+    forged = replace(active, sha256="0" * 64)
+    made.manager._books.put(State(active=forged, last_good=forged))
+    for path in (made.root / "slots").glob("*.json"):
+        path.unlink()
+    assert isinstance(made.begin(), NoModel)
+    assert "not what its repository authorised" in made.events("unfit")[0]["reason"]
 
 
 def test_a_repository_that_was_taken_away_takes_its_bundles_along(made: World) -> None:

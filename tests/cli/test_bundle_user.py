@@ -1,0 +1,56 @@
+"""`mooring bundle`, the user's side, against a whole daemon and a repository on loopback."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mooring.daemon.starter import StarterRepository, Version
+from mooring.daemon.static_files import served
+from mooring.home import Home
+from tests.daemon.daemons import SYMBOLS, running
+
+
+def test_a_repository_is_trusted_and_its_bundle_shown_asked_about_brought_in_and_given_up(
+    mooring, home: Path, tmp_path: Path
+) -> None:
+    starter = StarterRepository(tmp_path / "starter", SYMBOLS, lambda: datetime.now(UTC).replace(microsecond=0))
+    starter.begin()
+    starter.release(Version(text="one"))
+    root = tmp_path / "root.json"
+    root.write_bytes(starter.root)
+    with served(starter.public) as url:
+        asked = mooring("bundle", "trust", "demo", url, str(root), "--json")
+        assert (asked.status, asked.error["code"]) == (3, "not_confirmed"), "a machine has to say --yes"
+        assert mooring("bundle", "trust", "demo", url, str(root), "--yes", "--json").answer["name"] == "demo"
+        with running(Home(root=home), bundles__repository="demo", bundles__check_hours=0):
+            said = mooring("bundle", "list")
+            assert "No model decides." in said.out
+            assert "No producer asks models" in said.err
+            found = mooring("bundle", "check")
+            assert "Model one is available (starter@1). Signed by trainer and reviewer." in found.out
+            assert "It can't loosen your limits." in found.out
+            assert "Out of sample, after fees: " in found.out
+            refused = mooring("bundle", "update", "--json")
+            assert (refused.status, refused.error["code"]) == (3, "not_confirmed")
+            assert mooring("bundle", "update", "--yes", "--json").answer["state"] == "armed"
+            assert "Waits for the next hour" in mooring("bundle", "list").out
+            assert "No bundle decides from the next hour on." in mooring("bundle", "rollback", "--reason", "no").out
+            gone = mooring("bundle", "list")
+            assert "Refused: starter@1, a person went back: no" in gone.out
+            assert "There is nothing newer." in mooring("bundle", "update").out
+            again = mooring("bundle", "update", "starter@1", "--yes", "--json")
+            assert (again.status, again.error["code"]) == (3, "bundle_rejected")
+            assert mooring("bundle", "activate", "starter@1", "--again", "--yes", "--json").answer["state"] == "armed"
+            missing = mooring("bundle", "activate", "starter@9", "--yes", "--json")
+            assert (missing.status, missing.error["code"]) == (5, "no_such_bundle")
+
+
+def test_a_file_that_is_no_sideload_is_refused(mooring, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.mbundle"
+    file.write_bytes(b"PK nothing")
+    with running(Home(root=home)):
+        said = mooring("bundle", "sideload", str(file), "--json")
+        assert (said.status, said.error["code"]) == (2, "no_repository_named")
+        said = mooring("bundle", "sideload", str(tmp_path / "missing"), "--json")
+        assert (said.status, said.error["code"]) == (2, "cannot_read_file")

@@ -1,0 +1,59 @@
+"""What a bundle may state of the settings, and what becomes of one that the runtime cannot use."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mooring.daemon.bundle_models import adjusted
+from mooring.settings import Settings, value_of
+
+SETTINGS = Settings.model_validate(
+    {
+        "signals": {"producers": ("momentum", "model")},
+        "strategy": {"weights": (50, 50)},
+        "risk": {"daily_loss_bps": 250},
+    }
+)
+
+
+def stating(**parameters: int) -> Any:
+    named = {key.replace("__", "."): value for key, value in parameters.items()}
+    return SimpleNamespace(manifest=SimpleNamespace(strategy=SimpleNamespace(parameters=named)))
+
+
+def test_a_limit_of_risk_only_ever_becomes_tighter() -> None:
+    made = adjusted(SETTINGS, stating(risk__daily_loss_bps=200, risk__max_open_positions=11))
+    assert value_of(made.settings, "risk.daily_loss_bps") == 200
+    assert value_of(made.settings, "risk.max_open_positions") == value_of(SETTINGS, "risk.max_open_positions")
+    assert made.ignored == ("risk.max_open_positions",), "and that it was not taken is told"
+
+
+def test_the_person_s_own_limit_counts_not_the_default() -> None:
+    assert adjusted(SETTINGS, stating(risk__daily_loss_bps=251)).ignored == ("risk.daily_loss_bps",)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "trading__dry_run", "trading__starting_cash", "costs__taker_fee_ppm", "signals__ema_fast", "risk__no_such",
+        "strategy__no_such", "no_such__key", "bundles__trial_hours", "api__port",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_a_bundle_s_to_state(key: str) -> None:
+    made = adjusted(SETTINGS, stating(**{key: 1}))
+    assert made.settings == SETTINGS
+    assert made.ignored == (key.replace("__", "."),)
+
+
+def test_no_value_passes_its_bound() -> None:
+    made = adjusted(SETTINGS, stating(risk__daily_loss_bps=0, strategy__entry_score=10**9))
+    assert made.settings == SETTINGS
+    assert set(made.ignored) == {"risk.daily_loss_bps", "strategy.entry_score"}
+
+
+def test_without_a_producer_that_asks_it_states_nothing() -> None:
+    assert adjusted(Settings(), stating(risk__daily_loss_bps=1)).settings == Settings()
+    assert adjusted(SETTINGS, None).settings == SETTINGS

@@ -124,6 +124,15 @@ def test_exits_go_on_without_models(reason):
     assert row[D_ACTION] == Action.EXIT
 
 
+@pytest.mark.parametrize(("state", "reason"), [(NONE, Reason.NO_MODEL), (FAULT, Reason.MODEL_FAULT)])
+def test_silent_models_are_the_reason_and_not_the_low_score_that_follows_from_them(state, reason):
+    made = decider(1, producers=(model,), atr_period=2)
+    world = made.init()
+    for close in (10_000, 10_020, 10_010, 10_030):
+        row = made.step(world, made.params, inputs(flat_bar(close), models=[[state, *[NO_SCORE] * 3]])).rows[0]
+    assert (row[D_ACTION], row[D_REASON]) == (Action.FLAT, reason)
+
+
 @pytest.mark.parametrize("state", [NONE, FAULT])
 def test_the_strategy_tells_a_person_why_nothing_is_bought_and_sells_at_the_stop_all_the_same(state):
     reason = {NONE: Reason.NO_MODEL, FAULT: Reason.MODEL_FAULT}[state]

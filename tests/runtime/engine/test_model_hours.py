@@ -48,6 +48,12 @@ TROUBLE = {
 }
 
 
+FORGED_ALERT = """
+    INSERT INTO alerts SELECT seq + 1000, prev_hash, parent_hash, 'x', run_id, account_id, hour_ts_utc - 36000, 'y',
+    severity, code, text FROM alerts WHERE code = 'model_fault' ORDER BY seq LIMIT 1
+"""
+
+
 def plan(models, mode="paper", **over):
     return dataclasses.replace(pasts.plan(3, mode=mode, **(ASKING | over)), models=models)
 
@@ -196,6 +202,8 @@ def test_models_of_another_number_of_hours_are_no_models_of_these_bars():
         ("UPDATE model_outputs SET bundle = 'other@1:00' WHERE seq = 20", "model_outputs"),
         ("DELETE FROM model_outputs WHERE seq = 44", "model_outputs"),
         ("UPDATE runs SET bundle = 'other@1:00'", "runs"),
+        ("DELETE FROM alerts WHERE code = 'model_fault'", "alerts"),
+        (FORGED_ALERT, "alerts"),
     ],
 )
 def test_what_is_changed_afterwards_about_models_is_found(lived, tmp_path, sql, table):

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from mooring.bundles.format.lint import lint_model
 from mooring.bundles.format.manifest import parse_manifest
+from mooring.bundles.format.trees import LEVELS_MAX
 from mooring.errors import Unverified
 from tests.support.bundle_models import FEATURES, declared, linear, manifest_bytes, model_bytes, run_files, trees
 
@@ -112,3 +113,35 @@ def test_how_much_a_value_takes_is_worked_out_and_not_believed() -> None:
 def test_models_of_every_exporter_keep_within_that() -> None:
     assert not refused(linear([0.1] * len(FEATURES)))
     assert not refused(trees())
+
+
+def chain(levels: int) -> bytes:
+    """One tree that goes down on one side only, so many levels, first node included."""
+    nodes = range(2 * levels - 1)
+    branch = [place % 2 == 0 and place < len(nodes) - 1 for place in nodes]
+    leaves = [place for place in nodes if not branch[place]]
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["score"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=[0 for _ in nodes],
+        nodes_nodeids=list(nodes),
+        nodes_featureids=[0 for _ in nodes],
+        nodes_values=[float(-place) for place in nodes],
+        nodes_modes=["BRANCH_LEQ" if one else "LEAF" for one in branch],
+        nodes_truenodeids=[place + 1 if one else 0 for place, one in enumerate(branch)],
+        nodes_falsenodeids=[place + 2 if one else 0 for place, one in enumerate(branch)],
+        target_treeids=[0 for _ in leaves],
+        target_nodeids=leaves,
+        target_ids=[0 for _ in leaves],
+        target_weights=[0.1 for _ in leaves],
+        post_transform="NONE",
+    )
+    return model_bytes([node], [("features", TensorProto.FLOAT, WIDE)], ml=True)
+
+
+def test_a_tree_on_which_a_runtime_would_run_out_of_stack_is_refused() -> None:
+    assert not refused(chain(LEVELS_MAX))
+    assert "too deep" in refused(chain(LEVELS_MAX + 1))

@@ -13,6 +13,7 @@ from onnx import AttributeProto, NodeProto, helper
 
 NODES_MAX: Final = 4_000_000
 TARGETS_MAX: Final = 64
+LEVELS_MAX: Final = 1024  # a runtime goes down by calling itself: with some ten thousand its stack is over, and it ends
 _MODES: Final = frozenset(
     {b"LEAF", b"BRANCH_LEQ", b"BRANCH_LT", b"BRANCH_GTE", b"BRANCH_GT", b"BRANCH_EQ", b"BRANCH_NEQ"}
 )
@@ -97,7 +98,15 @@ def _fault_of_branches(given: dict[str, Any], trees: Integers, nodes: Integers, 
         return "a tree's branches meet again"
     if met.size != trees.size - (trees[-1] + 1):
         return "a tree has a node that no branch leads to"
-    return ""
+    below = np.full((trees.size, 2), -1, dtype=np.int64)
+    below[branch] = np.stack(children, axis=1)
+    here = np.unique(first)
+    for _level in range(LEVELS_MAX):
+        here = below[here].reshape(-1)
+        here = here[here >= 0]
+        if not here.size:
+            return ""
+    return "a tree is too deep"
 
 
 def _fault_of_leaves(given: dict[str, Any], names: list[str], targets: int) -> str:

@@ -80,7 +80,7 @@ class TwoCopies:
                 data = read_private(path, self._most)
                 if data is not None:
                     whole[path] = _decoded(data)
-            except (OSError, ValueError):
+            except (OSError, ValueError, TypeError):  # the last is orjson's, of what can be read and not written
                 damaged.append(path)
         return whole, damaged
 

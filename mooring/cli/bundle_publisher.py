@@ -54,6 +54,7 @@ def keygen(
     from mooring.daemon.signing_keys import keeper_of  # noqa: PLC0415
 
     signer = keys.new_signer(name)
+    keys.check_free(out / f"{name}.pub")  # before there is a private key whose public one nobody could have
     where = f"{KEYCHAIN}{name}" if keychain else str(out / f"{name}.key")
     if keychain:
         keys.keep_private(keeper_of(home_of(ctx, home)), signer)

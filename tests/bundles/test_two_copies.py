@@ -89,3 +89,12 @@ def test_a_record_that_is_too_long_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ValueError, match="longer than"):
         record(tmp_path).write({"n": "x" * MOST})
     assert record(tmp_path).read().body == {"n": 1}
+
+
+def test_what_can_be_read_and_not_be_hashed_is_damage_and_no_failure(tmp_path):
+    record(tmp_path).write({"x": 1})
+    body = '{"x":' * 300 + "1" + "}" * 300
+    (tmp_path / "a").write_text(f'{{"body":{body},"count":9,"sha256":""}}')
+    (tmp_path / "a").chmod(0o600)
+    found = record(tmp_path).read()
+    assert (found.body, found.damaged) == ({"x": 1}, ("a",))

@@ -89,6 +89,16 @@ def is_its_id(keyid: str, key: Any) -> bool:
     )
 
 
+def check_free(path: Path) -> None:
+    """See that no file would be written over.
+
+    Raises:
+        Conflict: `signing_key_exists`.
+    """
+    if path.exists() or path.is_symlink():
+        raise _exists(str(path))
+
+
 def save_private(path: Path, signer: CryptoSigner, passphrase: str) -> None:
     """Write a private key, encrypted, mode 0600, where there is no file yet.
 
@@ -103,8 +113,7 @@ def save_private(path: Path, signer: CryptoSigner, passphrase: str) -> None:
             money="No key was made.",
             todo="Use six or more random words: whoever copies the file can try passphrases as fast as they like.",
         )
-    if path.exists() or path.is_symlink():
-        raise _exists(str(path))
+    check_free(path)
     data = _private(signer).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode("utf-8"))
     )
@@ -129,7 +138,7 @@ def load_private(path: Path, passphrase: str) -> CryptoSigner:
         raise _unusable(path, "others than you can read or change it (chmod 600 it, and rotate the key)")
     keyid, name, data = named
     try:
-        key = load_pem_private_key(data, passphrase.encode("utf-8"))
+        key = load_pem_private_key(data, passphrase.encode("utf-8") or b"\n")  # an empty one would count as none
     except TypeError:
         raise _unusable(path, "it is not encrypted") from None
     except ValueError:
@@ -153,8 +162,7 @@ def save_public(path: Path, key: Any) -> None:
     Raises:
         Invalid: `signing_key_unusable` where it cannot be written. Conflict: `signing_key_exists`.
     """
-    if path.exists() or path.is_symlink():
-        raise _exists(str(path))
+    check_free(path)
     try:
         durable.replace_file(path, json.dumps(key.to_dict(), sort_keys=True).encode("ascii") + b"\n", mode=0o644)
     except OSError as error:
@@ -218,13 +226,22 @@ def kept_private(keeper: KeyKeeper, name: str) -> CryptoSigner:
 
 
 def private_keys_in(folder: Path) -> Iterator[tuple[Path, str]]:
-    """(file, key id) of every private key's file in a folder and those below it; links are not followed."""
+    """(file, key id) of every private key's file in a folder and those below it; links are not followed.
+
+    Raises:
+        Invalid: `publisher_folder_unusable`: there are too many files to look at all.
+    """
     seen = 0
     for here, _, names in os.walk(folder):
         for name in sorted(names):
             seen += 1
             if seen > FOLDER_FILES_MOST:
-                return
+                raise Invalid(
+                    "publisher_folder_unusable",
+                    f"{folder} holds more than {FOLDER_FILES_MOST} files, so no one can say what lies among them.",
+                    money="Nothing was changed.",
+                    todo="Move away what does not belong there; private keys above all.",
+                )
             path = Path(here) / name
             try:
                 named = None if path.stat().st_size > KEY_FILE_MOST else _named(path)

@@ -27,6 +27,7 @@ from mooring.bundles.publisher.workshop import Published, Workshop
 from mooring.errors import Conflict, Denied
 
 SNAPSHOT_AHEAD: Final = timedelta(days=14)  # a snapshot that ends sooner is signed anew with the timestamp
+CLOCK_AHEAD_MOST: Final = timedelta(days=1)  # of the timestamp before; more would end what is signed now too soon
 PUBLIC: Final = 0o644
 _NOTHING: Final = "Nothing was published; what is public is as it was."
 
@@ -283,7 +284,7 @@ def _check_clock(state: _Next, now: datetime) -> None:
     if former is not None and root is not None:
         said = str(former.signed.unrecognized_fields.get(SIGNED_AT, ""))
         same = root.signed.roles[TIMESTAMP].keyids == state.root.signed.roles[TIMESTAMP].keyids
-        check_clock(said, text_of(now), new_keys=not same)
+        check_clock(said, text_of(now + CLOCK_AHEAD_MOST), new_keys=not same)
 
 
 def _signed_enough(state: _Next, role: str, metadata: Metadata[Any], *, old_keys_lost: bool) -> bool:

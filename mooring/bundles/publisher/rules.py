@@ -74,20 +74,20 @@ def seq_taken(bundle_id: str, seq: int, last: int) -> Denied:
     )
 
 
-def check_clock(signed_at: str, now: str, *, new_keys: bool) -> None:
-    """See that a timestamp is not signed earlier than the one before it: clients never take a time back.
+def check_clock(signed_at: str, latest: str, *, new_keys: bool) -> None:
+    """See that a timestamp is not signed much earlier than the one before it: clients never take a time back.
 
     Args:
-        signed_at: the former one's; empty where there is none.
+        signed_at: the former one's; empty where there is none. latest: what it may be, a day from now.
         new_keys: whether others sign from now on, with whom clients begin anew.
 
     Raises:
         Denied: `publisher_clock_behind`.
     """
-    if signed_at > now and not new_keys:
+    if signed_at > latest and not new_keys:
         raise Denied(
             "publisher_clock_behind",
-            f"The last timestamp was signed at {signed_at}, and this machine's clock says {now}.",
+            f"The last timestamp was signed at {signed_at}, more than a day later than this machine's clock says.",
             money="Nothing was published; to clients it is at least as late as that timestamp says.",
             todo="Set this machine's clock; where the former one was wrong, rotate the timestamp's keys.",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mooring.bundles.publisher import drafts, publishing, staging, verifying, words
+from mooring.bundles.publisher import drafts, keys, publishing, staging, verifying, words
 from mooring.bundles.publisher.keys import new_signer
 from mooring.bundles.publisher.reading import look
 from mooring.bundles.publisher.requests import Request, load_request
@@ -162,6 +162,7 @@ def test_all_that_is_published_can_be_taken_back(publisher: Publisher, archive: 
 
 
 def test_a_clock_behind_the_last_timestamp_publishes_nothing_until_its_keys_change(publisher: Publisher) -> None:
+    publishing.renew_timestamp(publisher.workshop, publisher.online, publisher.now + timedelta(hours=23))
     publisher.pass_time(days=400)
     publishing.renew_timestamp(publisher.workshop, publisher.online, publisher.now)
     publisher.pass_time(days=-399)
@@ -194,3 +195,19 @@ def test_one_bundle_that_is_denied_leaves_the_others_told(
     monkeypatch.setattr(verifying, "look", too_slow)
     seen = verifying.verify_repository(str(publisher.folder), None, publisher.now)
     assert [bundle.problem for bundle in seen.bundles] == ["The bundle's models take too long."]
+
+
+def test_more_files_than_are_looked_at_are_not_taken_for_none(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "FOLDER_FILES_MOST", 3)
+    with pytest.raises(Invalid) as caught:
+        publishing.renew_timestamp(publisher.workshop, publisher.online, publisher.now)
+    assert caught.value.code == "publisher_folder_unusable"
+
+
+def test_no_passphrase_is_a_wrong_one_and_not_a_key_without_any(tmp_path: Path) -> None:
+    keys.save_private(tmp_path / "trainer.key", new_signer("trainer"), "six random words are enough")
+    with pytest.raises(Denied) as caught:
+        keys.load_private(tmp_path / "trainer.key", "")
+    assert caught.value.code == "wrong_passphrase"

@@ -124,7 +124,8 @@ class Bundles(_Answer):
     no_model_reason: str = ""
     asked: bool = Field(default=True, description="whether any producer asks models; nothing is tried otherwise")
     ignored: list[str] = Field(
-        default_factory=list, description="settings of the bundle that are not taken, as they would loosen a limit"
+        default_factory=list,
+        description="settings of the bundle that are not taken: looser, or judged without other producers",
     )
     offered: list[OfferedBundle]
     staleness: Staleness

@@ -17,6 +17,7 @@ from mooring.runtime.models.model_set import Model, ModelSet
 from mooring.runtime.models.predictor import Predictor
 from mooring.settings import Settings, value_of
 
+PRODUCER: Final = "model"
 MODEL_KEYS: Final = "signals.model_"
 RISK: Final = "risk."
 STRATEGY: Final = "strategy."
@@ -47,7 +48,8 @@ class Adjusted:
     """Settings with what a bundle states of them.
 
     Attributes:
-        ignored: keys that were not taken, as they would loosen a limit, or fit no bound.
+        ignored: keys that were not taken, as they would loosen a limit, fit no bound, or were judged for other
+            signals.
     """
 
     settings: Settings
@@ -55,13 +57,19 @@ class Adjusted:
 
 
 def adjusted(settings: Settings, loaded: Loaded | None) -> Adjusted:
-    """A person's settings as a bundle would have them: limits of risk only ever tighter, nothing past a bound."""
-    if loaded is None or "model" not in settings.signals.producers:
+    """A person's settings as a bundle would have them: limits of risk only ever tighter, nothing past a bound.
+
+    When to enter and to leave was judged with the models alone. Where other producers are weighed with them, it is a
+    person's again: a score that is a lot for models alone is next to nothing for all of them together.
+    """
+    alone = settings.signals.producers == (PRODUCER,)
+    if loaded is None or PRODUCER not in settings.signals.producers:
         return Adjusted(settings=settings)
     ignored: list[str] = []
     for key, value in sorted(loaded.manifest.strategy.parameters.items()):
         changed = _with(settings, key, value)
-        if changed is None or (key.startswith(RISK) and value > value_of(settings, key)):
+        looser = key.startswith(RISK) and changed is not None and value > value_of(settings, key)
+        if changed is None or looser or (key.startswith(STRATEGY) and not alone):
             ignored.append(key)
         else:
             settings = changed

@@ -54,6 +54,23 @@ def test_no_value_passes_its_bound() -> None:
     assert set(made.ignored) == {"risk.daily_loss_bps", "strategy.entry_score"}
 
 
+JUDGED: Any = {"strategy__entry_score": 1, "strategy__exit_score": -1, "strategy__stop_atr_percent": 900}
+
+
+def test_when_to_enter_was_judged_with_the_models_alone_so_beside_others_the_person_s_own_word_counts() -> None:
+    made = adjusted(SETTINGS, stating(**JUDGED, signals__model_up_score=70_000))
+    assert made.settings.strategy == SETTINGS.strategy
+    assert value_of(made.settings, "signals.model_up_score") == 70_000
+    assert made.ignored == ("strategy.entry_score", "strategy.exit_score", "strategy.stop_atr_percent")
+
+
+def test_models_that_decide_alone_enter_and_leave_as_they_were_judged() -> None:
+    alone = Settings.model_validate({"signals": {"producers": ("model",)}, "strategy": {"weights": (1,)}})
+    made = adjusted(alone, stating(**JUDGED))
+    assert [value_of(made.settings, key.replace("__", ".")) for key in JUDGED] == [1, -1, 900]
+    assert made.ignored == ()
+
+
 def test_without_a_producer_that_asks_it_states_nothing() -> None:
     assert adjusted(Settings(), stating(risk__daily_loss_bps=1)).settings == Settings()
     assert adjusted(SETTINGS, None).settings == SETTINGS

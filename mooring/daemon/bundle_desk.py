@@ -282,6 +282,8 @@ class _Hour:
         self.latency_us: int = seen.latency_us
         self.faults: int = max(seen.faulted, len(seen.faults))
         self.missing: int = seen.missing
+        self.answered: int = seen.answered
+        self.catch_up: bool = seen.catch_up
 
 
 def _gates(settings: BundleSettings) -> list[Gate]:

@@ -70,6 +70,19 @@ class Books:
             self.put(st.roll_back(self.state, reason))
             self.settle()
 
+    def go_back(self, reason: str) -> None:
+        """Give the active one up for the last known good one. Where the disk refuses, in this process all the same.
+
+        Raises:
+            Conflict: there is none. OSError: the disk refuses.
+        """
+        with self.turn:
+            former, state = self.state.active, st.go_back(self.state, reason)
+            assert former is not None, "there is something to give up"
+            self.unfit[former.name] = reason
+            self.put(state)
+            self.settle()
+
     def settle(self) -> None:
         """Finish what a crash, or a full disk, kept from its end; safe to call at any time."""
         with self.turn:

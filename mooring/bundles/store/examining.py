@@ -19,6 +19,8 @@ SECONDS: Final = 120.0
 ANSWER_BYTES_MAX: Final = 16_384
 END_SECONDS: Final = 5.0
 WORDS_MAX: Final = 500
+# A system that goes down, or a service that ends, asks all of its processes to end: no bundle is to blame for that.
+ASKED_TO_END: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
 
@@ -40,7 +42,7 @@ class ChildExaminer:
 
         Raises:
             Denied: it failed, hung, died or answered nonsense. Unverified: it is not what was signed.
-            Halt: no process could be started; that says nothing about the bundle.
+            Halt: no process could be started, or it was asked to end; that says nothing about the bundle.
         """
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         try:
@@ -54,11 +56,8 @@ class ChildExaminer:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Halt(
-                "bundle_not_examined",
-                f"No process could be started to examine the bundle ({type(error).__name__}).",
-                money="No new bundle decides; what decided goes on.",
-                todo="Run `mooring doctor`, then update again.",
+            raise _not_examined(
+                f"No process could be started to examine the bundle ({type(error).__name__})."
             ) from None
         hung = threading.Event()
 
@@ -81,6 +80,8 @@ class ChildExaminer:
 def _answer(data: bytes, status: int, *, hung: bool, seconds: float) -> Mapping[str, Any]:
     if hung:
         raise _failed(f"its examination took longer than {seconds:.0f} seconds")
+    if -status in ASKED_TO_END:
+        raise _not_examined("The examination of the bundle was ended from outside before it was done.")
     try:
         said = json.loads(data) if len(data) <= ANSWER_BYTES_MAX else None
     except (ValueError, RecursionError):
@@ -104,6 +105,15 @@ def _refused(said: Mapping[str, Any]) -> MooringError:
     kind = Denied if code == "bundle_too_slow" else Unverified
     return kind(
         code[:64], what[:WORDS_MAX], money="It decides nothing; what decided goes on.", todo="Take another one."
+    )
+
+
+def _not_examined(what: str) -> Halt:
+    return Halt(
+        "bundle_not_examined",
+        what,
+        money="No new bundle decides; what decided goes on.",
+        todo="Run `mooring doctor`, then update again.",
     )
 
 

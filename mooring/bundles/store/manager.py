@@ -100,14 +100,18 @@ class Manager:
         name, offered = self._seen
         return self._bringer.anew(offered, self.revocations.get(name, NONE))
 
-    def start(self) -> Loaded | NoModel:
-        """Put right what a crash left, and say what decides; nothing that was not proved just now."""
+    def start(self, *, asked: bool = True) -> Loaded | NoModel:
+        """Put right what a crash left, and say what decides; nothing that was not proved just now.
+
+        Args:
+            asked: whether anybody will ask the models of what decides.
+        """
         with self._books.turn:
             recovered(self._books, self._prover, self._bringer)
             for name in {slot.repository for slot in (*self.state.good, *_maybe(self.state.candidate))}:
                 with suppress(MooringError, OSError):  # what cannot be proved is found unfit when it is to be loaded
                     self._revoke(name, self._prover.revocations(name))
-            now = self.running.at_start()
+            now = self.running.at_start(asked=asked)
         self._untidy.set()
         self.tidy()
         return now
@@ -196,15 +200,19 @@ class Manager:
             Conflict: there is nothing to go back to. Halt: the disk refuses; it is done in this process all the same.
         """
         with self._books.turn:
+            state = self.state
+            # What only waits for a person's word is no trial: who goes back wants another one than what decides.
+            waits = state.phase is Phase.STAGED and not state.wanted and len(state.good) > 1
             try:
-                if self.state.phase in {Phase.STAGED, Phase.ARMED, Phase.TRYING}:
+                if state.candidate is not None and state.phase is not Phase.ROLLED_BACK and not waits:
                     self._books.roll_back(reason)
                 else:
                     self._books.settle()
-                    self._books.put(st.go_back(self.state, reason))
-                    self._books.settle()
+                    self._books.go_back(reason)
             except OSError as error:
-                raise _disk(error) from None
+                raise _disk(
+                    error, "It decides no more here from the next hour on, but a restart may not know."
+                ) from None
             self._untidy.set()
             now = self.state.active
         detail = "It decides from the next hour on." if now is not None else "Nothing is left that may decide."
@@ -322,10 +330,10 @@ def _changed_meanwhile() -> Conflict:
     )
 
 
-def _disk(error: OSError) -> Halt:
+def _disk(error: OSError, money: str = "No new bundle decides; what decided goes on.") -> Halt:
     return Halt(
         "bundle_disk_failed",
         f"The disk refuses: {error.strerror or 'unknown reason'}.",
-        money="No new bundle decides; what decided goes on.",
+        money=money,
         todo="Make room, or see what is wrong with the disk, then ask again.",
     )

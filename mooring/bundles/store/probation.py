@@ -44,6 +44,16 @@ class Seen(Protocol):
         """Symbols whose features were not there."""
         ...
 
+    @property
+    def answered(self) -> int:
+        """Symbols that got scores."""
+        ...
+
+    @property
+    def catch_up(self) -> bool:
+        """Whether the hour was past when it was done, so that nothing was ordered on it."""
+        ...
+
 
 class Verdict(StrEnum):
     """What follows."""
@@ -73,7 +83,8 @@ def watched(
     """The trial after one more hour; the same where this hour was counted already.
 
     Args:
-        symbols: how many there are; an hour counts where the features of at least one were there.
+        symbols: how many had a bar. An hour counts where one of them got scores, and where it was no hour of the past:
+            what was slept through is done again in seconds, and is no use that money hung on. Errors always count.
         seconds: of use since the last call, on a clock that does not go back.
         counts: how often each bin of each feature was met in this hour; None where nobody counts them.
     """
@@ -82,13 +93,13 @@ def watched(
     absent = symbols > 0 and seen.missing >= symbols
     return replace(
         trial,
-        bars=trial.bars + (not absent),
-        seconds=trial.seconds + max(0, min(seconds, SECONDS_MAX)),
+        bars=trial.bars + (seen.answered > 0 and not seen.catch_up),
+        seconds=trial.seconds + (0 if seen.catch_up else max(0, min(seconds, SECONDS_MAX))),
         last_close=seen.close_ts,
         errors=trial.errors + max(0, seen.faults),
         slow=trial.slow + (seen.latency_us > terms.p99_us),
         worst_us=max(trial.worst_us, seen.latency_us),
-        missing=trial.missing + 1 if absent else 0,
+        missing=trial.missing + 1 if absent else 0 if symbols else trial.missing,
         counts=trial.counts if counts is None else _added(trial.counts, counts),
     )
 

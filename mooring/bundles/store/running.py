@@ -65,12 +65,16 @@ class Running:
         """How the trial stands."""
         return self._trial or self._books.state.trial
 
-    def at_start(self) -> Loaded | NoModel:
-        """What a process begins with."""
+    def at_start(self, *, asked: bool = True) -> Loaded | NoModel:
+        """What a process begins with: a trial goes on; one that only waits is begun at a safe point, not here.
+
+        Args:
+            asked: whether anybody will ask it; a start that loads no models uses up no try.
+        """
         with self._books.turn:
             self._settle()
             # What is armed waits for the engine: it alone knows whether an order is on its way.
-            self._take(self._base() if self._books.state.phase is Phase.ARMED else self._next())
+            self._take(self._next() if asked and self._books.state.phase is Phase.TRYING else self._base())
             return self._loaded
 
     def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:
@@ -170,6 +174,7 @@ class Running:
             loaded = self._prover.proved(slot)
         except TRANSIENT:
             log.exception("bundle_not_tried")
+            self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
             return self._base()
         except MooringError as error:
             self._give_up(slot, _why(error))

@@ -31,6 +31,7 @@ HOST = Host(
 BUILT_AT = datetime(2026, 11, 1, tzinfo=UTC)
 BEGIN = kit.CREATED + timedelta(hours=1)
 HOUR = 3600
+SYMBOLS = 3
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Hour:
     latency_us: int = 100
     faults: int = 0
     missing: int = 0
+    catch_up: bool = False
+
+    @property
+    def answered(self) -> int:
+        return max(0, SYMBOLS - self.missing - self.faults)
 
 
 def trial_terms(document: dict[str, Any], **terms: Any) -> None:

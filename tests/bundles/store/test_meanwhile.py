@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mooring.bundles.store.state import Phase
-from mooring.errors import Conflict
+from mooring.bundles.store.examining import ASKED_TO_END, ChildExaminer
+from mooring.bundles.store.state import TRIES, Phase
+from mooring.errors import Conflict, Denied, Halt
 from tests.bundles.store.store_rig import FolderFetcher, World, world
 
 SECONDS = 60.0
@@ -133,3 +136,88 @@ def test_an_offer_stands_as_it_is_now_and_not_as_it_was_when_the_repository_was_
     made.hour()
     made.hour(faults=1)
     assert standing() == "rejected"
+
+
+def test_who_goes_back_leaves_what_decides_and_not_what_only_waits_for_a_word(made: World) -> None:
+    made.commit(1)
+    made.commit(2)
+    made.release(3)
+    assert made.manager.update(made.source, activate=False).state == "staged"
+    assert made.manager.rollback().bundle.startswith("core@1:")
+    made.hour()
+    assert made.running == "core@1"
+    assert [one["seq"] for one in made.manager._books.slots.rejections()] == [2]
+
+
+def test_a_disk_that_refuses_to_note_it_does_not_keep_a_person_from_going_back(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.commit(1)
+    made.commit(2)
+    monkeypatch.setattr(made.manager._books._journal, "write", refused)
+    with pytest.raises(Halt) as told:
+        made.manager.rollback()
+    assert told.value.code == "bundle_disk_failed"
+    made.hour()
+    assert made.running == "core@1"
+
+
+def refused(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, "the disk")
+
+
+def test_a_disk_that_cannot_be_read_uses_up_no_try(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.commit(1)
+    made.release(2)
+    made.manager.update(made.source)
+    with monkeypatch.context() as bad:
+        bad.setattr("mooring.bundles.store.proof.read_verified", refused)
+        for _ in range(TRIES + 1):
+            made.hour()
+    assert (made.manager.state.phase, made.manager.state.tries_left) == (Phase.TRYING, TRIES)
+    made.hour()
+    assert made.running == "core@2"
+
+
+def test_a_trial_begins_at_a_safe_point_and_not_because_of_a_start(made: World) -> None:
+    made.commit(1)
+    made.release(2)
+    made.manager.update(made.source)
+    made.begin()
+    assert (made.running, made.manager.state.phase) == ("core@1", Phase.ARMED)
+    assert made.manager.running.at_safe_point(quiet=False) is None, "an order is on its way"
+    made.hour()
+    assert made.running == "core@2"
+
+
+def test_starts_of_a_daemon_that_asks_no_models_use_up_no_try(made: World) -> None:
+    made.commit(1)
+    made.release(2)
+    made.manager.update(made.source)
+    made.hour()
+    for _ in range(TRIES + 1):
+        made.manager = made.make()
+        made.manager.start(asked=False)
+    assert (made.running, made.manager.state.tries_left) == ("core@1", TRIES - 1)
+    made.hour()
+    assert made.running == "core@2"
+
+
+@pytest.mark.parametrize("number", sorted(ASKED_TO_END))
+def test_an_examination_that_a_shutdown_ends_is_no_refusal(tmp_path: Path, number: int) -> None:
+    examine = ChildExaminer(
+        (
+            sys.executable,
+            "-c",
+            f"import os, signal; signal.signal({int(number)}, signal.SIG_DFL); os.kill(os.getpid(), {int(number)})",
+        )
+    )
+    with pytest.raises(Halt) as told:
+        examine(tmp_path, "0" * 64)
+    assert told.value.code == "bundle_not_examined"
+
+
+def test_an_examination_that_crashes_is_one() -> None:
+    examine = ChildExaminer((sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    with pytest.raises(Denied, match="signal 9"):
+        examine(Path(), "0" * 64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,12 @@ class Hour:
     latency_us: int = 100
     faults: int = 0
     missing: int = 0
+    catch_up: bool = False
+    answers: int | None = None
+
+    @property
+    def answered(self) -> int:
+        return 3 - self.missing - self.faults if self.answers is None else self.answers
 
 
 def _after(*hours: Hour, seconds: int = 60, terms: Terms = TERMS) -> Trial:
@@ -31,7 +38,7 @@ def _after(*hours: Hour, seconds: int = 60, terms: Terms = TERMS) -> Trial:
     return trial
 
 
-def _hours(count: int, **kind: int) -> list[Hour]:
+def _hours(count: int, **kind: Any) -> list[Hour]:
     return [Hour((n + 1) * HOUR, **kind) for n in range(count)]
 
 
@@ -101,3 +108,27 @@ def test_a_clock_that_jumps_adds_at_most_an_hour_and_never_less_than_nothing(jum
         after = watched(trial, TERMS, Hour((n + 1) * HOUR), symbols=1, seconds=jump)
         assert 0 <= after.seconds - trial.seconds <= HOUR
         trial = after
+
+
+def test_hours_of_the_past_are_no_use_and_their_errors_are_errors() -> None:
+    """What was slept through is done again in seconds: a trial that it passed would be none."""
+    trial = _after(*_hours(50, catch_up=True), seconds=3600)
+    assert (trial.bars, trial.seconds) == (0, 0)
+    assert judge(TERMS, trial, None).verdict is Verdict.GOES_ON
+    assert judge(TERMS, _after(*_hours(2, catch_up=True, faults=1)), None).verdict is Verdict.FAILED
+
+
+def test_hours_without_a_bar_or_without_an_answer_do_not_count() -> None:
+    trial = Trial()
+    for hour in _hours(9, answers=0):
+        trial = watched(trial, TERMS, hour, symbols=0, seconds=60)
+    assert (trial.bars, trial.missing) == (0, 0), "no symbol had a bar"
+    assert _after(*_hours(9, answers=0)).bars == 0, "of none of them it knows anything"
+    lax = Terms(min_bars=3, min_minutes=0, max_errors=1000, p99_us=3000, psi_max="0.25")
+    assert judge(lax, _after(*_hours(9, faults=3), terms=lax), None).verdict is Verdict.GOES_ON, "only faults"
+
+
+def test_a_night_without_bars_does_not_begin_the_count_of_missing_features_anew() -> None:
+    trial = _after(*_hours(MISSING_MAX, missing=3))
+    trial = watched(trial, TERMS, Hour(50 * HOUR, answers=0), symbols=0, seconds=60)
+    assert trial.missing == MISSING_MAX

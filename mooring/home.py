@@ -5,6 +5,8 @@ run/                   control.sock · control.json · daemon.lock
 logs/                  daemon.log and its rotated predecessors
 data/                  mooring.db · mooring.db.mark (how far it got)
 backups/               copies of it, made by `mooring db backup`
+bundles/               repositories of models that are trusted, and what is installed
+starter/               the demo's own repository of models
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PRIVATE: Final = 0o700
-_OWN_NAMES: Final = ("settings.toml", "run", "logs", "data", "backups")
+_OWN_NAMES: Final = ("settings.toml", "run", "logs", "data", "backups", "bundles", "starter")
 # A Unix socket's path with its closing NUL: 104 bytes on macOS (sys/un.h), 108 on Linux (unix(7)).
 _SOCKET_BYTES: Final = 103 if sys.platform == "darwin" else 107
 _UNTOUCHED: Final = "Nothing was started and no order was sent."

@@ -56,6 +56,16 @@ def test_prepare_twice_keeps_what_is_there(tmp_path: Path) -> None:
     assert home.database.read_text() == "x"
 
 
+@pytest.mark.parametrize("name", ["bundles", "starter", "backups", "settings.toml"])
+def test_a_home_that_is_too_open_and_holds_only_what_is_ours_is_tightened(tmp_path: Path, name: str) -> None:
+    home = Home(root=tmp_path / "home")
+    home.prepare()
+    (home.root / name).mkdir()
+    home.root.chmod(0o777)
+    home.prepare()
+    assert mode(home.root) == 0o700
+
+
 def test_directories_of_ours_that_are_too_open_are_tightened(tmp_path: Path) -> None:
     home = Home(root=tmp_path / "home")
     home.prepare()

@@ -7,22 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import structlog
 
 from mooring import __version__
-from mooring.bundles.format.agree import Host
-from mooring.bundles.format.manifest import Gate
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.bringing import Floors, no_such_bundle
 from mooring.bundles.store.examining import ChildExaminer
+from mooring.bundles.store.late import LateDrift, LateReader
 from mooring.bundles.store.manager import NO_EXPIRED, Manager, Outcome, Source
-from mooring.bundles.store.ports import Loaded
-from mooring.bundles.store.reading import FeatureDrift, FormatReader
+from mooring.bundles.store.ports import Drift, Loaded, Reader
 from mooring.bundles.store.slots import Slots
-from mooring.bundles.trust import HttpFetcher
-from mooring.bundles.trust.packed import ZipFetcher
 from mooring.control_api.events import EventHub
 from mooring.control_api.facade import Actor
 from mooring.control_api.models_bundles import (
@@ -47,6 +43,9 @@ from mooring.runtime.engine.engine import Engine
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.store import Store
 from mooring.settings_bundles import Bundles as BundleSettings
+
+if TYPE_CHECKING:
+    from mooring.bundles.format.manifest import Gate
 
 EXPIRABLE: Final = frozenset({"timestamp", "snapshot"})
 DAEMON: Final = "daemon"
@@ -80,13 +79,12 @@ class BundleDesk:
         self._repositories = Repositories(home, lambda: datetime.fromtimestamp(clock.now(), UTC))
         self.events = BundleEvents(store, hub, clock.now)
         self._slots = Slots(bundles_dir(home))
-        host = Host.here(app=__version__, feature_pipelines=frozenset({PIPELINE}))
         self.manager = Manager(
             Books(self._slots, now=clock.now, tell=self.events),
             trust=self._repositories,
-            reader=FormatReader(host, lambda: _gates(settings())),
+            reader=LateReader(lambda: _reader(lambda: _gates(settings()))),
             examine=ChildExaminer(),
-            drift=FeatureDrift(),
+            drift=LateDrift(_drift),
             monotonic=clock.monotonic,
             warmup_bars=MODEL_WARMUP_BARS,
             least=lambda: Floors(min_bars=settings().trial_hours, min_minutes=settings().trial_minutes),
@@ -150,6 +148,8 @@ class BundleDesk:
 
     def sideload(self, actor: Actor, file: BinaryIO, asked: SideloadQuery, task: Task) -> Mapping[str, Any]:
         """A bundle from a file."""
+        from mooring.bundles.trust import ZipFetcher  # noqa: PLC0415 -- a daemon without bundles stays light
+
         with file, self._audited(actor, "bundle.sideloaded", ""):
             file.flush()
             name = self._named()
@@ -248,6 +248,8 @@ class BundleDesk:
 
     @contextmanager
     def _source(self) -> Iterator[Source]:
+        from mooring.bundles.trust import HttpFetcher  # noqa: PLC0415 -- as in `sideload`
+
         found = known(self._home, self._named())
         with HttpFetcher(found.url) as fetch:
             yield Source(
@@ -286,7 +288,22 @@ class _Hour:
         self.catch_up: bool = seen.catch_up
 
 
+def _reader(minimum: Callable[[], list[Gate]]) -> Reader:
+    from mooring.bundles.format.agree import Host  # noqa: PLC0415 -- as in `BundleDesk.sideload`
+    from mooring.bundles.store.reading import FormatReader  # noqa: PLC0415
+
+    return FormatReader(Host.here(app=__version__, feature_pipelines=frozenset({PIPELINE})), minimum)
+
+
+def _drift() -> Drift:
+    from mooring.bundles.store.reading import FeatureDrift  # noqa: PLC0415
+
+    return FeatureDrift()
+
+
 def _gates(settings: BundleSettings) -> list[Gate]:
+    from mooring.bundles.format.manifest import Gate  # noqa: PLC0415
+
     def share(bps: int) -> str:
         return f"{'-' if bps < 0 else ''}{abs(bps) // 10_000}.{abs(bps) % 10_000:04d}"
 

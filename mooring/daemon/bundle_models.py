@@ -9,12 +9,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mooring.bundles.format.features import read_names
 from mooring.bundles.store.ports import Loaded
 from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
 from mooring.runtime.models.bounded import Bounded
-from mooring.runtime.models.model_set import Model, ModelSet
-from mooring.runtime.models.predictor import Predictor
 from mooring.settings import Settings, value_of
 
 PRODUCER: Final = "model"
@@ -29,6 +26,10 @@ def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], fl
     Raises:
         Invalid, Unverified: they are none that this version can ask.
     """
+    from mooring.bundles.format.features import read_names  # noqa: PLC0415 -- a daemon without bundles stays light
+    from mooring.runtime.models.model_set import Model, ModelSet  # noqa: PLC0415
+    from mooring.runtime.models.predictor import Predictor  # noqa: PLC0415
+
     manifest = loaded.manifest
     made = ModelSet(
         reference=loaded.slot.reference,

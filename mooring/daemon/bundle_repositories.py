@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from mooring.bundles.trust import BUILT_AT, Repository, checked_root
-from mooring.bundles.trust.http_fetcher import checked_address
 from mooring.durable import read_private, replace_file
 from mooring.errors import Conflict, Invalid, NotFound, Unverified
 from mooring.home import PRIVATE, Home
+
+if TYPE_CHECKING:
+    from mooring.bundles.trust import Repository
 
 ROOT_BYTES_MAX: Final = 512_000
 NOTE_BYTES_MAX: Final = 4096
@@ -71,6 +73,9 @@ def known(home: Home, name: str) -> Known:
             money=_UNTOUCHED,
             todo="Add it again with `mooring bundle trust`.",
         ) from None
+    from mooring.bundles.trust import checked_root  # noqa: PLC0415 -- a daemon that follows none stays light
+    from mooring.bundles.trust.http_fetcher import checked_address  # noqa: PLC0415
+
     return Known(name=name, url=checked_address(url), root=checked_root(root or b"", sha256), root_sha256=sha256)
 
 
@@ -95,6 +100,9 @@ def add(home: Home, name: str, url: str, root: bytes) -> Known:
             money=_UNTOUCHED,
             todo="Take a name of a-z, 0-9 and -, such as my-models.",
         )
+    from mooring.bundles.trust import BUILT_AT, Repository  # noqa: PLC0415 -- as in `known`
+    from mooring.bundles.trust.http_fetcher import checked_address  # noqa: PLC0415
+
     sha256 = hashlib.sha256(root).hexdigest()
     made = Known(name=name, url=checked_address(url), root=root, root_sha256=sha256)
     home.prepare()
@@ -131,16 +139,20 @@ class Repositories:
     def __init__(self, home: Home, clock: Callable[[], datetime]) -> None:
         self._home = home
         self._clock = clock
+        self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Repository] = {}
 
     def __call__(self, name: str) -> Repository:
         """One by its name. Errors as `known`."""
+        from mooring.bundles.trust import BUILT_AT, Repository  # noqa: PLC0415 -- as in `known`
+
         found = known(self._home, name)
         key = (name, found.root_sha256)
-        if key not in self._made:
-            folder = bundles_dir(self._home) / name
-            self._made[key] = Repository(folder, found.root, clock=self._clock, built_at=BUILT_AT)
-        return self._made[key]
+        with self._lock:
+            if key not in self._made:
+                folder = bundles_dir(self._home) / name
+                self._made[key] = Repository(folder, found.root, clock=self._clock, built_at=BUILT_AT)
+            return self._made[key]
 
 
 def _unknown() -> NotFound:

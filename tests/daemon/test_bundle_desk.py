@@ -55,8 +55,8 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> StarterRepository:
 
 @pytest.fixture(scope="module")
 def address(starter: StarterRepository) -> Iterator[str]:
-    with served(starter.public) as url:
-        yield url
+    with served(starter.public) as host:
+        yield host.url
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from mooring.bundles.format.agree import check_time
 from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.ports import Fresh, Offer, Reader, Trust
@@ -195,7 +194,7 @@ class Bringer:
         return found
 
     def _require(self, manifest: Manifest, now: datetime) -> None:
-        check_time(manifest, now)
+        self._reader.require_time(manifest, now)
         self._reader.require_fit(manifest.requires)
         self._reader.require_gates(manifest)
 

@@ -95,6 +95,18 @@ class Reader(Protocol):
         """
         ...
 
+    def read(self, folder: Path, manifest: Manifest, path: str) -> bytes:
+        """One file of an installed bundle, hashed as it is read. Errors as `rehash`."""
+        ...
+
+    def require_time(self, manifest: Manifest, now: datetime) -> None:
+        """Refuse what is not yet valid, or no longer.
+
+        Raises:
+            Denied: so it is.
+        """
+        ...
+
     def require_fit(self, requires: Any) -> None:
         """Refuse what this installation cannot run.
 

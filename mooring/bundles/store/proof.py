@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mooring.bundles.format.slot import read_verified
 from mooring.bundles.store.ports import Loaded, Reader, Trust
 from mooring.bundles.store.revocation import Revocations, read_revocations
 from mooring.bundles.store.slots import Slots
@@ -69,13 +68,12 @@ class Prover:
         if (manifest.bundle_id, manifest.seq) != (slot.bundle_id, slot.seq):
             raise _not_authorised(slot)
         self._reader.require_fit(manifest.requires)
-        return Loaded(slot=slot, manifest=manifest, files=_needed(folder, manifest))
+        return Loaded(slot=slot, manifest=manifest, files=self._needed(folder, manifest))
 
-
-def _needed(folder: Path, manifest: Manifest) -> Mapping[str, bytes]:
-    """Hashed once more as they are read: these very bytes are used, not a file that somebody may change meanwhile."""
-    wanted = [manifest.feature_schema.path, manifest.psi_reference, *(model.path for model in manifest.models)]
-    return {path: read_verified(folder, manifest, path) for path in wanted}
+    def _needed(self, folder: Path, manifest: Manifest) -> Mapping[str, bytes]:
+        """Hashed once more as they are read: these very bytes are used, not a file that somebody may change."""
+        wanted = [manifest.feature_schema.path, manifest.psi_reference, *(model.path for model in manifest.models)]
+        return {path: self._reader.read(folder, manifest, path) for path in wanted}
 
 
 def _not_authorised(slot: Slot) -> Unverified:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from mooring.bundles.format.agree import Host, check_requires
+from mooring.bundles.format.agree import Host, check_requires, check_time
 from mooring.bundles.format.features import Counts, Reference, counted, drifts, read_reference
 from mooring.bundles.format.gates import check_gates
 from mooring.bundles.format.manifest import Gate, Manifest, Requires
-from mooring.bundles.format.slot import rehash
+from mooring.bundles.format.slot import read_verified, rehash
 from mooring.bundles.format.unpack import unpack
 from mooring.bundles.store.ports import Loaded
 from mooring.errors import Denied
@@ -42,6 +43,14 @@ class FormatReader:
     def rehash(self, folder: Path, manifest_sha256: str) -> Manifest:
         """Every byte, checked."""
         return rehash(folder, manifest_sha256)
+
+    def read(self, folder: Path, manifest: Manifest, path: str) -> bytes:
+        """One file, checked."""
+        return read_verified(folder, manifest, path)
+
+    def require_time(self, manifest: Manifest, now: datetime) -> None:
+        """Whether it is valid now."""
+        check_time(manifest, now)
 
     def require_fit(self, requires: Any) -> None:
         """Whether it can run here."""

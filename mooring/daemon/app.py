@@ -265,9 +265,9 @@ class Daemon:
         from mooring.daemon.kraken_desk import KrakenDesk  # noqa: PLC0415 -- clients that paper trading does not need
 
         rehearsal = options.rehearsal
-        warmup = decider_for(settings, instruments(settings.market.symbols)).warmup_bars
+        history = decider_for(settings, instruments(settings.market.symbols)).history_bars
         system = options.clock if rehearsal is None else rehearsal.clock
-        desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=warmup)
+        desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
         self._closing.callback(desk.close)
         if rehearsal is not None:
             shown = options.market_for(reader, settings)

@@ -86,7 +86,7 @@ class KrakenDesk:
     Args:
         home: prepared; another process of it that uses the key is a Conflict.
         clock: this machine's.
-        warmup_bars: hours that producers need before they say anything.
+        warmup_bars: hours that producers need, to say anything and to say it as they always do.
 
     Raises:
         Denied: the settings want real orders on prices that are not the venue's.

@@ -27,6 +27,7 @@ class Decider:
         params: its parameters.
         producers: names, in the order of the signals' second axis.
         warmup_bars: bars before every producer has something to say.
+        history_bars: bars after which what any producer looks at no longer depends on which bar was the first.
         reads_models: whether a producer asks models, so that their features are kept and `Inputs.models` is filled.
     """
 
@@ -36,6 +37,7 @@ class Decider:
     producers: tuple[str, ...]
     strategy: str
     warmup_bars: int
+    history_bars: int
     init: Callable[[], State]
     reads_models: bool = False
 
@@ -79,6 +81,7 @@ def make_decider(
             risk=init_risk(),
         )
 
+    warmup_bars = max(m.warmup_bars(p) for m, p in zip(producers, producer_params, strict=True))
     decide = make_decide(produce, strategy.step)
     return Decider(
         decide=decide,
@@ -86,7 +89,8 @@ def make_decider(
         params=params,
         producers=names,
         strategy=str(strategy.NAME),
-        warmup_bars=max(m.warmup_bars(p) for m, p in zip(producers, producer_params, strict=True)),
+        warmup_bars=warmup_bars,
+        history_bars=max(warmup_bars, *(getattr(module, "HISTORY_BARS", 0) for module in producers)),
         init=init,
         reads_models=any(getattr(module, "READS_MODELS", False) for module in producers),
     )

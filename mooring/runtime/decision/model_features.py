@@ -88,6 +88,9 @@ MODEL_FEATURES: Final = 25
 
 RING: Final = 72  # closes looked back on
 MODEL_WARMUP_BARS: Final = 169  # the slowest average of returns needs 168 of them, and the first bar has none
+# From here on they are the same, to a hundredth of how far they ever spread, whenever the first bar was: averages
+# forget slowly, and models are trained on years.
+MODEL_SETTLED_BARS: Final = 720
 RSI_MIDDLE: Final = 50.0
 Z_LIMIT: Final = 10.0
 NEAR: Final = 24

@@ -1,7 +1,8 @@
 """What models are shown begins with the account's recorded bars, where a run asks them and the one before it did not.
 
-Else a person who turns models on would wait a week for the slowest average. Bars are evidence, so a replay begins with
-the same ones.
+Else a person who turns models on would wait a week for the slowest average, and what models are shown would be off for
+weeks more: it is warm long before it is what models were trained on. Bars are evidence, so a replay begins with the
+same ones.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from mooring.runtime.decision.model_features import MODEL_WARMUP_BARS, ModelFeatureState, update_model_features
+from mooring.runtime.decision.model_features import MODEL_SETTLED_BARS, ModelFeatureState, update_model_features
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.kept import Kept
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.spans import bars_of_account
 
-SPARE: Final = 71  # hours: a symbol may lack some of its bars
 PRICES: Final = ("open", "high", "low", "close", "volume")
 
 
@@ -32,7 +32,7 @@ def warmed(kept: Kept, reader: Reader, account_id: str, upto: int, instruments: 
     if not isinstance(kept.models, ModelFeatureState):
         return kept
     places = {instrument.symbol: at for at, instrument in enumerate(instruments)}
-    after = upto - (MODEL_WARMUP_BARS + SPARE) * HOUR_SECONDS
+    after = upto - MODEL_SETTLED_BARS * HOUR_SECONDS
     hours: dict[int, np.ndarray[tuple[int, int], np.dtype[np.int64]]] = {}
     for hour_ts_utc, symbol, *prices in bars_of_account(reader, account_id, after=after, upto=upto):
         if symbol in places:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mooring.runtime.decision.model_features import (
     MODEL_FEATURE_NAMES,
     MODEL_FEATURES,
+    MODEL_SETTLED_BARS,
     MODEL_WARMUP_BARS,
     PIPELINE,
     fill_matrix,
@@ -183,3 +184,13 @@ def test_markets_that_stand_still_fall_silent_or_collapse_still_give_numbers():
         still[[AT["return_24"], AT["range_72"], AT["efficiency_24"], AT["volume_z_72"], AT["rsi_14"]]].tolist()
         == [0.0] * 5
     )
+
+
+def test_once_settled_nothing_hangs_on_which_bar_was_the_first():
+    bars = random_bars(8, 2400, 2)
+    whole = matrix_of(bars)
+    usual = np.nanstd(whole, axis=(0, 1))
+    for last in range(1500, 2401, 150):
+        late = matrix_of(part_of(bars, last - MODEL_SETTLED_BARS, last))[-1]
+        away = np.abs(late - whole[last - 1]) / usual
+        assert (away[bars.present[last - 1]] <= 0.01).all()

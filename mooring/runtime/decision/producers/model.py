@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from mooring.runtime.decision.model_features import MODEL_WARMUP_BARS
+from mooring.runtime.decision.model_features import MODEL_SETTLED_BARS, MODEL_WARMUP_BARS
 from mooring.runtime.decision.producers.common import MAX_CONVICTION, say
 from mooring.runtime.decision.types import Inputs
 from mooring.runtime.domain.bars import Float64s, Int64s
@@ -15,6 +15,7 @@ from mooring.runtime.domain.scores import NO_SCORE, P_ENSEMBLE, P_GLOBAL, P_SPEC
 
 NAME: Final = "model"
 READS_MODELS: Final = True
+HISTORY_BARS: Final = MODEL_SETTLED_BARS
 
 WARMING_UP: Final = int(Reason.WARMING_UP)
 MODEL_UP: Final = int(Reason.MODEL_UP)

@@ -166,13 +166,12 @@ def _judge(made: Learned, bench: Bench, machines: _Machines) -> Judged:
     assert fold is not None
     scores = test_scores(made, bench.data)
     models = outputs_of(bench.data, fold.test, scores, len(bench.instruments))
-    bars = part_of(bench.bars, fold.test)
     taker = bench.settings.costs.taker_fee_ppm
     machine, loop = machines.of(with_models(bench.settings, parameters_of(made, bench)))
-    own = traded(machine, loop, bars, cost_ppm=bench.cost_ppm, taker_ppm=taker, models=models)
+    own = traded(machine, loop, bench.bars, fold.test, cost_ppm=bench.cost_ppm, taker_ppm=taker, models=models)
     machine, loop = machines.of(classical(bench.settings))
-    other = traded(machine, loop, bars, cost_ppm=bench.cost_ppm, taker_ppm=taker, models=None)
-    hold = held(bars, bench.cost_ppm)
+    other = traded(machine, loop, bench.bars, fold.test, cost_ppm=bench.cost_ppm, taker_ppm=taker, models=None)
+    hold = held(part_of(bench.bars, fold.test), bench.cost_ppm)
     money = {
         "net_return": own.net,
         "baseline_return": hold.net,
@@ -195,7 +194,9 @@ def _probabilities(made: Learned, bench: Bench, span: Span, scores: Float64s) ->
     known = bench.data.known[at]
     p = (1.0 + scores[known]) / 2.0
     target = bench.data.target[at][known]
-    base = made.general.base
+    # What was usual in all hours learned from: the models have seen the latest of them, too.
+    learned_from = bench.data.within(made.lap.general.train)
+    base = float(bench.data.target[learned_from][bench.data.known[learned_from]].mean())
     found = judge(p, target, base)
     block = BLOCKS_PER_HORIZON * bench.plan.labels.horizon_bars
     gain = gain_over_chance(p, target, base, bench.data.row[at][known], block)

@@ -1,7 +1,7 @@
 """What a fold's models would have earned: the daemon's own hour over the fold's bars, with what they said as inputs.
 
-Beside it, over the same bars and with the same costs: the classical strategies of the settings, and buying every
-symbol at the first hour and holding it.
+Beside it, over the same bars, as warm and with the same costs: the classical strategies of the settings, and buying
+every symbol at the first hour and holding it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mooring.runtime.domain.scores import (
     P_SPECIALIST,
     P_STATE,
 )
-from mooring.runtime.engine.world import Machine
+from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.simulate import N_FEES, N_TRADES, Chunk, Loop, simulate
 from mooring.runtime.research.training.dataset import Dataset
@@ -30,6 +30,7 @@ from mooring.runtime.research.training.folds import Span
 from mooring.runtime.research.training.labels import MILLION
 
 DAY_HOURS: Final = 24
+WARM_HOURS: Final = 720  # of the past that everybody has seen before the first hour that counts
 LEAST_SCORE: Final = 10_000  # millionths
 SHARES: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 FULL_SHARE: Final = 0.995
@@ -71,10 +72,26 @@ def part_of(bars: Bars, span: Span) -> Bars:
     return Bars(*(array[span.first : span.last] for array in bars))  # type: ignore[arg-type]  # one kind each
 
 
-def traded(machine: Machine, loop: Loop, bars: Bars, *, cost_ppm: int, taker_ppm: int, models: Int64s | None) -> Earned:
-    """The machine's own trading over these bars, from its starting cash.
+def warm(machine: Machine, loop: Loop, bars: Bars, first: int) -> World:
+    """A fresh account at hour `first`, with features and producers that have seen the hours before.
+
+    As in the daemon, which is never as cold as at the beginning of a fold; else the classical strategies would be
+    silent there while features of models are long warm.
+    """
+    world = machine.init()
+    began = max(0, first - max(WARM_HOURS, machine.decider.warmup_bars))
+    seen, _ = simulate(machine, loop, part_of(bars, Span(began, first)))
+    known = world.decision._replace(features=seen.decision.features, producers=seen.decision.producers)
+    return world._replace(decision=known)
+
+
+def traded(
+    machine: Machine, loop: Loop, bars: Bars, span: Span, *, cost_ppm: int, taker_ppm: int, models: Int64s | None
+) -> Earned:
+    """The machine's own trading over the span of these bars, from its starting cash.
 
     cost_ppm: of selling what is left at the end. taker_ppm: the fee by which the money traded is told from the fees.
+    models: what models said of each hour of the span.
     """
     equity: list[Int64s] = []
     value: list[int] = []
@@ -86,7 +103,8 @@ def traded(machine: Machine, loop: Loop, bars: Bars, *, cost_ppm: int, taker_ppm
         counts[0] += chunk.counts[:hours, N_TRADES].sum()
         counts[1] += chunk.counts[:hours, N_FEES].sum()
 
-    simulate(machine, loop, bars, models=models, watch=watch)
+    world = warm(machine, loop, bars, span.first)
+    simulate(machine, loop, part_of(bars, span), models=models, watch=watch, world=world)
     curve = np.concatenate([[machine.starting_cash], *equity]).astype(np.float64) / machine.starting_cash
     curve[-1] -= value[-1] * cost_ppm / MILLION / machine.starting_cash
     turnover = int(counts[1]) * MILLION / taker_ppm / machine.starting_cash if taker_ppm else 0.0

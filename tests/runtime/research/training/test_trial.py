@@ -7,12 +7,13 @@ import pytest
 
 from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.domain.scores import NO_SCORE
+from mooring.runtime.domain.state_codec import dump
 from mooring.runtime.market.universe import instruments
-from mooring.runtime.research.simulate import make_loop
+from mooring.runtime.research.simulate import make_loop, simulate
 from mooring.runtime.research.training.dataset import make_dataset
 from mooring.runtime.research.training.evaluate import classical, with_models
 from mooring.runtime.research.training.folds import Span
-from mooring.runtime.research.training.trial import LEAST_SCORE, held, outputs_of, part_of, thresholds, traded
+from mooring.runtime.research.training.trial import LEAST_SCORE, held, outputs_of, part_of, thresholds, traded, warm
 from mooring.runtime.setup import machine_for
 from mooring.settings import Settings
 from tests.support.training import plan_of, random_bars
@@ -51,7 +52,32 @@ def say(bars, hours_up, hours_down):
 
 def run(bars, models, settings=None):
     machine = machine_for(settings or with_models(Settings(), AT_ONCE), LISTED)
-    return traded(machine, make_loop(machine.hour), bars, cost_ppm=8500, taker_ppm=8000, models=models)
+    span = Span(len(bars.ts) - len(models), len(bars.ts))
+    return traded(machine, make_loop(machine.hour), bars, span, cost_ppm=8500, taker_ppm=8000, models=models)
+
+
+def test_a_fold_begins_as_warm_as_the_daemon_would_be_and_with_nothing_but_its_cash():
+    bars = random_bars(320, 3, seed=5, volatility=0.0001)
+    last = part_of(bars, Span(310, 320))
+    assert run(last, say(last, [0], [5])).trades == 0  # the range that a stop hangs on is not known yet
+    found = run(bars, say(last, [0], [5]))
+    assert found.trades == 1
+    assert len(found.daily) == 1
+    assert run(bars, say(last, [], []))[:4] == (0.0, 0.0, 0, 0.0)
+
+
+def test_the_classical_strategies_are_no_colder_at_the_beginning_of_a_fold_than_models_are():
+    bars = random_bars(500, 3, seed=5)
+    machine = machine_for(Settings(), LISTED)
+    loop = make_loop(machine.hour)
+    world = warm(machine, loop, bars, 400)
+    whole, _ = simulate(machine, loop, part_of(bars, Span(0, 400)))
+    assert dump(world.decision.features) == dump(whole.decision.features)
+    assert dump(world.decision.producers) == dump(whole.decision.producers)
+    assert whole.account.fills[0] > 0
+    assert dump(world.account) == dump(machine.init().account)
+    assert dump(world.paper) == dump(machine.init().paper)
+    assert dump(world.decision.risk) == dump(machine.init().decision.risk)
 
 
 def test_a_model_that_says_nothing_trades_nothing_and_keeps_its_money():

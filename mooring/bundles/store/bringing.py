@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Standing = Literal["new", "installed", "older", "rejected", "revoked", "unfit"]
 Tell = Callable[[int, int], None]
 OFFERS_MAX: Final = 500
-CUSTOM_TEXTS: Final = ("bundle_id", "version", "channel", "manifest_sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,11 @@ class Bringer:
     def offered(self, trust: Trust, channel: str, revoked: Revocations) -> list[Offered]:
         """What there is, newest first. An offer whose description is no such thing is left out."""
         state = self._books.fit_state()
-        found = [self._offered(offer, state, revoked) for offer in trust.offers(channel) if _is_sane(offer)]
+        found = [
+            self._offered(offer, state, revoked)
+            for offer in trust.offers(channel)
+            if self._reader.describes(offer.custom, channel)
+        ]
         return sorted(found, key=lambda one: (one.seq, one.reference), reverse=True)[:OFFERS_MAX]
 
     def anew(self, offered: list[Offered], revoked: Revocations) -> list[Offered]:
@@ -230,11 +233,3 @@ def no_such_bundle(name: str) -> NotFound:
         money=UNTOUCHED,
         todo="Take a name from `mooring bundle list`; `mooring bundle check` asks the repository first.",
     )
-
-
-def _is_sane(offer: Offer) -> bool:
-    """Its description is signed, and still has to have the fields that are read here."""
-    custom: Mapping[str, Any] = offer.custom
-    texts = all(isinstance(custom.get(name), str) and 0 < len(custom[name]) <= 128 for name in CUSTOM_TEXTS)  # noqa: PLR2004
-    wholes = all(isinstance(custom.get(name), int) and custom[name] > 0 for name in ("seq", "unpacked_size"))
-    return texts and wholes and isinstance(custom.get("requires"), Mapping) and len(custom["manifest_sha256"]) == 64  # noqa: PLR2004

@@ -43,6 +43,10 @@ class LateReader:
     def __init__(self, make: Callable[[], Reader]) -> None:
         self._reader = Late(make)
 
+    def describes(self, custom: Mapping[str, Any], channel: str) -> bool:
+        """Whether it describes a bundle of this channel."""
+        return self._reader().describes(custom, channel)
+
     def unpack(self, descriptor: int, custom: Mapping[str, Any], into: Path) -> Manifest:
         """Every file of an archive, each checked."""
         return self._reader().unpack(descriptor, custom, into)

@@ -79,6 +79,10 @@ class Trust(Protocol):
 class Reader(Protocol):
     """What a bundle is, and whether it fits here."""
 
+    def describes(self, custom: Mapping[str, Any], channel: str) -> bool:
+        """Whether what was signed about an offer is a description of a bundle of this channel."""
+        ...
+
     def unpack(self, descriptor: int, custom: Mapping[str, Any], into: Path) -> Manifest:
         """Every file of an archive into an empty folder, each checked; the manifest agrees with `custom`.
 

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from mooring.bundles.format.agree import Host, check_requires, check_time
+from mooring.bundles.format.agree import Host, check_requires, check_time, parse_offer
 from mooring.bundles.format.features import Counts, Reference, counted, drifts, read_reference
 from mooring.bundles.format.gates import check_gates
 from mooring.bundles.format.manifest import Gate, Manifest, Requires
 from mooring.bundles.format.slot import read_verified, rehash
 from mooring.bundles.format.unpack import unpack
 from mooring.bundles.store.ports import Loaded
-from mooring.errors import Denied
+from mooring.errors import Denied, Unverified
 
 ROWS_MIN: Final = 20
 
@@ -35,6 +35,13 @@ class FormatReader:
     def __init__(self, host: Host, minimum: Callable[[], Sequence[Gate]]) -> None:
         self._host = host
         self._minimum = minimum
+
+    def describes(self, custom: Mapping[str, Any], channel: str) -> bool:
+        """Whether it is one, field by field."""
+        try:
+            return parse_offer(custom).channel == channel
+        except Unverified:
+            return False
 
     def unpack(self, descriptor: int, custom: Mapping[str, Any], into: Path) -> Manifest:
         """Every file, checked and on the disk."""

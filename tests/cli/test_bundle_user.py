@@ -19,7 +19,8 @@ def test_a_repository_is_trusted_and_its_bundle_shown_asked_about_brought_in_and
     starter.release(Version(text="one"))
     root = tmp_path / "root.json"
     root.write_bytes(starter.root)
-    with served(starter.public) as url:
+    with served(starter.public) as host:
+        url = host.url
         asked = mooring("bundle", "trust", "demo", url, str(root), "--json")
         assert (asked.status, asked.error["code"]) == (3, "not_confirmed"), "a machine has to say --yes"
         assert mooring("bundle", "trust", "demo", url, str(root), "--yes", "--json").answer["name"] == "demo"

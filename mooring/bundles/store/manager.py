@@ -43,6 +43,11 @@ class Source:
     fetch: Any
     channel: str
 
+    def brought(self, offered: list[Offered]) -> list[Offered]:
+        """Those whose files it can have: of one file that a person brought, only what is in it."""
+        holds = getattr(self.fetch, "holds", None)
+        return offered if holds is None else [one for one in offered if holds(one.offer.name, one.offer.sha256)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -163,9 +168,12 @@ class Manager:
         """
         with self._working():
             fresh = self._refresh(source, accept_expired)
-            chosen = self._bringer.choose(self.offered, wanted)
+            brought = source.brought(self.offered)
+            chosen = self._bringer.choose(brought, wanted)
             if chosen is None:
-                return Outcome(state="up_to_date", detail="There is nothing newer.")
+                missing = not brought and source.fetch.sideloaded
+                detail = f"The file holds no bundle of {source.channel}." if missing else "There is nothing newer."
+                return Outcome(state="up_to_date", detail=detail)
             staged = self.state.candidate
             if staged is not None and staged.reference == chosen.reference and self.state.phase in WAITS:
                 return self._asked(staged, tell) if activate else self._waiting(staged)

@@ -56,6 +56,11 @@ class ZipFetcher:
         self._descriptor = descriptor
         self._entries = _read_entries(descriptor)
 
+    def holds(self, target: str, sha256: str) -> bool:
+        """Whether a target's bytes are in it: its metadata may name others, too."""
+        folder, slash, base = target.rpartition("/")
+        return not self._entries.keys().isdisjoint({f"targets/{target}", f"targets/{folder}{slash}{sha256}.{base}"})
+
     def fetch(self, place: Place, name: str, *, most: int, seconds: float) -> Iterator[bytes]:  # noqa: ARG002 -- a file has no deadline
         """As `Fetcher.fetch`.
 

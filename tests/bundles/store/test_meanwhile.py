@@ -171,7 +171,7 @@ def test_a_disk_that_cannot_be_read_uses_up_no_try(made: World, monkeypatch: pyt
     made.release(2)
     made.manager.update(made.source)
     with monkeypatch.context() as bad:
-        bad.setattr("mooring.bundles.store.proof.read_verified", refused)
+        bad.setattr("mooring.bundles.store.reading.read_verified", refused)
         for _ in range(TRIES + 1):
             made.hour()
     assert (made.manager.state.phase, made.manager.state.tries_left) == (Phase.TRYING, TRIES)

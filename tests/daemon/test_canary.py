@@ -52,6 +52,50 @@ def test_without_the_channel_s_key_nothing_becomes_public(made, run):
         canary(made, "models-stable", "snapshot", "timestamp").publish(run)
     assert caught.value.code == "signatures_missing"
     assert listed(made, "canary") == []
+    assert [
+        *made.workshop.requests.iterdir(),
+        *made.workshop.staged.iterdir(),
+    ] == []  # and nothing is in the next's way
+
+
+def test_a_publication_that_failed_is_finished_by_the_next_call(made, run, monkeypatch):
+    made.pass_time(hours=1)
+    with pytest.raises(Denied) as caught:
+        canary(made, "models-canary", "snapshot").publish(run)
+    assert caught.value.code == "online_key_missing"
+    assert listed(made, "canary") == []
+    bundle_id, _, seq = canary(made, *ALL).publish(run).partition("@")
+    assert seq == "2"
+    assert listed(made, "canary") == [f"bundles/canary/{bundle_id}-{number}.zip" for number in (1, 2)]
+
+
+def test_a_crash_between_signature_and_request_is_in_nobody_s_way(made, run, monkeypatch):
+    made.pass_time(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "stage", raising)
+        with pytest.raises(OSError, match="power"):
+            canary(made, *ALL).publish(run)
+    made.pass_time(hours=1)
+    assert canary(made, *ALL).publish(run).endswith("@1")
+    assert len(listed(made, "canary")) == 1
+    assert [*made.workshop.requests.iterdir(), *made.workshop.staged.iterdir()] == []
+
+
+def raising(*_):
+    raise OSError("the power went")
+
+
+def test_a_release_of_another_channel_that_is_signed_is_not_made_public_with_it(made, run):
+    made.pass_time(hours=1)
+    built = made.folder.parent / "release.zip"
+    built.write_bytes(b"a release that waits for its day")
+    made.offer(built, {"bundle_id": "core", "seq": 1, "channel": "stable"})
+    made.sign_all()
+    canary(made, *ALL).publish(run)
+    assert listed(made, "stable") == []
+    assert len(listed(made, "canary")) == 1
+    made.publish()
+    assert listed(made, "stable") == ["bundles/stable/core-1.zip"]
 
 
 def test_a_request_that_waits_is_neither_signed_nor_published_with_it(made, run, tmp_path):

@@ -8,7 +8,7 @@ metadata is signed by the old and by the new ones, so that it holds before and a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -59,6 +59,7 @@ def publish(
     *,
     keys_here: bool = False,
     old_keys_lost: bool = False,
+    only: Collection[str] | None = None,
 ) -> Done:
     """Publish every request that is fully signed, with a new snapshot and timestamp.
 
@@ -69,6 +70,7 @@ def publish(
         keys_here: keys of root and targets may lie in the publisher's folder.
         old_keys_lost: keys that are replaced cannot sign any more, so between two of the files that are written clients
             refuse what they find, and keep what they have.
+        only: roles whose requests are published; those of others stay as they are.
 
     Raises:
         Denied: `signatures_missing`, `old_signatures_missing`, `online_key_missing`, `private_key_public`,
@@ -78,13 +80,14 @@ def publish(
         Invalid: `bundle_changed`, `signing_request_unusable`.
     """
     with workshop.held():
-        found, came = pending(workshop), responses(workshop)
+        came, asked = responses(workshop), pending(workshop)
+        found = [request for request in asked if only is None or request.role in only]
         roots = [request for request in found if request.role == ROOT and not missing_of(request, came)]
         before = workshop.published(with_signatures(roots[0], came) if roots else None)
         finished = [request for request in found if before.signed(request.role) == request.signed]
         complete, waiting = _complete(workshop, found, finished, came)
         if not complete and (before.root is None or (waiting and not finished)):
-            raise _missing(waiting)
+            raise missing(waiting)
         state = _state(before, complete, came)
         _check(workshop, state, keys_here=keys_here, old_keys_lost=old_keys_lost)
         snapshot, timestamp = _online(state, signers, now, old_keys_lost=old_keys_lost)
@@ -101,7 +104,7 @@ def require_complete(workshop: Workshop) -> None:
     found, came = pending(workshop), responses(workshop)
     waiting = {request.role: text for request in found if (text := missing_of(request, came))}
     if found and all({one.role, *one.together} & waiting.keys() for one in found):
-        raise _missing(waiting)
+        raise missing(waiting)
 
 
 def renew_timestamp(
@@ -120,7 +123,7 @@ def renew_timestamp(
     with workshop.held():
         before = workshop.published()
         if before.root is None:
-            raise _missing({})
+            raise missing({})
         state = _state(before, [], [])
         _check(workshop, state, keys_here=True, old_keys_lost=False)
         newest, timestamp = _online(state, signers, now, old_keys_lost=False, anew=snapshot)
@@ -184,11 +187,11 @@ def _state(before: Published, complete: Sequence[Request], came: Sequence[Respon
         parts[request.role] = with_signatures(request, came)
     root, targets = parts.pop(ROOT), parts.pop(TARGETS)
     if root is None or targets is None:
-        raise _missing({})
+        raise missing({})
     named = targets.signed.delegations.roles or {}
     delegated = {name: parts[name] for name in named if parts.get(name) is not None}
     if delegated.keys() != named.keys():
-        raise _missing({})
+        raise missing({})
     return _Next(before=before, root=root, targets=targets, delegated=delegated, fresh=complete)
 
 
@@ -386,7 +389,7 @@ def _sweep(workshop: Workshop, done: Sequence[Request]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _missing(waiting: Mapping[str, str]) -> Denied:
+def missing(waiting: Mapping[str, str]) -> Denied:
     lacking = "; ".join(waiting.values()) or "there is no request that is signed"
     return Denied(
         "signatures_missing",

@@ -38,7 +38,18 @@ def responses(workshop: Workshop) -> list[Response]:
 
 
 def stage(workshop: Workshop, requests: Sequence[Request]) -> list[Path]:
-    """Write requests down; the files, in their order.
+    """Write requests down; the files, in their order; errors as `require_free`."""
+    require_free(workshop, requests)
+    paths = []
+    for request in requests:
+        path = workshop.requests / f"{request.name}.json"
+        durable.replace_file(path, request.to_bytes())
+        paths.append(path)
+    return paths
+
+
+def require_free(workshop: Workshop, requests: Sequence[Request]) -> None:
+    """See that nothing waits already that these requests would come in the way of.
 
     Raises:
         Conflict: `request_pending`: one of their roles, or one that goes with it, has another request already.
@@ -53,12 +64,6 @@ def stage(workshop: Workshop, requests: Sequence[Request]) -> list[Path]:
                 money="Nothing was changed.",
                 todo="Have it signed and publish it; or delete it and its signatures, to drop what it was for.",
             )
-    paths = []
-    for request in requests:
-        path = workshop.requests / f"{request.name}.json"
-        durable.replace_file(path, request.to_bytes())
-        paths.append(path)
-    return paths
 
 
 def revocations_of(workshop: Workshop, published: Published) -> str | None:

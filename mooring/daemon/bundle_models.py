@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from mooring.bundles.store.ports import Loaded
 from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
-from mooring.runtime.models.bounded import Bounded
+from mooring.runtime.models.bounded import Bounded, loaded_within
 from mooring.settings import Settings, value_of
 
+LOAD_SECONDS: Final = 30.0  # a hundred models take about one
 PRODUCER: Final = "model"
 MODEL_KEYS: Final = "signals.model_"
 RISK: Final = "risk."
@@ -40,8 +41,11 @@ def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], fl
             Model(role=model.role, symbol=model.symbol, data=loaded.files[model.path]) for model in manifest.models
         ),
     )
-    predictor = Predictor(made, pipeline=PIPELINE, features=MODEL_FEATURE_NAMES, symbols=symbols, monotonic=monotonic)
-    return Bounded(predictor)
+
+    def load() -> Predictor:
+        return Predictor(made, pipeline=PIPELINE, features=MODEL_FEATURE_NAMES, symbols=symbols, monotonic=monotonic)
+
+    return Bounded(loaded_within(load, LOAD_SECONDS))
 
 
 @dataclass(frozen=True, kw_only=True)

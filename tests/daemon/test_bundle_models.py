@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mooring.bundles.format import features
+from mooring.daemon import bundle_models
 from mooring.daemon.bundle_models import adjusted
+from mooring.errors import Unverified
+from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
+from mooring.runtime.models import predictor
 from mooring.settings import Settings, value_of
 
 SETTINGS = Settings.model_validate(
@@ -74,3 +80,23 @@ def test_models_that_decide_alone_enter_and_leave_as_they_were_judged() -> None:
 def test_without_a_producer_that_asks_it_states_nothing() -> None:
     assert adjusted(Settings(), stating(risk__daily_loss_bps=1)).settings == Settings()
     assert adjusted(SETTINGS, None).settings == SETTINGS
+
+
+def test_models_that_hang_while_they_load_hold_the_engine_up_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    let = threading.Event()
+    names = MODEL_FEATURE_NAMES
+    loaded: Any = SimpleNamespace(
+        slot=SimpleNamespace(reference="a@1:0"),
+        files={"m": b"m"},
+        manifest=SimpleNamespace(
+            feature_schema=SimpleNamespace(id=PIPELINE),
+            universe=SimpleNamespace(symbols=("BTC-USDT",)),
+            models=(SimpleNamespace(role="global", symbol=None, path="m"),),
+        ),
+    )
+    monkeypatch.setattr(predictor, "Predictor", lambda *_, **__: let.wait(60))
+    monkeypatch.setattr(features, "read_names", lambda *_: names)
+    monkeypatch.setattr(bundle_models, "LOAD_SECONDS", 0.02)
+    with pytest.raises(Unverified, match="did not load"):
+        bundle_models.models_of(loaded, ["BTC-USDT"])
+    let.set()

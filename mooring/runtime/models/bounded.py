@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from typing import Final
 
+from mooring.errors import Unverified
 from mooring.runtime.domain.bars import Bools, Float64s
 from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.domain.scores import without_scores
@@ -13,6 +15,36 @@ from mooring.runtime.models.predicted import Models, Predicted
 
 ANSWER_SECONDS: Final = 2.0  # a hundred times what an answer takes on a slow machine
 US: Final = 1_000_000
+
+
+def loaded_within(load: Callable[[], Models], seconds: float) -> Models:
+    """What `load` makes, in a thread of its own, so that models that hang while they load hold up an hour only so long.
+
+    Raises:
+        Exception: whatever `load` raised. Unverified: it took longer; its thread, a daemon, is left to itself.
+    """
+    made: list[Models] = []
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            made.append(load())
+        except Exception as error:  # noqa: BLE001 -- handed to who asked
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="models-load", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not made:
+        raise Unverified(
+            "model_unusable",
+            f"The models cannot be used: they did not load within {seconds:g} s.",
+            money="Nothing is traded on their word.",
+            todo="Report this to whoever published the bundle; go back to an earlier one.",
+        )
+    return made[0]
 
 
 class Bounded:

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from mooring.errors import Unverified
 from mooring.runtime.domain.scores import P_STATE
-from mooring.runtime.models.bounded import Bounded
+from mooring.runtime.models.bounded import Bounded, loaded_within
 from tests.support.models import FAULT, OK, REFERENCE, Scripted, raising
 
 VALUES, PRESENT = np.full((2, 3), 0.1), np.ones(2, np.bool_)
@@ -77,3 +78,24 @@ def test_what_is_asked_is_a_copy_so_that_a_late_model_sees_no_other_hours_number
     assert overdue.done.wait(60)
     assert inner.inner.asked[0][0].tolist() == VALUES.tolist()
     made.close()
+
+
+def test_models_that_hang_while_they_load_are_unusable_in_time():
+    let = threading.Event()
+    seen = []
+
+    def hangs():
+        seen.append(threading.current_thread())
+        assert let.wait(60)
+
+    with pytest.raises(Unverified, match="did not load"):
+        loaded_within(hangs, 0.02)
+    let.set()
+    seen[0].join(60)
+    assert seen[0].daemon
+
+
+def test_what_loads_in_time_is_handed_on_and_what_fails_says_why():
+    assert loaded_within(lambda: "models", 60) == "models"
+    with pytest.raises(ZeroDivisionError):
+        loaded_within(lambda: 1 // 0, 60)

@@ -280,7 +280,7 @@ class Daemon:
         """What is installed, proved anew."""
         options = self._options
         desk = BundleDesk(options.home, lambda: keeper.wanted.bundles, store, hub, options.clock)
-        desk.manager.start()
+        desk.manager.start(asked="model" in keeper.wanted.signals.producers)
         self._closing.callback(desk.close)
         return desk
 

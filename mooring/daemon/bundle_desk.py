@@ -35,7 +35,7 @@ from mooring.daemon.bundle_events import BundleEvents
 from mooring.daemon.bundle_repositories import Repositories, bundles_dir, known
 from mooring.daemon.bundle_view import BundleView
 from mooring.daemon.present import time_text
-from mooring.errors import Invalid, MooringError
+from mooring.errors import Conflict, Invalid, MooringError
 from mooring.home import Home
 from mooring.runtime.decision.model_features import MODEL_WARMUP_BARS, PIPELINE
 from mooring.runtime.engine.asking import Observed
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mooring.bundles.format.manifest import Gate
 
 EXPIRABLE: Final = frozenset({"timestamp", "snapshot"})
+CHANNELS: Final = ("stable", "canary")
 DAEMON: Final = "daemon"
 PAUSE_SECONDS: Final = 5.0
 HOUR: Final = 3600
@@ -93,9 +94,9 @@ class BundleDesk:
 
     @property
     def running(self) -> Loaded | None:
-        """What decides."""
+        """What decides; None also where nobody asks it."""
         now = self.manager.running.now
-        return now if isinstance(now, Loaded) else None
+        return now if self.asked and isinstance(now, Loaded) else None
 
     def now(self) -> Bundles:
         """All of it."""
@@ -136,9 +137,10 @@ class BundleDesk:
         """One that waits, was accepted before, or is offered."""
         with self._audited(actor, "bundle.activated", name):
             outcome: Outcome | None = self.manager.activate(name, task.tell)
-        if outcome is not None:
-            return asdict(outcome)
-        return self.update(actor, BundleUpdate(id=name, again=again), task)
+            if outcome is None:
+                with self._source() as source:
+                    outcome = self.manager.update(source, wanted=name, again=again, tell=task.tell)
+        return asdict(outcome)
 
     def upload(self) -> BinaryIO:
         """A private file without a name."""
@@ -173,8 +175,9 @@ class BundleDesk:
         """How old what is known of the repository is."""
         seen = self.manager.seen
         expired = 0 if seen is None else int(seen.staleness.total_seconds())
-        if seen is not None and self._checked_at is not None:  # it goes on growing until it is asked again
-            first = min(seen.expires.values(), default=seen.trusted_time)
+        if seen is not None:  # it goes on growing until it is asked again
+            others = {f"models-{name}" for name in CHANNELS} - {f"models-{self._settings().channel}"}
+            first = min(at for role, at in seen.expires.items() if role not in others)
             expired = max(expired, int(self._clock.now() - first.timestamp()), 0)
         return Staleness(checked_at=time_text(self._checked_at), expired_seconds=expired, problem=self._problem)
 
@@ -205,20 +208,30 @@ class BundleDesk:
         self.manager.close()
 
     def _work(self, engine: Callable[[], Engine]) -> None:
-        with suppress(MooringError, OSError):
-            self.manager.resume()
+        for begin in (self._recall, self.manager.resume):
+            with suppress(MooringError, OSError):
+                begin()
         begun, last = self._clock.monotonic(), None
         while not self._closing.wait(PAUSE_SECONDS):
-            self.events.raise_alerts(engine().warn)
-            self.manager.tidy()
-            settings = self._settings()
-            since = self._clock.monotonic() - (begun if last is None else last)
-            due = settings.check_hours * HOUR if last is not None else PAUSE_SECONDS
-            if settings.repository is None or settings.check_hours == 0 or since < due:
-                continue
-            last = self._clock.monotonic()
-            with suppress(MooringError, OSError):  # it stands in the records, and is asked again
+            try:
+                self.events.raise_alerts(engine().warn)
+                self.manager.tidy()
+                settings = self._settings()
+                since = self._clock.monotonic() - (begun if last is None else last)
+                due = settings.check_hours * HOUR if last is not None else PAUSE_SECONDS
+                if settings.repository is None or settings.check_hours == 0 or since < due:
+                    continue
+                last = self._clock.monotonic()
                 self._look(settings)
+            except (MooringError, OSError) as error:  # it stands in the records, and is asked again
+                log.info("bundles_not_looked_at", error=type(error).__name__)
+            except Exception:  # a fault of ours must not be the last look of this process
+                log.exception("bundles_failed")
+
+    def _recall(self) -> None:
+        """What was known of the repository before this start; asks nobody."""
+        name = self._named()
+        self.manager.recall(name, self._repositories(name), self._settings().channel)
 
     def _look(self, settings: BundleSettings) -> None:
         if settings.activate_automatically:
@@ -251,13 +264,20 @@ class BundleDesk:
         from mooring.bundles.trust import HttpFetcher  # noqa: PLC0415 -- as in `sideload`
 
         found = known(self._home, self._named())
-        with HttpFetcher(found.url) as fetch:
-            yield Source(
-                name=found.name,
-                trust=self._repositories(found.name),
-                fetch=fetch,
-                channel=self._settings().channel,
-            )
+        try:
+            with HttpFetcher(found.url) as fetch:
+                yield Source(
+                    name=found.name,
+                    trust=self._repositories(found.name),
+                    fetch=fetch,
+                    channel=self._settings().channel,
+                )
+        except Conflict:  # of other work here: nothing is known of the repository by that
+            raise
+        except MooringError as error:
+            self._problem = error.what
+            raise
+        self._problem, self._checked_at = "", self._clock.now()
 
     @contextmanager
     def _audited(self, actor: Actor | str, action: str, reason: str) -> Iterator[None]:
@@ -265,12 +285,10 @@ class BundleDesk:
         result = "internal_error"
         try:
             yield
+            result = "ok"
         except MooringError as error:
             result = error.code
-            self._problem = error.what
             raise
-        else:
-            result, self._problem, self._checked_at = "ok", "", self._clock.now()
         finally:
             if self._engine is not None:
                 self._engine().audit(str(actor), action, reason, result)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from mooring.bundles.store.ports import Loaded
+from mooring.errors import Denied
 from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
 from mooring.runtime.models.bounded import Bounded, loaded_within
 from mooring.settings import Settings, value_of
@@ -25,13 +26,20 @@ def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], fl
     """The bundle's models, loaded from the bytes that were proved.
 
     Raises:
-        Invalid, Unverified: they are none that this version can ask.
+        Invalid, Unverified: they are none that this version can ask. Denied: they know no symbol of these.
     """
     from mooring.bundles.format.features import read_names  # noqa: PLC0415 -- a daemon without bundles stays light
     from mooring.runtime.models.model_set import Model, ModelSet  # noqa: PLC0415
     from mooring.runtime.models.predictor import Predictor  # noqa: PLC0415
 
     manifest = loaded.manifest
+    if not set(symbols) & set(manifest.universe.symbols):
+        raise Denied(
+            "bundle_incompatible",
+            "It knows none of the symbols that are traded here.",
+            money="It decides nothing; what decided goes on.",
+            todo="Take one that was trained for them, or name its symbols in market.symbols.",
+        )
     made = ModelSet(
         reference=loaded.slot.reference,
         pipeline=manifest.feature_schema.id,
@@ -70,27 +78,43 @@ def adjusted(settings: Settings, loaded: Loaded | None) -> Adjusted:
     alone = settings.signals.producers == (PRODUCER,)
     if loaded is None or PRODUCER not in settings.signals.producers:
         return Adjusted(settings=settings)
-    ignored: list[str] = []
-    for key, value in sorted(loaded.manifest.strategy.parameters.items()):
-        changed = _with(settings, key, value)
-        looser = key.startswith(RISK) and changed is not None and value > value_of(settings, key)
-        if changed is None or looser or (key.startswith(STRATEGY) and not alone):
-            ignored.append(key)
-        else:
-            settings = changed
-    return Adjusted(settings=settings, ignored=tuple(ignored))
+    stated = sorted(loaded.manifest.strategy.parameters.items())
+    taken = {
+        key: value
+        for key, value in stated
+        if _may_state(settings, key, value) and (alone or not key.startswith(STRATEGY))
+    }
+    made = _with(settings, taken)  # at once: two that bound each other may only go together
+    if made is None:
+        made = settings
+        for key, value in list(taken.items()):
+            changed = _with(made, {key: value})
+            if changed is None:
+                del taken[key]
+            else:
+                made = changed
+    return Adjusted(settings=made, ignored=tuple(key for key, _ in stated if key not in taken))
 
 
-def _with(settings: Settings, key: str, value: int) -> Settings | None:
-    """Settings with one of them changed; None where it is none that a bundle may state, or out of its bounds."""
+def _may_state(settings: Settings, key: str, value: int) -> bool:
+    """Whether it is a setting that a bundle may state; a limit of risk must not become looser by it."""
     section, _, name = key.partition(".")
     if not key.startswith((MODEL_KEYS, RISK, STRATEGY)) or name not in type(getattr(settings, section)).model_fields:
-        return None
-    held = getattr(settings, section)
+        return False
+    former: Any = value_of(settings, key)
+    if isinstance(former, bool) or not isinstance(former, int):
+        return False
+    return not key.startswith(RISK) or value <= former
+
+
+def _with(settings: Settings, changes: Mapping[str, int]) -> Settings | None:
+    """Settings with these changed; None where one is out of its bounds, or they do not go together."""
+    made: dict[str, Any] = {}
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        made.setdefault(section, getattr(settings, section).model_dump())[name] = value
     try:
-        former: Any = getattr(held, name)
-        if isinstance(former, bool) or not isinstance(former, int):
-            return None
-        return settings.model_copy(update={section: type(held).model_validate({**held.model_dump(), name: value})})
+        sections = {name: type(getattr(settings, name)).model_validate(values) for name, values in made.items()}
     except ValidationError:
         return None
+    return settings.model_copy(update=sections)

@@ -148,7 +148,7 @@ class Repositories:
 
         found = known(self._home, name)
         key = (name, found.root_sha256)
-        with self._lock:
+        with self._lock:  # readers and work ask at once, and two writers of one folder would not know of each other
             if key not in self._made:
                 folder = bundles_dir(self._home) / name
                 self._made[key] = Repository(folder, found.root, clock=self._clock, built_at=BUILT_AT)

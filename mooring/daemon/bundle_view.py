@@ -62,7 +62,7 @@ class BundleView:
             last_known_good=self._maybe(state.last_good),
             candidate=self._maybe(state.candidate),
             phase=state.phase.value,
-            running=None if isinstance(running, NoModel) else running.slot.reference,
+            running=None if isinstance(running, NoModel) or not asked else running.slot.reference,
             probation=self.probation(),
             no_model=isinstance(running, NoModel),
             no_model_reason=none,

@@ -289,10 +289,18 @@ class Trader:
             except Exception as error:
                 # A strategy is somebody else's code, which may fail in any way, and a bundle's settings reach it.
                 why = f"no run can be begun with its settings ({type(error).__name__})"
-                if bundles is None or not bundles.give_up(why):
+                if bundles is None or not self._begins(settings) or not bundles.give_up(why):
                     raise
             else:
                 return plan
+
+    def _begins(self, settings: Settings) -> bool:
+        """Whether a run can be begun with these as they are: then a bundle is to blame where it cannot."""
+        try:
+            opened(machine_for(settings, self._parts.market.instruments))
+        except Exception:  # noqa: BLE001 -- as above
+            return False
+        return True
 
     def _plan(self, mode: str, settings: Settings) -> Plan:
         parts, bundles = self._parts, self._parts.bundles
@@ -319,6 +327,9 @@ class Trader:
         """What the engine goes on with, asked by it between two hours; see `Renewal`."""
         keeper, bundles = self._parts.keeper, self._parts.bundles
         another = bundles is not None and bundles.take_up(quiet=not self.engine.orders_in_flight)
+        # Also where one was taken up before, and no run could be recorded for it: what the run at hand asks is closed.
+        if bundles is not None and self.run.machine.decider.reads_models:
+            another = another or bundles.models is not self.run.models
         if keeper is None or (keeper.wanted is self._settings and not another):
             return None
         with keeper.held() as wanted:

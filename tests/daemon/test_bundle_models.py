@@ -10,8 +10,8 @@ import pytest
 
 from mooring.bundles.format import features
 from mooring.daemon import bundle_models
-from mooring.daemon.bundle_models import adjusted
-from mooring.errors import Unverified
+from mooring.daemon.bundle_models import adjusted, models_of
+from mooring.errors import Denied, Unverified
 from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
 from mooring.runtime.models import predictor
 from mooring.settings import Settings, value_of
@@ -100,3 +100,24 @@ def test_models_that_hang_while_they_load_hold_the_engine_up_only_so_long(monkey
     with pytest.raises(Unverified, match="did not load"):
         bundle_models.models_of(loaded, ["BTC-USDT"])
     let.set()
+
+
+def test_two_that_bound_each_other_are_taken_together() -> None:
+    """Each alone would be past the other one's bound; both together are within."""
+    full = value_of(SETTINGS, "signals.model_full_score")
+    stated = stating(signals__model_down_score=full + 1, signals__model_full_score=full + 2)
+    made = adjusted(SETTINGS, stated)
+    assert made.ignored == ()
+    assert value_of(made.settings, "signals.model_down_score") == full + 1
+
+
+def test_one_that_cannot_be_taken_leaves_the_others() -> None:
+    made = adjusted(SETTINGS, stating(risk__daily_loss_bps=0, risk__max_open_positions=7))
+    assert (value_of(made.settings, "risk.max_open_positions"), made.ignored) == (7, ("risk.daily_loss_bps",))
+
+
+def test_a_bundle_for_other_symbols_is_none_for_these() -> None:
+    universe = SimpleNamespace(symbols=("ETH-USDT",))
+    loaded: Any = SimpleNamespace(manifest=SimpleNamespace(universe=universe))
+    with pytest.raises(Denied, match="none of the symbols"):
+        models_of(loaded, ["BTC-USDT"])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from mooring.bundles.store.bringing import Bringer, Floors, Offered, Tell
 from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader, Trust
 from mooring.bundles.store.proof import Prover
 from mooring.bundles.store.recovery import recovered
-from mooring.bundles.store.revocation import NONE, Revocations
+from mooring.bundles.store.revocation import NONE, Revocations, read_revocations
 from mooring.bundles.store.running import Running
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
 from mooring.errors import Conflict, Denied, Halt, MooringError, Unverified
@@ -89,6 +89,7 @@ class Manager:
         self._prover = Prover(books.slots, trust, reader)
         self._bringer = Bringer(books, reader, least)
         self._untidy = threading.Event()
+        self._door = threading.Lock()  # who comes while it is tidied waits that moment, and is not refused
         self.running = Running(books, self._prover, drift, monotonic, self._untidy.set, warmup_bars)
         self._seen: tuple[str, list[Offered]] = ("", [])  # what a repository offered when it was asked last
         self.seen: Any = None  # how the metadata stood when it was refreshed last in this process
@@ -124,15 +125,28 @@ class Manager:
     def tidy(self) -> None:
         """Step 13, where something is left over: later, where somebody else is at work. Not in the engine's thread."""
         if self._untidy.is_set():
-            with suppress(Conflict, OSError), self._books.slots.lock():
+            with self._door, suppress(Conflict, OSError), self._books.slots.lock():
                 self._untidy.clear()
                 self._collect()
 
+    def recall(self, name: str, trust: Trust, channel: str) -> None:
+        """Take up what a process before this one was told by a repository; asks nobody.
+
+        Raises:
+            Unverified: what is stored is not what was verified. Retry: the disk fails.
+        """
+        stored = trust.stored()
+        if stored is not None and self.seen is None:
+            self.seen = stored
+            revoked = self.revocations.setdefault(name, read_revocations(trust.revocations()))
+            self._seen = (name, self._bringer.offered(trust, channel, revoked))
+
     def resume(self) -> None:
         """Finish what a person asked for before a crash: examine what was staged. Long; safe to call at any time."""
-        with suppress(Conflict), self._books.slots.lock():
-            if self.state.phase is Phase.STAGED and self.state.wanted:
-                self._try_soon(lambda *_: None)
+        if self.state.phase is Phase.STAGED and self.state.wanted:
+            with suppress(Conflict), self._books.slots.lock():
+                if self.state.phase is Phase.STAGED and self.state.wanted:
+                    self._try_soon(lambda *_: None)
 
     def close(self) -> None:
         """The process ends in order: the try of this start was none."""
@@ -312,7 +326,9 @@ class Manager:
     @contextmanager
     def _working(self) -> Iterator[None]:
         try:
-            with self._books.slots.lock():
+            with ExitStack() as held:
+                with self._door:
+                    held.enter_context(self._books.slots.lock())
                 yield
         except OSError as error:
             raise _disk(error) from None

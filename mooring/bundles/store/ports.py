@@ -49,6 +49,10 @@ class Trust(Protocol):
         """Take the newest metadata that is genuine."""
         ...
 
+    def stored(self) -> Fresh | None:
+        """How the stored metadata stands now, without asking anybody; None where there is none."""
+        ...
+
     def offers(self, channel: str) -> Sequence[Offer]:
         """What the stored metadata offers."""
         ...

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,34 @@ def test_an_examination_that_crashes_is_one() -> None:
     examine = ChildExaminer((sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     with pytest.raises(Denied, match="signal 9"):
         examine(Path(), "0" * 64)
+
+
+def test_who_comes_while_it_is_tidied_is_not_refused(made: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.release(1)
+    made.manager.update(made.source)
+    made.manager.rollback()
+    tidying, may = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        tidying.set()
+        assert may.wait(SECONDS)
+
+    monkeypatch.setattr(made.manager._books, "collect", slowly)
+    tidy = threading.Thread(target=made.manager.tidy, daemon=True)
+    tidy.start()
+    assert tidying.wait(SECONDS)
+    threading.Timer(0.05, may.set).start()
+    assert [one.standing for one in made.manager.check(made.source)] == ["rejected"]
+    tidy.join(SECONDS)
+
+
+def test_what_a_process_was_told_is_known_to_the_next_one_without_asking(made: World) -> None:
+    made.commit(1)
+    made.release(2)
+    made.manager.check(made.source)
+    made.begin()
+    made.now += timedelta(days=400)
+    assert made.manager.offered == []
+    made.manager.recall("demo", made.repository(), "stable")
+    assert [(one.seq, one.standing) for one in made.manager.offered] == [(2, "new"), (1, "installed")]
+    assert made.manager.seen.staleness > timedelta(days=300)

@@ -124,13 +124,13 @@ def digest(data: Dataset, symbols: Sequence[str], plan: LabelPlan) -> str:
 
 
 def keep(data: Dataset, digest: str, folder: Path) -> Path:
-    """Put a dataset on the disk under its hash, if it is not there yet; the folder that holds it.
+    """Put a dataset on the disk under its hash, if it is not there yet as a whole; the folder that holds it.
 
     Raises:
         OSError: it cannot be written.
     """
     place = folder / digest
-    if (place / "done.json").is_file():
+    if (place / "done.json").is_file() and _holds(place, data):
         return place
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True, mode=0o700)
@@ -140,6 +140,16 @@ def keep(data: Dataset, digest: str, folder: Path) -> Path:
         durable.sync_file(place / f"{name}.npy")
     durable.replace_file(place / "done.json", orjson.dumps({"sha256": digest}))
     return place
+
+
+def _holds(place: Path, data: Dataset) -> bool:
+    """Whether a folder has these very arrays: a disk may have lost some of them since."""
+    try:
+        kept: list[Any] = list(open_kept(place))
+    except (OSError, ValueError):
+        return False
+    arrays: list[Any] = list(data)
+    return all(np.array_equal(one, array) for one, array in zip(kept, arrays, strict=True))
 
 
 def open_kept(place: Path) -> Dataset:

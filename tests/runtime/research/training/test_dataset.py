@@ -79,3 +79,13 @@ def test_more_bars_than_fit_are_refused_before_anything_is_made_of_them(monkeypa
     with pytest.raises(Invalid) as caught:
         make_dataset(random_bars(600, 2), PLAN)
     assert caught.value.code == "range_too_large"
+
+
+@pytest.mark.parametrize("size", [-1, 100])
+def test_what_the_disk_did_not_keep_whole_is_not_learned_from(data, tmp_path, size):
+    name = digest(data, SYMBOLS, PLAN)
+    file = keep(data, name, tmp_path) / "features.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content[:size] if size > 0 else content)
+    assert digest(open_kept(keep(data, name, tmp_path)), SYMBOLS, PLAN) == name

@@ -252,7 +252,8 @@ def _opening(plan: Plan, manifest: Row, store: Store) -> tuple[Kept, int | None]
     before = store.reader().run(stored.run_id)
     parts = parts_of(before, manifest)
     kept = carried(fresh, stored.state, same_orders=plan.mode == LIVE, **parts)
-    if not parts["same_models"]:
+    begins = store.reader().latest_state(manifest["run_id"]) is None  # else it goes on from what it has seen itself
+    if begins and not parts["same_models"]:
         kept = warmed(kept, store.reader(), manifest["account_id"], stored.hour_ts_utc, plan.instruments)
     return kept, stored.hour_ts_utc
 

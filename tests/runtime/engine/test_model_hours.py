@@ -13,6 +13,7 @@ from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.orders import Status
 from mooring.runtime.domain.scores import MODEL_COLUMNS, NO_SCORE
 from mooring.runtime.domain.state_codec import digest, leaves
+from mooring.runtime.engine import run as run_module
 from mooring.runtime.engine import warming
 from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.records import said_by
@@ -318,7 +319,7 @@ def test_another_bundle_is_another_run_that_carries_account_and_features_on(tmp_
     assert_comes_out_again(path)
 
 
-def test_models_that_are_turned_on_are_shown_features_that_have_seen_the_accounts_bars(tmp_path):
+def test_models_that_are_turned_on_are_shown_features_that_have_seen_the_accounts_bars(tmp_path, monkeypatch):
     path = tmp_path / "m.db"
     models = Scripted()
     with Store.open(path) as store:
@@ -326,7 +327,12 @@ def test_models_that_are_turned_on_are_shown_features_that_have_seen_the_account
         runs.ahead(runs.make_engine(store, BARS, pasts.plan(3, strategy={"cooldown_bars": 2})), 10)
         made = engine(store, models)
         assert made._run.account_id != made.status.run_id
-        runs.ahead(made, 20)
+        runs.ahead(made, 10)
+        with monkeypatch.context() as patch:  # hundreds of hours are not read at every start
+            patch.delattr(run_module, "warmed")
+            made = engine(store, models)
+        runs.ahead(made, 10)
+    assert len(models.asked) == 20
     matrix = feature_matrix(BARS, compiled=False)
     for number, (shown, present) in enumerate(models.asked):
         assert shown[present].tobytes() == matrix[35 + number][present].tobytes()

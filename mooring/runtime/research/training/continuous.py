@@ -65,6 +65,10 @@ class Routine:
     every_hours: int
 
 
+class _Stopped(Exception):  # noqa: N818 -- nothing went wrong
+    """Somebody wants the routine to end."""
+
+
 def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
     """One round; a failure that says what to do ends it and not the routine.
 
@@ -95,12 +99,23 @@ def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
 def keep_on(routine: Routine, clock: Clock, told: Told, said: Callable[[Round], None], stop: threading.Event) -> None:
     """Round after round, `every_hours` apart from beginning to beginning, until `stop` is set.
 
+    The round at hand ends where it next tells how far it is, and publishes nothing; another call goes on with it.
+
     Raises:
         OSError: what came of a round cannot be written down.
     """
+
+    def heard(phase: str, done: int, total: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        told(phase, done, total)
+
     while not stop.is_set():
         begun = clock.monotonic()
-        done = go_round(routine, clock, told)
+        try:
+            done = go_round(routine, clock, heard)
+        except _Stopped:
+            return
         note(routine.request.out, done)
         forget_old(routine.request.out)
         said(done)

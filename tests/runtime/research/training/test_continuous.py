@@ -133,3 +133,20 @@ def test_without_a_publisher_what_passes_is_kept(stage):
     routine = stage.routine()
     alone = Routine(request=routine.request, load=stage.load, publisher=None, every_hours=24)
     assert go_round(alone, ManualClock(0), lambda *_: None).outcome == "kept"
+
+
+def test_who_wants_it_to_end_waits_for_no_round_and_nothing_of_it_is_published(stage, tmp_path, monkeypatch):
+    stop, said = threading.Event(), []
+
+    def train(request, clock, told):
+        done = stage.train(request, clock, told)
+        told("learn", 1, 9)
+        stop.set()  # in the middle of a round
+        told("learn", 2, 9)
+        return done
+
+    monkeypatch.setattr(module, "train", train)
+    keep_on(stage.routine(), ManualClock(0), lambda *_: None, said.append, stop)
+    assert len(stage.trained) == 1
+    assert (stage.published, said) == ([], [])
+    assert not (tmp_path / "finished.json").exists()  # another call goes on with it

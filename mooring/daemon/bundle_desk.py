@@ -32,6 +32,7 @@ from mooring.control_api.models_bundles import (
 )
 from mooring.control_api.operations import Task
 from mooring.daemon.bundle_events import BundleEvents
+from mooring.daemon.bundle_looks import Looks
 from mooring.daemon.bundle_repositories import Repositories, bundles_dir, known
 from mooring.daemon.bundle_view import BundleView
 from mooring.daemon.present import time_text
@@ -51,7 +52,6 @@ EXPIRABLE: Final = frozenset({"timestamp", "snapshot"})
 CHANNELS: Final = ("stable", "canary")
 DAEMON: Final = "daemon"
 PAUSE_SECONDS: Final = 5.0
-HOUR: Final = 3600
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +90,7 @@ class BundleDesk:
             warmup_bars=MODEL_WARMUP_BARS,
             least=lambda: Floors(min_bars=settings().trial_hours, min_minutes=settings().trial_minutes),
         )
+        self.looks = Looks(settings, clock.monotonic, self._look)
         self._view = BundleView(self.manager, self._slots, self._repositories, store.reader)
 
     @property
@@ -108,9 +109,10 @@ class BundleDesk:
         for slot in (state.active, state.last_good, state.candidate):
             if slot is not None and name in {slot.reference, slot.reference.partition(":")[0]}:
                 return self._view.installed(slot)
-        for offered in self.manager.offered:
+        repository = self._repository()
+        for offered in self._view.offers(repository):
             if name in {offered.reference, offered.reference.partition(":")[0]}:
-                return self._view.offered(offered, self._repository())
+                return self._view.offered(offered, repository)
         raise no_such_bundle(name)
 
     def require_repository(self) -> None:
@@ -211,21 +213,14 @@ class BundleDesk:
         for begin in (self._recall, self.manager.resume):
             with suppress(MooringError, OSError):
                 begin()
-        begun, last = self._clock.monotonic(), None
         while not self._closing.wait(PAUSE_SECONDS):
             try:
                 self.events.raise_alerts(engine().warn)
                 self.manager.tidy()
-                settings = self._settings()
-                since = self._clock.monotonic() - (begun if last is None else last)
-                due = settings.check_hours * HOUR if last is not None else PAUSE_SECONDS
-                if settings.repository is None or settings.check_hours == 0 or since < due:
-                    continue
-                last = self._clock.monotonic()
-                self._look(settings)
-            except (MooringError, OSError) as error:  # it stands in the records, and is asked again
-                log.info("bundles_not_looked_at", error=type(error).__name__)
-            except Exception:  # a fault of ours must not be the last look of this process
+                self.looks.turn()
+            except (MooringError, OSError) as error:  # it stands in the records, and is tried again
+                log.info("bundles_not_tended", error=type(error).__name__)
+            except Exception:  # a fault of ours must not be the last turn of this process
                 log.exception("bundles_failed")
 
     def _recall(self) -> None:

@@ -68,7 +68,7 @@ class BundleView:
             no_model_reason=none,
             asked=asked,
             ignored=list(ignored),
-            offered=[self.offered(one, repository) for one in self._manager.offered[:LISTED_MAX]],
+            offered=[self.offered(one, repository) for one in self.offers(repository)[:LISTED_MAX]],
             staleness=staleness,
             repository=repository,
             revoked=[
@@ -78,6 +78,12 @@ class BundleView:
             rejected=[_rejected(one) for one in self._slots.rejections()[:LISTED_MAX]],
             history=self._history(),
         )
+
+    def offers(self, repository: Repository | None) -> list[Offered]:
+        """What that repository offered in that channel when it was asked last; nothing where another one was asked."""
+        if repository is None or repository.name != self._manager.asked:
+            return []
+        return [one for one in self._manager.offered if one.offer.custom["channel"] == repository.channel]
 
     def installed(self, slot: Slot) -> Bundle:
         """One that is installed."""

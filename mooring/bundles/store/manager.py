@@ -101,6 +101,11 @@ class Manager:
         return self._books.state
 
     @property
+    def asked(self) -> str:
+        """The repository that was asked last; empty where none was."""
+        return self._seen[0]
+
+    @property
     def offered(self) -> list[Offered]:
         """What was offered when a repository was asked last, as it stands here now."""
         name, offered = self._seen
@@ -249,12 +254,15 @@ class Manager:
         """Metadata that proved only what is gone now may go too. Whoever calls holds the lock."""
         before = [slot for slot, _ in self._books.slots.installed()]
         self._books.collect()
-        with suppress(OSError):
-            state = self.state
-            left = [*state.good, *_maybe(state.candidate), *(slot for slot, _ in self._books.slots.installed())]
-            for name in {slot.repository for slot in before}:
-                with suppress(MooringError):
-                    self._trust(name).keep_only({slot.generation for slot in left if slot.repository == name})
+        for name in {slot.repository for slot in before}:
+            with suppress(MooringError, OSError):
+                self._keep_only(name, self._trust(name))
+
+    def _keep_only(self, name: str, trust: Trust) -> None:
+        """What was kept for a bundle that never came in, or under a lost record, goes too. OSError: the disk."""
+        state = self.state
+        left = [*state.good, *_maybe(state.candidate), *(slot for slot, _ in self._books.slots.installed())]
+        trust.keep_only({slot.generation for slot in left if slot.repository == name})
 
     def _refresh(self, source: Source, accept_expired: frozenset[str]) -> Any:
         fresh, revoked = self._bringer.refresh(source.trust, source.fetch, accept_expired)
@@ -263,6 +271,8 @@ class Manager:
         for role, error in fresh.refused.items():
             if role == f"models-{source.channel}":
                 raise error
+        with suppress(MooringError, OSError):
+            self._keep_only(source.name, source.trust)
         self._offer(source)
         return fresh
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mooring.bundles.store.examining import ASKED_TO_END, ChildExaminer
+from mooring.bundles.store.ports import Loaded
 from mooring.bundles.store.state import TRIES, Phase
 from mooring.errors import Conflict, Denied, Halt
 from tests.bundles.store.store_rig import FolderFetcher, World, world
@@ -253,3 +254,28 @@ def test_what_a_process_was_told_is_known_to_the_next_one_without_asking(made: W
     made.manager.recall("demo", made.repository(), "stable")
     assert [(one.seq, one.standing) for one in made.manager.offered] == [(2, "new"), (1, "installed")]
     assert made.manager.seen.staleness > timedelta(days=300)
+
+
+def test_generations_that_prove_nothing_installed_do_not_stay(tmp_path: Path) -> None:
+    """Such as of one that a crash kept from coming in, or all of them under a record that was lost."""
+    made = world(tmp_path)
+
+    def kept() -> frozenset[int]:
+        return made.repository()._page().kept
+
+    made.release(1)
+    made.manager.check(made.source)
+    made.repository().keep(1)
+    made.manager.check(made.source)
+    assert kept() == frozenset(), "nothing is installed"
+
+    made.commit(2)
+    mine = made.manager.state.active
+    assert mine is not None
+    assert kept() == {mine.generation}
+    made.release(3)
+    newest = made.repository().refresh(made.source.fetch).generation
+    made.repository().keep(newest)
+    assert kept() == {mine.generation, newest}
+    assert isinstance(made.begin(), Loaded)
+    assert kept() == {mine.generation}, "a start needs no repository for that"

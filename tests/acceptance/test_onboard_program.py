@@ -90,7 +90,7 @@ def test_on_a_terminal_rights_are_explained_and_nothing_pasted_is_shown(told: di
 def test_no_key_is_in_any_output_or_file(told: dict[str, Any]) -> None:
     assert told["seen"] == []
     assert told["in files"] == []
-    assert set(told["files"]) <= {"data", "run", "logs"}
+    assert set(told["files"]) <= {"data", "run", "logs", "bundles"}
     assert (told["in processes"], told["environment seen"]) == (False, True)
 
 

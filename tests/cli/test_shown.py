@@ -121,8 +121,8 @@ def finished(home: Path) -> Home:
 @pytest.mark.parametrize("width", [80, 120])
 def test_screen_of_a_demo_fits_the_terminal_without_cutting_a_word_or_a_number(finished: Home, width: int) -> None:
     request = DemoRequest(home=finished, bars=None, symbols=None, start=None, hours=42, speed=0.0, seed=None)
-    with demonstration(request, {}) as daemon:
-        assert daemon.trader.engine.wait_finished(30)
+    with demonstration(request, {}) as demo:
+        assert demo.daemon.trader.engine.wait_finished(30)
         with Client.connect(finished.run_dir) as client:
             console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
             with console.file:

@@ -205,6 +205,8 @@ def test_labels_are_documented(daemon: Running) -> None:
     for family in families(daemon):
         name = family.name + ("_total" if family.kind == "counter" else "")
         row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        if not family.samples:
+            continue  # as that of the bundle that decides, where none does
         labels = {label for labels, _ in family.samples for label, _ in labels}
         assert set(re.findall(r"`([a-z]+)`", row.split("|")[3])) - {"le"} == labels, name
         assert row.split("|")[2].strip() == family.kind

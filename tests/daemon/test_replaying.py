@@ -86,7 +86,7 @@ def test_a_row_that_is_not_what_its_inputs_give_raises_one_critical_alert_that_n
     with running(home, hours=45) as it:
         heard = []
         told = it.daemon.trader._parts.listener
-        listener = told._listener._listener  # within what counts, and what wakes the replay
+        listener = told._listener._listener._listener  # within what counts, watches models, and wakes the replay
         listener_alert = listener.alert
         listener.alert = lambda *what: (heard.append(what), listener_alert(*what))
         it.finish()

@@ -155,6 +155,7 @@ OTHER_VALUES: dict[str, Any] = {
     "signals.producers": ["rsi", "ma_cross", "momentum"], "signals.strategy": "other", "strategy.exit_score": -5,
     "strategy.weights": [1, 2, 1], "venue.name": "kraken", "venue.tier": "pro", "execution.dead_man": "off",
     "trading.kill_positions": "flatten", "logs.level": "debug", "api.port": 20_000,
+    "bundles.repository": "mine", "bundles.channel": "canary",
 }  # fmt: skip
 
 

@@ -161,7 +161,8 @@ def test_demo_of_impossible_length_is_refused_before_its_home_is_made(home: Home
 
 
 def test_demo_is_on_paper_with_its_token_in_memory_whatever_the_settings_say(home: Home) -> None:
-    with demonstration(request(home, seed=7, symbols=("ETH-EUR",)), {"MOORING_TRADING__MODE": "shadow"}) as daemon:
+    with demonstration(request(home, seed=7, symbols=("ETH-EUR",)), {"MOORING_TRADING__MODE": "shadow"}) as demo:
+        daemon = demo.daemon
         made = daemon._options
         assert daemon.trader.engine.mode == "paper"
     assert made.settings.trading.mode == "paper"
@@ -174,10 +175,11 @@ def test_demo_is_on_paper_with_its_token_in_memory_whatever_the_settings_say(hom
 
 
 def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
-    with demonstration(request(home, hours=48), {}) as daemon:
+    with demonstration(request(home, hours=48), {}) as demo:
+        daemon = demo.daemon
         assert daemon.trader.engine.wait_finished(60)
         daemon.trader.engine.stop()
-        figures = summary(daemon)
+        figures = summary(demo)
         reader = daemon.trader.store.reader()
         assert figures["verified"]
         assert figures["breaks"] == []
@@ -198,17 +200,19 @@ def test_summary_tells_what_was_done_and_that_it_holds(home: Home) -> None:
 def test_summary_says_where_a_recomputation_differs(
     home: Home, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], said: str
 ) -> None:
-    with demonstration(request(home, hours=3), {}) as daemon:
+    with demonstration(request(home, hours=3), {}) as demo:
+        daemon = demo.daemon
         assert daemon.trader.engine.wait_finished(60)
         again = replace(daemon.trader.recompute(), **changed)
         monkeypatch.setattr(daemon.trader, "recompute", lambda: again)
-        figures = summary(daemon)
+        figures = summary(demo)
     assert figures["verified"] is False
     assert figures["breaks"] == [said]
 
 
 def test_summary_of_a_demo_whose_ledger_was_changed_is_not_verified(home: Home) -> None:
-    with demonstration(request(home, hours=48), {}) as daemon:
+    with demonstration(request(home, hours=48), {}) as demo:
+        daemon = demo.daemon
         assert daemon.trader.engine.wait_finished(60)
         daemon.trader.engine.stop()
         path = daemon.trader.store.path
@@ -219,6 +223,6 @@ def test_summary_of_a_demo_whose_ledger_was_changed_is_not_verified(home: Home) 
         connection.execute("UPDATE ledger SET amount = amount + 1 WHERE seq = 5")
         connection.commit()
         connection.close()
-        figures = summary(daemon)
+        figures = summary(demo)
     assert figures["verified"] is False
     assert any("ledger row 5" in found for found in figures["breaks"])

@@ -104,7 +104,8 @@ def test_another_page_can_neither_frame_nor_load_the_dashboard(served: Running, 
     tab.goto(f"http://127.0.0.1:{other.port}/")
     tab.wait_for_load_state("networkidle")
     assert ("GET", "/", 403) in told
-    assert {status for _, _, status in told} == {403}
+    # What the dashboard itself still asked of the API while it was left is another matter.
+    assert {status for _, path, status in told if not path.startswith("/v1/")} == {403}
 
 
 def test_a_sign_in_link_in_another_page_is_not_used_up_by_it(served: Running, tab: Any, other: Other) -> None:

@@ -69,7 +69,10 @@ def test_daemons_are_told_from_other_commands() -> None:
 
 
 def test_processes_of_this_user_are_found() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()", "mooring-canary"], stdin=subprocess.PIPE) as child:
+    code = "print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code, "mooring-canary"], stdin=-1, stdout=-1) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it has its name once it runs
         found = dict(own_processes())
         child.communicate(b"\n")
     assert "mooring-canary" in found[child.pid]

@@ -275,6 +275,7 @@ def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
     found = client.bundles()
     if outcome.get("state") == "armed":
         say("Verified and examined. It is tried from the next hour on, and undoes itself if it is bad.")
+        say("While live trading is armed it waits until that is disarmed.")
         hint("`mooring bundle list` shows how the trial stands.")
     elif outcome.get("state") == "staged":
         say(f"Verified and examined. It waits for: mooring bundle activate {str(outcome['bundle']).partition(':')[0]}")

@@ -32,6 +32,8 @@ HISTORY: Final = 50
 LISTED_MAX: Final = 200
 CACHED_MAX: Final = 64
 
+_WAITS: Final = "Waits for the next hour to be tried; while live is armed, until it is disarmed."
+
 
 class BundleView:
     """Reads what there is; never waits for the network or for work under way.
@@ -159,7 +161,7 @@ class BundleView:
             p99_us=terms.p99_us,
             psi_max=terms.psi_max,
             tries_left=state.tries_left,
-            line=f"{line}, {well}." if state.phase is Phase.TRYING else "Waits for the next hour to be tried.",
+            line=f"{line}, {well}." if state.phase is Phase.TRYING else _WAITS,
         )
 
     def _history(self) -> list[BundleEvent]:

@@ -36,8 +36,10 @@ class Bundles:
         self.changed = False
         self.states: Settings | None = None
         self.given_up: list[str] = []
+        self.quiet: list[bool] = []
 
     def take_up(self, *, quiet: bool = True) -> bool:
+        self.quiet.append(quiet)
         changed, self.changed = self.changed, False
         return changed
 
@@ -113,3 +115,14 @@ def test_a_bundle_whose_settings_make_no_run_is(
     monkeypatch.setattr(module, "machine_for", made)
     trader._planned("paper", trader._settings)
     assert len(bundles.given_up) == 1
+
+
+@pytest.mark.parametrize("armed", [True, False])
+def test_no_trial_begins_while_real_orders_may_leave(
+    trader: Trader, bundles: Bundles, monkeypatch: pytest.MonkeyPatch, *, armed: bool
+) -> None:
+    status = replace(trader.engine.status, armed=armed)
+    monkeypatch.setattr(type(trader.engine), "status", property(lambda _: status))
+    bundles.quiet.clear()
+    trader._renewed()
+    assert bundles.quiet == [not armed]

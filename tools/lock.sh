@@ -13,7 +13,7 @@ compile() { # OUTPUT ARGS...
 }
 compile uv.txt requirements/uv.in
 # dev is the widest; the others are held to the same versions.
-compile dev.txt pyproject.toml --extra research --group pyproject.toml:dev
+compile dev.txt pyproject.toml --extra research --extra menubar --group pyproject.toml:dev
 compile base.txt pyproject.toml --constraint requirements/dev.txt
 compile build.txt requirements/build.in --constraint requirements/dev.txt
 for extra in research menubar postgres; do

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "MOORING_"
 DELIMITER: Final = "__"
-RESERVED: Final = ("MOORING_HOME",)
+RESERVED: Final = ("MOORING_HOME", "MOORING_SUPERVISOR")
 RESERVED_PREFIX: Final = "MOORING_TEST_"
 MAX_FILE_BYTES: Final = 64 * 1024
 MAX_VALUE_CHARS: Final = 4096
@@ -107,7 +107,7 @@ def from_toml(file: Path, known: Mapping[str, Described]) -> Layer:
 
 
 def from_environ(environ: Mapping[str, str], known: Mapping[str, Described]) -> Layer:
-    """Values of the `MOORING_*` variables; `MOORING_HOME` and `MOORING_TEST_*` are no settings.
+    """Values of the `MOORING_*` variables; `RESERVED` and `MOORING_TEST_*` are no settings.
 
     Raises:
         Invalid: a variable that names no setting, or whose text does not read as the setting's type.

@@ -19,6 +19,7 @@ from mooring.cli.context import (
     wants_json,
 )
 from mooring.daemon.instance import holder
+from mooring.daemon.supervision import attention
 from mooring.errors import Invalid, Unreachable
 
 if TYPE_CHECKING:
@@ -78,6 +79,14 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
                 f"A daemon runs (process {pid or 'unknown'}) but does not answer.",
                 money="It may be trading, with real orders where it was armed; what it does is recorded.",
                 todo="Look at its log, or end it with `mooring down`.",
+            ) from None
+        said = attention.read(home_of(ctx, home))
+        if said is not None:
+            raise Unreachable(
+                "needs_attention",
+                f"Mooring is off: {said.what}",
+                money=said.money or "Nothing is being traded.",
+                todo=f"{said.todo} Then start it with `mooring up`.",
             ) from None
         raise Unreachable(error.code, OFF, todo=error.todo) from None
 
@@ -258,7 +267,7 @@ def token(
 
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor.doctor):
+    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor.doctor, doctor.selftest):
         app.command()(command)
     for name, change in STATE_COMMANDS.items():
         app.command(name)(change)

@@ -1,17 +1,16 @@
-"""Commands that run here: the daemon itself, its service, and backtests."""
+"""Commands that run here: the demo, backtests, and what is done with the database."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mooring.cli import database, demo
-from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, say, wants_json
-from mooring.errors import Invalid, MooringError
+from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, wants_json
+from mooring.errors import Invalid
 
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-USDT,ETH-USDT.", metavar="A,B")]
 FromOption = Annotated[
@@ -40,62 +39,6 @@ def parse_symbols(text: str) -> tuple[str, ...]:
     if not symbols:
         raise Invalid("bad_symbol", "--symbols names no symbol.", todo="Write it like BTC-USDT,ETH-USDT.")
     return symbols
-
-
-def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
-
-    Example: mooring run
-    """
-    wants_json(ctx, json)
-    import asyncio  # noqa: PLC0415
-
-    from mooring.daemon.app import serve  # noqa: PLC0415
-    from mooring.daemon.options import options_from_home  # noqa: PLC0415
-
-    options = options_from_home(home_of(ctx, home), os.environ, console=sys.stderr.isatty())
-    asyncio.run(serve(options))
-
-
-def up(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Start the daemon in the background and wait until it answers.
-
-    Example: mooring up
-    """
-    as_json = wants_json(ctx, json)
-    from mooring.cli.control import show_status  # noqa: PLC0415
-    from mooring.control_api.client import Client  # noqa: PLC0415
-    from mooring.daemon import service  # noqa: PLC0415
-    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
-
-    where = home_of(ctx, home)
-
-    def healthy() -> bool:
-        try:
-            with Client.connect(where.run_dir) as client:
-                return bool(client.healthz())
-        except MooringError:
-            return False
-
-    service.up(where, healthy, SystemClock())
-    with Client.connect(where.run_dir) as client:
-        show_status(client.status(), as_json=as_json)
-
-
-def down(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """End the daemon in order; what is open stays open.
-
-    Example: mooring down
-    """
-    as_json = wants_json(ctx, json)
-    from mooring.daemon import service  # noqa: PLC0415
-    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
-
-    ended = service.down(home_of(ctx, home), SystemClock())
-    if as_json:
-        put_json({"ended": ended})
-    else:
-        say("Mooring is off." if ended else "Mooring was off already.")
 
 
 def backtest(
@@ -142,7 +85,6 @@ def backtest(
 
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (run, up, down, backtest):
-        app.command()(command)
+    app.command()(backtest)
     app.command("demo")(demo.demo)
     app.add_typer(database.db, name="db")

@@ -9,7 +9,21 @@ from typing import Annotated, Final
 import typer
 
 from mooring import __version__
-from mooring.cli import bundle, control, dashboard, local, onboard, replay, report, secrets, settings, simulate, train
+from mooring.cli import (
+    bundle,
+    control,
+    dashboard,
+    local,
+    menubar,
+    onboard,
+    replay,
+    report,
+    secrets,
+    service,
+    settings,
+    simulate,
+    train,
+)
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
 from mooring.errors import Invalid, MooringError
 
@@ -51,6 +65,8 @@ def _root(
 control.add_commands(app)
 dashboard.add_commands(app)
 local.add_commands(app)
+service.add_commands(app)
+menubar.add_commands(app)
 report.add_commands(app)
 simulate.add_commands(app)
 onboard.add_commands(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Final
@@ -300,8 +301,8 @@ class Daemon:
         return run_checks(options.home, self._settings, probes=probes)
 
 
-async def serve(options: Options) -> None:
-    """Run a daemon until SIGTERM or SIGINT, then end it in order. Errors as `Daemon`."""
+async def serve(options: Options, started: Callable[[], None] = lambda: None) -> None:
+    """Run a daemon until SIGTERM or SIGINT, then end it in order; `started` is called once. Errors as `Daemon`."""
     limit_process()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -309,6 +310,7 @@ async def serve(options: Options) -> None:
         loop.add_signal_handler(number, stopping.set)
     daemon = Daemon(options)
     await daemon.start()
+    started()
     try:
         await stopping.wait()
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ import structlog
 
 from mooring import errors
 from mooring.errors import Conflict, Halt, MooringError, Retry
+from mooring.programs import module_line
 from mooring.runtime.store.place import Place
 
 ANSWER_BYTES_MAX: Final = 4_194_304
@@ -39,8 +39,7 @@ class Errands:
 
     def __init__(self, place: Place, *, command: tuple[str, ...] = ()) -> None:
         self._place = place
-        # -P: else Python would look for modules in the directory that the daemon was started in, whatever lies there.
-        self._command = command or (sys.executable, "-P", "-m", "mooring.daemon.errand")
+        self._command = command or module_line("mooring.daemon.errand")
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._closed = False

@@ -155,6 +155,12 @@ class _Human:
         return str(self._render(logger, name, safe))
 
 
+def for_people(*, colors: bool) -> Callable[[Event], str]:
+    """What makes one line for people of a line of the log."""
+    human = _Human(colors=colors)
+    return lambda event: human(None, "", dict(event))
+
+
 def _file_handler(home: Home, settings: Settings) -> logging.Handler:
     try:
         return _PrivateFile(home.log_file, maxBytes=settings.logs.max_bytes, backupCount=settings.logs.backups)

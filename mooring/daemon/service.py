@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Final, Protocol
@@ -14,6 +13,7 @@ from typing import Final, Protocol
 from mooring.daemon.instance import holder
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unreachable, Unverified
 from mooring.home import Home
+from mooring.programs import command_line
 from mooring.runtime.market.clock import Clock
 
 START_SECONDS: Final = 20.0
@@ -110,8 +110,7 @@ def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
         ) from None
     try:
         return subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
-            # -P: no module comes from the directory that the command happens to be given in.
-            [sys.executable, "-P", "-m", "mooring", "--home", str(home.root), "--json", "run"],
+            command_line("--home", str(home.root), "--json", "run"),
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
@@ -136,6 +135,11 @@ def _why(exit_code: int, boot_log: Path) -> MooringError:
             money="Nothing is being traded.",
             todo=f"Look at {boot_log}, and run `mooring doctor`.",
         )
+    return error_of(exit_code, code, what, money, todo)
+
+
+def error_of(exit_code: int, code: str, what: str, money: str, todo: str) -> MooringError:
+    """What a daemon that did not start said, as the error that it was."""
     kind = next((kind for kind in KINDS if kind.exit_code == exit_code), Halt)
     return kind(code, what, money=money or NOT_STARTED, todo=todo)
 

@@ -7,6 +7,7 @@ fallback to a file. keyring is imported at the first call: without secrets it co
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import queue
@@ -96,23 +97,26 @@ def service_of(home: Path, default: Path) -> str:
     return f"{SERVICE}.{hashlib.sha256(os.fsencode(home)).hexdigest()[:SERVICE_DIGITS]}"
 
 
+def backend_module() -> str:
+    """Name of the module of keyring that speaks with this platform's keychain.
+
+    Raises:
+        Denied: Mooring knows none here.
+    """
+    if sys.platform == "darwin":
+        return "keyring.backends.macOS"
+    if sys.platform.startswith("linux"):
+        return "keyring.backends.SecretService"
+    raise _no_keychain(f"Mooring knows no keychain on {sys.platform}.")
+
+
 def system_backend() -> Backend:
     """The platform's own keychain, whatever keyring's configuration or environment would choose.
 
     Raises:
         Denied: there is none.
     """
-    backend: Any
-    if sys.platform == "darwin":
-        from keyring.backends.macOS import Keyring as MacKeyring  # noqa: PLC0415 -- only where secrets are used
-
-        backend = MacKeyring
-    elif sys.platform.startswith("linux"):
-        from keyring.backends.SecretService import Keyring as SecretServiceKeyring  # noqa: PLC0415
-
-        backend = SecretServiceKeyring
-    else:
-        raise _no_keychain(f"Mooring knows no keychain on {sys.platform}.")
+    backend: Any = importlib.import_module(backend_module()).Keyring  # only where secrets are used
     try:
         _ = backend.priority  # asks the system whether the keychain answers
     except (RuntimeError, OSError):

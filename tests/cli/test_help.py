@@ -31,7 +31,7 @@ COMMANDS = sorted(below(typer.main.get_command(app)))
 def test_the_commands_of_this_version_are_all_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     wanted = (
-        "demo|run|up|down|status|start|stop|pause|resume|kill|release|token|backtest|train|doctor|"
+        "menubar|demo|run|up|down|restart|logs|status|start|stop|pause|resume|kill|release|token|backtest|train|doctor|selftest|"
         "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|"
         "mode|arm|disarm|reconcile|scan|cancel-all|health|dashboard|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"

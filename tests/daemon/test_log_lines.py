@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mooring.daemon import log_lines
-from mooring.daemon.log_lines import last_lines
+from mooring.daemon.log_lines import following, last_lines
 from mooring.secrets.redaction import Redactor
 
 
@@ -82,3 +82,34 @@ def test_it_reads_as_if_the_whole_file_had_been_read(tmp_path: Path, texts: list
         found, cut = last_lines(file, lines, same)
     assert [line["event"] for line in found] == texts[-lines:]
     assert not cut
+
+
+def test_what_is_written_afterwards_follows_whole_line_by_whole_line(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.log"
+    write(file, {"event": "before"})
+    new = following(file, same)
+    assert new() == []
+    with file.open("a") as log:
+        log.write('{"event": "a"}\n{"ev')
+        log.flush()
+        assert [line["event"] for line in new()] == ["a"]
+        log.write('ent": "b"}\n')
+    assert [line["event"] for line in new()] == ["b"]
+
+
+def test_following_goes_on_over_a_full_file(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.log"
+    write(file, {"event": "before"})
+    new = following(file, same)
+    with file.open("a") as log:
+        log.write('{"event": "last"}\n')
+    file.rename(tmp_path / "daemon.log.1")
+    write(file, {"event": "first"})
+    assert [line["event"] for line in new()] == ["last", "first"]
+
+
+def test_following_begins_where_there_is_no_file_yet(tmp_path: Path) -> None:
+    new = following(tmp_path / "daemon.log", same)
+    assert new() == []
+    write(tmp_path / "daemon.log", {"event": "first"})
+    assert [line["event"] for line in new()] == ["first"]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mooring.errors import Denied, Halt, MooringError, Unverified
+from mooring.programs import module_line
 
 SECONDS: Final = 120.0
 ANSWER_BYTES_MAX: Final = 16_384
@@ -33,8 +33,7 @@ class ChildExaminer:
     """
 
     def __init__(self, command: Sequence[str] = (), *, seconds: float = SECONDS) -> None:
-        # -P: no module of the directory that the daemon was started in; -B: it may write no file, also no cache.
-        self._command = tuple(command) or (sys.executable, "-P", "-B", "-m", "mooring.bundles.preflight")
+        self._command = tuple(command) or module_line("mooring.bundles.preflight")
         self._seconds = seconds
 
     def __call__(self, folder: Path, manifest_sha256: str) -> Mapping[str, Any]:
@@ -45,6 +44,7 @@ class ChildExaminer:
             Halt: no process could be started, or it was asked to end; that says nothing about the bundle.
         """
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # it may write no file, also no cache
         try:
             child = subprocess.Popen(  # noqa: S603 -- our own interpreter and module, no shell
                 [*self._command, str(folder), manifest_sha256],

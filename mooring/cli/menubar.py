@@ -1,0 +1,35 @@
+"""The command that shows the status item."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from mooring.cli.context import HomeOption, JsonOption, home_of, wants_json
+from mooring.errors import Invalid
+
+
+def menubar(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Show Mooring in the menu bar (or a tray), until you quit it there.
+
+    Example: mooring menubar
+    """
+    wants_json(ctx, json)
+    try:
+        from mooring.menubar.app import main  # noqa: PLC0415 -- Qt is not needed for anything else
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "PySide6":
+            raise
+        raise Invalid(
+            "menubar_not_installed",
+            "The menu bar needs PySide6, which is not installed.",
+            money="The daemon is not touched.",
+            todo="Install it with `pip install 'mooring[menubar]'`, or use `mooring dashboard`.",
+        ) from None
+    raise typer.Exit(main(home_of(ctx, home), os.environ))
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put this command into the app."""
+    app.command()(menubar)

@@ -1,0 +1,80 @@
+"""Why a daemon stays down: what trying again cannot mend, written where the menu bar and `mooring status` find it.
+
+launchd starts anything again that does not end with status 0, every ten seconds. So where it supervises, a wrong
+setting or a refusal ends with 0, and this file says what a person has to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from mooring.durable import read_private, replace_file
+from mooring.errors import Conflict, Denied, Invalid, MooringError, NotFound, Unverified
+from mooring.home import Home
+
+SUPERVISOR_VARIABLE: Final = "MOORING_SUPERVISOR"
+LAUNCHD: Final = "launchd"
+FILE: Final = "attention.json"
+MOST: Final = 16_384
+ALREADY_RUNNING: Final = "already_running"
+# What the same start would meet again; `packaging/linux/mooring.service` names their statuses.
+STAY_DOWN: Final = frozenset(kind.exit_code for kind in (Invalid, NotFound, Denied, Unverified, Conflict))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """What keeps it down. `at` is RFC 3339 in UTC; the texts are those of the error."""
+
+    at: str
+    exit_code: int
+    code: str
+    what: str
+    money: str
+    todo: str
+
+
+def stays_down(error: MooringError) -> bool:
+    """Whether the same start would fail in the same way."""
+    return error.exit_code in STAY_DOWN
+
+
+def status_for(error: MooringError, environ: Mapping[str, str]) -> int:
+    """What a daemon that could not start ends with: 0 where launchd would else start it again and again."""
+    return 0 if stays_down(error) and environ.get(SUPERVISOR_VARIABLE) == LAUNCHD else error.exit_code
+
+
+def write(home: Home, error: MooringError, now: datetime) -> None:
+    """Keep why; nothing where the home cannot be written, as that is what the error says then."""
+    if not stays_down(error) or error.code == ALREADY_RUNNING:  # that one is well, and this one was not needed
+        return
+    texts = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}
+    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with suppress(OSError):
+        replace_file(_file(home), json.dumps({"at": at, "exit_code": error.exit_code} | texts).encode())
+
+
+def read(home: Home) -> Attention | None:
+    """Why it stays down; None where nothing keeps it, or the file cannot be understood."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        data = read_private(_file(home), MOST)
+        if data is not None:
+            raw = json.loads(data)
+            texts = {name: str(raw[name]) for name in ("at", "code", "what", "money", "todo")}
+            return Attention(exit_code=int(raw["exit_code"]), **texts)
+    return None
+
+
+def clear(home: Home) -> None:
+    """It may start again."""
+    with suppress(OSError):
+        _file(home).unlink(missing_ok=True)
+
+
+def _file(home: Home) -> Path:
+    return home.run_dir / FILE

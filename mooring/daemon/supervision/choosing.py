@@ -1,0 +1,128 @@
+"""Which supervisor looks after a home's daemon: what a person asks for, else what this machine has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from mooring.daemon.supervision.launchd import LAUNCHCTL, Launchd
+from mooring.daemon.supervision.ports import Call, Supervisor, call
+from mooring.daemon.supervision.systemd import SYSTEMCTL, Systemd
+from mooring.errors import Halt, Invalid
+from mooring.home import Home, resolve_home
+from mooring.programs import command_line
+from mooring.runtime.market.clock import Clock, SystemClock
+from mooring.secrets.vault import SERVICE, service_of
+
+Wanted = Literal["auto", "launchd", "systemd", "none"]
+WANTED: Final[tuple[Wanted, ...]] = ("auto", "launchd", "systemd", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What is asked of the machine, so that a test can stand in for it.
+
+    Attributes:
+        platform: as `sys.platform`.
+        person: the person's own folder.
+        user: their number.
+        config: where programs keep their settings, on Linux.
+    """
+
+    platform: str
+    person: Path
+    user: int
+    config: Path
+    call: Call
+    clock: Clock
+
+    @classmethod
+    def this(cls, environ: Mapping[str, str]) -> Machine:
+        """The one that this runs on."""
+        person = Path.home()
+        stated = environ.get("XDG_CONFIG_HOME", "")
+        config = Path(stated) if stated.startswith("/") else person / ".config"
+        clock = SystemClock()
+        return cls(platform=sys.platform, person=person, user=os.getuid(), config=config, call=call, clock=clock)
+
+
+def launchd_of(home: Home, machine: Machine) -> Launchd:
+    """What launchd does for this home."""
+    return Launchd(
+        f"{_service(home)}.daemon",
+        _program(home),
+        home.logs_dir,
+        agents=machine.person / "Library" / "LaunchAgents",
+        call=machine.call,
+        clock=machine.clock,
+        user=machine.user,
+    )
+
+
+def systemd_of(home: Home, machine: Machine) -> Systemd:
+    """What systemd does for this home."""
+    _, _, digits = _service(home).removeprefix(SERVICE).partition(".")
+    name = f"mooring-{digits}" if digits else "mooring"
+    return Systemd(name, _program(home), units=machine.config / "systemd" / "user", call=machine.call)
+
+
+def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
+    """The supervisor that is to start the home's daemon; None for a plain child.
+
+    By itself only the person's own home is handed to one: a home for a trial should leave nothing on the machine.
+
+    Raises:
+        Invalid: there is no such supervisor, or this machine does not have it.
+    """
+    if wanted == "none":
+        return None
+    if wanted == "auto":
+        if home.root != resolve_home(None, {}):
+            return None
+        return next((one for one in _possible(home, machine) if _is_here(one, machine)), None)
+    found = next((one for one in _possible(home, machine) if one.name == wanted), None)
+    if found is None or not _is_here(found, machine):
+        raise Invalid(
+            "no_such_supervisor",
+            f"This machine has no {wanted} for you." if wanted in WANTED else "There is no such supervisor.",
+            money="Nothing was started and no order was sent.",
+            todo="Give --supervisor none, or leave it out.",
+        )
+    return found
+
+
+def installed(home: Home, machine: Machine) -> Supervisor | None:
+    """The supervisor that was told to look after the home's daemon; None where none was."""
+    return next((one for one in _possible(home, machine) if one.file.exists()), None)
+
+
+def _possible(home: Home, machine: Machine) -> tuple[Launchd | Systemd, ...]:
+    if machine.platform == "darwin":
+        return (launchd_of(home, machine),)
+    return (systemd_of(home, machine),) if machine.platform == "linux" else ()
+
+
+def _is_here(supervisor: Launchd | Systemd, machine: Machine) -> bool:
+    """Whether it answers to this person: launchd needs a session at the screen, systemd one of the user's."""
+    asks = (
+        (LAUNCHCTL, "print", f"gui/{machine.user}")
+        if isinstance(supervisor, Launchd)
+        else (SYSTEMCTL, "--user", "show", "--property=Version")
+    )
+    try:
+        answer = machine.call(asks)
+    except Halt:
+        return False
+    return answer.status == 0
+
+
+def _service(home: Home) -> str:
+    return service_of(home.root, resolve_home(None, {}))
+
+
+def _program(home: Home) -> tuple[str, ...]:
+    return command_line("--home", str(home.root), "--json", "run")

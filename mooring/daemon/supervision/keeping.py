@@ -1,0 +1,76 @@
+"""The daemon as a service: started, ended and started again, by a supervisor where there is one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from mooring.daemon import service
+from mooring.daemon.instance import holder
+from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
+from mooring.daemon.supervision import attention
+from mooring.daemon.supervision.ports import Supervisor
+from mooring.errors import Unreachable
+from mooring.home import Home
+from mooring.runtime.market.clock import Clock
+
+RESTART_SECONDS: Final = service.STOP_SECONDS + START_SECONDS
+
+
+def up(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock, *, at_login: bool) -> None:
+    """Start a daemon where none runs, and wait until it answers. One that runs is left to whoever started it.
+
+    Raises:
+        Unreachable: it does not answer in time.
+        MooringError: what kept it from starting, as the daemon said it; what the supervisor said.
+    """
+    if supervisor is None or (holder(home) is not None and supervisor.seen().pid != holder(home)):
+        service.up(home, healthy, clock)
+        return
+    home.prepare()
+    attention.clear(home)
+    supervisor.start(at_login=at_login)
+    _await(home, healthy, clock, START_SECONDS)
+
+
+def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
+    """End the daemon in order, and have it stay down; False where none ran.
+
+    Raises:
+        Halt: it does not end, or the supervisor does not let go of it.
+    """
+    ran = holder(home) is not None
+    if supervisor is not None:
+        ran = supervisor.stop() or ran
+    return service.down(home, clock) or ran
+
+
+def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock, *, at_login: bool) -> None:
+    """End it in order, start it, and wait until the new one answers. Errors as `up` and `down`."""
+    former = holder(home)
+    if supervisor is None or former is None or supervisor.seen().pid != former:
+        service.down(home, clock)
+        up(home, supervisor, healthy, clock, at_login=at_login)
+        return
+    attention.clear(home)
+    supervisor.restart()
+    _await(home, lambda: holder(home) != former and healthy(), clock, RESTART_SECONDS)
+
+
+def _await(home: Home, healthy: Callable[[], bool], clock: Clock, seconds: float) -> None:
+    never = threading.Event()
+    deadline = clock.monotonic() + seconds
+    while clock.monotonic() < deadline:
+        said = attention.read(home)
+        if said is not None:
+            raise service.error_of(said.exit_code, said.code, said.what, said.money, said.todo)
+        if healthy():
+            return
+        clock.sleep(POLL_SECONDS, never)
+    raise Unreachable(
+        "daemon_slow",
+        f"The daemon was started but did not answer within {seconds:g} s.",
+        money="It may be trading already, with real orders where one that ran before was armed.",
+        todo=f"Look at {home.logs_dir / service.BOOT_LOG} and {home.log_file}, or end it with `mooring down`.",
+    )

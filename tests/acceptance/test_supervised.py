@@ -1,0 +1,134 @@
+"""The daemon under a real supervisor: a crash starts it again, a wanted end does not, and a wrong setting does not loop.
+
+supervisord stands in for launchd and systemd, told what their files say: started again unless it ended as wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mooring.control_api.client import Client
+from mooring.daemon.instance import holder
+from mooring.daemon.supervision import attention
+from mooring.errors import MooringError
+from mooring.home import Home
+from mooring.programs import command_line
+from tests.daemon.daemons import short_home
+
+WAIT_SECONDS = 60.0
+CONF = """\
+[supervisord]
+nodaemon=true
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+[unix_http_server]
+file={folder}/s.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{folder}/s.sock
+[program:mooring]
+command={command}
+autostart=false
+autorestart=unexpected
+exitcodes={statuses}
+startsecs=1
+startretries=3
+stopwaitsecs=40
+stdout_logfile={folder}/out.log
+stderr_logfile={folder}/err.log
+"""
+
+
+class Supervised:
+    """One home's daemon under supervisord."""
+
+    def __init__(self, home: Home, folder: Path) -> None:
+        self.home, self.folder = home, folder
+        self.conf = folder / "s.conf"
+
+    def ctl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.conf), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout
+
+    def state(self) -> str:
+        words = self.ctl("status", "mooring").split()
+        return words[1] if len(words) > 1 else ""
+
+    def healthy(self) -> bool:
+        try:
+            with Client.connect(self.home.run_dir) as client:
+                return bool(client.healthz())
+        except MooringError:
+            return False
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, (self.state(), (self.folder / "err.log").read_text()[-2000:])
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    with short_home() as home:
+        home.prepare()
+        mounted = tmp_path / "mounted"
+        mounted.mkdir(mode=0o700)
+        home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        made = Supervised(home, home.root / "sv")
+        made.folder.mkdir()
+        statuses = ",".join(map(str, sorted({0, *attention.STAY_DOWN})))
+        command = " ".join(command_line("--home", str(home.root), "--json", "run"))
+        made.conf.write_text(CONF.format(folder=made.folder, command=command, statuses=statuses))
+        running = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(made.conf)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            made.until((made.folder / "s.sock").exists)
+            yield made
+        finally:
+            running.terminate()
+            running.wait(60)
+
+
+def test_a_crash_restarts_it_a_wanted_end_does_not_and_a_wrong_setting_does_not_loop(supervised: Supervised) -> None:
+    supervised.ctl("start", "mooring")
+    supervised.until(supervised.healthy)
+    first = holder(supervised.home)
+    assert first
+
+    os.kill(first, signal.SIGKILL)
+    supervised.until(lambda: holder(supervised.home) not in (None, 0, first) and supervised.healthy())
+    second = holder(supervised.home)
+    assert second
+
+    os.kill(second, signal.SIGTERM)
+    supervised.until(lambda: supervised.state() == "EXITED")
+    assert holder(supervised.home) is None
+
+    with supervised.home.settings_file.open("a") as settings:
+        settings.write('[trading]\nmode = "margin"\n')
+    supervised.ctl("start", "mooring")
+    supervised.until(lambda: supervised.state() in {"EXITED", "FATAL"})
+    said = attention.read(supervised.home)
+    assert said is not None
+    assert "trading.mode" in said.what
+    log = (supervised.folder / "supervisord.log").read_text()
+    assert log.count("spawned: 'mooring'") == 3, log

@@ -1,0 +1,62 @@
+"""`mooring logs` and what `mooring status` says of a daemon that something keeps down."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from mooring.daemon.supervision import attention
+from mooring.errors import Invalid
+from mooring.home import Home
+
+LINE = '{"timestamp":"2026-01-01T00:00:00.000Z","level":"info","logger":"mooring.daemon.app","event":"number_%d"}\n'
+
+
+@pytest.fixture
+def logged(home):
+    made = Home(root=home)
+    made.prepare()
+    made.log_file.write_text("".join(LINE % number for number in range(5)))
+    made.log_file.with_name("daemon.log.1").write_text(LINE % -1)
+    return made
+
+
+def test_the_last_lines_are_shown_while_it_is_off(mooring, logged):
+    said = mooring("logs", "-n", "2", "--home", str(logged.root))
+    assert said.status == 0
+    assert ["number_3" in said.out.splitlines()[0], "number_4" in said.out.splitlines()[1]] == [True, True]
+
+
+def test_rotated_files_are_part_of_it_and_json_is_what_was_written(mooring, logged):
+    said = mooring("logs", "--json", "--home", str(logged.root))
+    assert [json.loads(line)["event"] for line in said.out.splitlines()] == [f"number_{n}" for n in (-1, 0, 1, 2, 3, 4)]
+
+
+def test_text_from_elsewhere_moves_no_cursor(mooring, logged):
+    logged.log_file.write_text('{"event":"\\u001b[2Jgone","level":"info"}\n')
+    said = mooring("logs", "--home", str(logged.root))
+    assert "gone" in said.out
+    assert "\x1b" not in said.out
+
+
+@pytest.mark.parametrize("lines", ["0", "-1", "10001"])
+def test_a_number_out_of_bounds_is_refused(mooring, logged, lines):
+    assert mooring("logs", "-n", lines, "--home", str(logged.root)).status == 2
+
+
+def test_a_home_without_a_log_shows_nothing(mooring, home):
+    said = mooring("logs", "--home", str(home))
+    assert (said.status, said.out) == (0, "")
+
+
+def test_what_keeps_it_down_is_said_instead_of_off_alone(mooring, home):
+    made = Home(root=home)
+    made.prepare()
+    attention.write(made, Invalid("bad_setting", "x is wrong.", todo="Change x."), datetime(2026, 1, 1, tzinfo=UTC))
+    said = mooring("status", "--home", str(home))
+    assert said.status == 4
+    assert "Mooring is off: x is wrong." in said.err
+    assert "Change x. Then start it with `mooring up`." in said.err
+    assert "(needs_attention)" in said.err

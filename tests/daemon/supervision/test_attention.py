@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mooring.daemon.supervision import attention
+from mooring.errors import Conflict, Denied, Halt, Invalid, Retry, Unverified
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+LAUNCHD = {"MOORING_SUPERVISOR": "launchd"}
+
+
+@pytest.fixture
+def prepared(home):
+    home.prepare()
+    return home
+
+
+@pytest.mark.parametrize("kind", [Invalid, Denied, Unverified, Conflict])
+def test_what_trying_again_cannot_mend_ends_with_0_under_launchd_alone(kind):
+    error = kind("a_reason", "It did not.")
+    assert attention.status_for(error, LAUNCHD) == 0
+    assert attention.status_for(error, {}) == error.exit_code
+    assert attention.status_for(error, {"MOORING_SUPERVISOR": "systemd"}) == error.exit_code
+
+
+@pytest.mark.parametrize("error", [Halt("a", "A."), Retry("b", "B.")])
+def test_what_may_pass_is_tried_again(prepared, error):
+    assert attention.status_for(error, LAUNCHD) == error.exit_code != 0
+    attention.write(prepared, error, NOW)
+    assert attention.read(prepared) is None
+
+
+def test_it_is_kept_until_it_is_cleared(prepared):
+    attention.write(prepared, Denied("no_keychain", "There is none.", money="Nothing.", todo="Get one."), NOW)
+    said = attention.read(prepared)
+    assert said == attention.Attention(
+        at="2026-05-04T03:02:01Z",
+        exit_code=3,
+        code="no_keychain",
+        what="There is none.",
+        money="Nothing.",
+        todo="Get one.",
+    )
+    attention.clear(prepared)
+    attention.clear(prepared)
+    assert attention.read(prepared) is None
+
+
+def test_a_second_daemon_is_no_reason_for_attention(prepared):
+    attention.write(prepared, Conflict("already_running", "It runs."), NOW)
+    assert attention.read(prepared) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"at": 1', b"x" * 20_000])
+def test_a_damaged_file_says_nothing(prepared, content):
+    (prepared.run_dir / "attention.json").write_bytes(content)
+    assert attention.read(prepared) is None
+
+
+def test_a_home_that_cannot_be_written_is_left(home):
+    attention.write(home, Invalid("home_unusable", "No."), NOW)
+    assert attention.read(home) is None

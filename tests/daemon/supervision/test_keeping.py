@@ -1,0 +1,116 @@
+"""A real daemon under a stand-in for launchd: up, restart, down, and what keeps it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mooring.control_api.client import Client
+from mooring.daemon import service
+from mooring.daemon.instance import holder
+from mooring.daemon.supervision import attention, keeping
+from mooring.daemon.supervision.launchd import Launchd
+from mooring.daemon.supervision.ports import Seen
+from mooring.errors import Invalid, MooringError, Unreachable
+from mooring.home import Home
+from mooring.programs import command_line
+from mooring.runtime.market.clock import SystemClock
+from tests.daemon.supervision.fake_launchd import FakeLaunchd
+from tests.daemon.supervision.test_launchd import Hurried
+
+CLOCK = SystemClock()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeLaunchd]:
+    made = FakeLaunchd()
+    yield made
+    made._end()
+
+
+@pytest.fixture
+def ready(home: Home, tmp_path: Path) -> Home:
+    """A home whose daemon asks no keychain."""
+    home.prepare()
+    mounted = tmp_path / "mounted"
+    mounted.mkdir(mode=0o700)
+    home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+    return home
+
+
+def launchd(home: Home, fake: FakeLaunchd) -> Launchd:
+    program = command_line("--home", str(home.root), "--json", "run")
+    agents = home.root / "LaunchAgents"
+    return Launchd("dev.mooring.daemon", program, home.logs_dir, agents=agents, call=fake, clock=CLOCK)
+
+
+def healthy(home: Home) -> Callable[[], bool]:
+    def ask() -> bool:
+        try:
+            with Client.connect(home.run_dir) as client:
+                return bool(client.healthz())
+        except MooringError:
+            return False
+
+    return ask
+
+
+def test_with_nothing_but_what_launchd_gives_it_the_daemon_starts_restarts_and_stays_down(ready, fake):
+    one = launchd(ready, fake)
+    attention.write(ready, Invalid("of_before", "Something."), NOW)
+    keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)
+    first = holder(ready)
+    assert first == one.seen().pid
+    assert attention.read(ready) is None
+    keeping.restart(ready, one, healthy(ready), CLOCK, at_login=True)
+    assert holder(ready) not in (None, first)
+    assert fake.last == 0, "a wanted end is status 0, or launchd would start it again"
+    assert keeping.down(ready, one, CLOCK)
+    assert holder(ready) is None
+    assert fake.disabled
+    assert not keeping.down(ready, one, CLOCK)
+
+
+def test_a_wrong_setting_does_not_loop_and_is_said(ready, fake):
+    ready.settings_file.write_text('[trading]\nmode = "margin"\n')
+    one = launchd(ready, fake)
+    with pytest.raises(Invalid) as caught:
+        keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)
+    assert "trading.mode" in str(caught.value)
+    if fake.process is not None:
+        fake.process.wait(20)
+    fake._reap()
+    assert fake.last == 0
+    said = attention.read(ready)
+    assert said is not None
+    assert said.code == caught.value.code
+
+
+def test_one_that_was_started_by_hand_is_left_to_its_starter(ready, fake):
+    service.up(ready, healthy(ready), CLOCK)
+    try:
+        first = holder(ready)
+        one = launchd(ready, fake)
+        keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)
+        assert holder(ready) == first
+        assert "bootstrap" not in fake.verbs()
+    finally:
+        assert keeping.down(ready, launchd(ready, fake), CLOCK)
+    assert holder(ready) is None
+
+
+def test_a_supervisor_that_starts_nothing_is_said(ready):
+    class Idle:
+        def seen(self):
+            return Seen(loaded=True)
+
+        def start(self, *, at_login):
+            pass
+
+    with pytest.raises(Unreachable) as caught:
+        keeping.up(ready, Idle(), lambda: False, Hurried(), at_login=True)
+    assert caught.value.code == "daemon_slow"

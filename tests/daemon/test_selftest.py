@@ -1,0 +1,34 @@
+"""What came with the program is here; what is missing is named."""
+
+from __future__ import annotations
+
+from mooring.daemon import selftest
+from mooring.programs import MODULES, command_line, module_line
+
+
+def test_everything_that_came_with_it_is_here():
+    lines = selftest.selftest()
+    assert {line.name: line.detail for line in lines if line.state != "ok"} == {}
+    assert len(lines) == len(selftest.CHECKS)
+
+
+def test_a_missing_file_is_named(monkeypatch):
+    monkeypatch.setattr(selftest, "ASSETS", (*selftest.ASSETS, "control_api/web/lost.html"))
+    (line,) = (line for line in selftest.selftest() if line.name == "assets")
+    assert line.state == "fail"
+    assert "lost.html" in line.detail
+    assert line.fix
+
+
+def test_a_child_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(selftest, "module_line", lambda _: ("/bin/true",))
+    (line,) = (line for line in selftest.selftest() if line.name == "child_programs")
+    assert line.state == "fail"
+    assert min(MODULES) in line.detail
+
+
+def test_an_application_is_its_own_interpreter_for_its_own_modules(monkeypatch):
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr("sys.executable", "/Applications/Mooring.app/Contents/MacOS/mooring")
+    assert command_line("run") == ("/Applications/Mooring.app/Contents/MacOS/mooring", "run")
+    assert module_line("mooring.daemon.errand")[1:] == ("--module", "mooring.daemon.errand")

@@ -43,7 +43,7 @@ $(STAMPS)/base: $(STAMPS)/venv requirements/base.txt requirements/build.txt pypr
 	@$(BIN)/python -m compileall -q mooring
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt requirements/postgres.txt requirements/venues.txt
+$(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt requirements/postgres.txt requirements/menubar.txt requirements/venues.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/venues.txt
 	@touch $@

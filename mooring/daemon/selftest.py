@@ -13,6 +13,7 @@ import sys
 import threading
 import zoneinfo
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -141,7 +142,7 @@ def _children() -> str:
     for module in sorted(MODULES):
         # Each answers nonsense with a line of JSON, and ends with the pipe that it is asked by.
         child = subprocess.Popen(  # noqa: S603 -- our own program
-            module_line(module), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            module_line(module), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
         timer = threading.Timer(CALL_SECONDS, child.kill)
         timer.start()
@@ -149,8 +150,8 @@ def _children() -> str:
             with child:
                 assert child.stdin is not None, "it is a pipe"
                 assert child.stdout is not None, "it is a pipe"
-                child.stdin.write(b"\n")
-                child.stdin.flush()
+                with suppress(BrokenPipeError):  # it has ended already
+                    child.stdin.write(b"\n")
                 answer = child.stdout.readline()
         finally:
             timer.cancel()

@@ -1,0 +1,71 @@
+"""What the update window says of models: the offer, the trial, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mooring.control_api.models_bundles import Bundle, Bundles, OfferedBundle
+
+KINDS: Final = {"stable": "Signed by trainer and reviewer.", "canary": "An early one, signed by one key."}
+BOUND: Final = "It can't loosen your limits. A bad one undoes itself."
+
+
+def newest(found: Bundles) -> OfferedBundle | None:
+    """What an update would bring: the newest of the line that decides, as the daemon chooses.
+
+    Where nothing decides yet and several lines are offered, a person has to choose; that is for the command line.
+    """
+    fresh = [one for one in found.offered if one.standing == "new"]
+    if found.active is not None:
+        fresh = [one for one in fresh if one.bundle_id == found.active.bundle_id]
+    return fresh[0] if fresh and len({one.bundle_id for one in fresh}) == 1 else None
+
+
+def decides_text(found: Bundles) -> str:
+    """What decides now."""
+    if found.probation is not None and found.phase == "trying" and found.candidate is not None:
+        return f"On trial: model {found.candidate.version}. {found.probation.line}"
+    if found.phase == "armed" and found.candidate is not None:
+        return f"Model {found.candidate.version} passed its examination. Its trial begins after the next hour."
+    if found.active is not None:
+        return f"You're on model {found.active.version}."
+    why = f" {found.no_model_reason}" if found.no_model_reason else ""
+    return f"No model decides.{why}"
+
+
+def offer_text(one: Bundle, found: Bundles) -> str:
+    """What is offered, with the figures that count and those of what decides now."""
+    lines = [f"Model {one.version} is available. {KINDS.get(one.channel, '')}".rstrip()]
+    if one.evaluation:
+        lines.append(f"Out of sample, after fees: {figures(one)}.")
+    if found.active is not None and found.active.evaluation:
+        lines.append(f"Yours now: {figures(found.active)}.")
+    lines.append(BOUND)
+    return "\n\n".join([*lines, one.notes] if one.notes else lines)
+
+
+def figures(one: Bundle) -> str:
+    """The figures that a person compares, in one line."""
+    said = one.evaluation
+    main = " ".join(part for part in (said.get("net_return", ""), said.get("uncertainty", "")) if part)
+    folds = f" over {said['folds']} folds" if "folds" in said else ""
+    worst = f"; worst drawdown {said['worst_drawdown']}" if "worst_drawdown" in said else ""
+    baseline = f"; buy and hold {said['baseline']}" if "baseline" in said else ""
+    return f"{main}{folds}{worst}{baseline}" or "no figures"
+
+
+def refused_text(found: Bundles) -> str:
+    """Why the last one was given up; empty where none was."""
+    if not found.rejected:
+        return ""
+    last = found.rejected[0]
+    name = f"Model {last.version}" if last.version else "A model"
+    return f"{name} was rolled back by itself: {last.reason}."
+
+
+def can_go_back(found: Bundles) -> bool:
+    """Whether there is a trial to end, or one to go back to."""
+    if found.phase in {"staged", "armed", "trying"}:
+        return True
+    before, now = found.last_known_good, found.active
+    return before is not None and now is not None and before.id != now.id

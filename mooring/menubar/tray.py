@@ -1,0 +1,159 @@
+"""The status item: its picture, its menu, and the questions before what cannot be taken back."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QMessageBox, QSystemTrayIcon
+
+from mooring.menubar.icons import icon
+from mooring.menubar.look import Look
+
+LINE_MOST: Final = 60  # characters of a menu's line
+LINES: Final = 3  # of the state; the whole of a longer sentence is in the pointer's tip
+
+
+class Deeds(Protocol):
+    """What the menu's items do; each returns at once."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def kill(self) -> None: ...
+    def release(self) -> None: ...
+    def daemon_start(self) -> None: ...
+    def daemon_restart(self) -> None: ...
+    def connect_kraken(self) -> None: ...
+    def update_model(self) -> None: ...
+    def open_settings(self) -> None: ...
+    def open_dashboard(self) -> None: ...
+    def start_at_login(self, *, wanted: bool) -> None: ...
+    def quit(self) -> None: ...
+
+
+class Tray(QObject):
+    """The item in the menu bar.
+
+    Args:
+        confirm: asks a person (title, question, word of the button); False where they would rather not.
+    """
+
+    def __init__(
+        self,
+        deeds: Deeds,
+        *,
+        at_login: bool,
+        dark: bool = False,
+        confirm: Callable[[str, str, str], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self._deeds = deeds
+        self._dark = dark
+        self.confirm = confirm or ask
+        self.item = QSystemTrayIcon()
+        self.menu = QMenu()
+        self._state = [self._line() for _ in range(LINES)]
+        self._money = self._line()
+        self._note = self._line()
+        self.menu.addSeparator()
+        self._items = {
+            "start": self._action("Start", deeds.start),
+            "stop": self._action("Stop", deeds.stop),
+            "pause": self._action("Pause", deeds.pause),
+            "resume": self._action("Resume", deeds.resume),
+            "kill": self._action("Kill switch…", self._kill),
+            "release": self._action("Release kill switch…", self._release),
+            "daemon_start": self._action("Start Mooring", deeds.daemon_start),
+            "daemon_restart": self._action("Restart Mooring", deeds.daemon_restart),
+        }
+        self.menu.addSeparator()
+        self._windows = [
+            self._action("Update model…", deeds.update_model),
+            self._action("Connect Kraken…", deeds.connect_kraken),
+            self._action("Settings…", deeds.open_settings),
+            self._action("Open dashboard", deeds.open_dashboard),
+        ]
+        self.menu.addSeparator()
+        self._login = self._action("Start at login", lambda: deeds.start_at_login(wanted=self._login.isChecked()))
+        self._login.setCheckable(True)
+        self._login.setChecked(at_login)
+        self._action("Quit this menu", deeds.quit)
+        self.item.setContextMenu(self.menu)
+        self._shown: Look | None = None
+
+    def show(self, look: Look) -> None:
+        """Show this; nothing moves where it is shown already."""
+        before, self._shown = self._shown, look
+        if before == look:
+            return
+        if before is None or before.icon is not look.icon:
+            self.item.setIcon(icon(look.icon, dark=self._dark))
+        self.item.setToolTip(look.tip)
+        lines = textwrap.wrap(look.line, LINE_MOST, max_lines=LINES, placeholder="…")
+        texts = [*lines, *[""] * (LINES - len(lines)), _cut(look.money), _cut(look.note)]
+        for action, text in zip((*self._state, self._money, self._note), texts, strict=True):
+            action.setText(text.replace("&", "&&"))  # a lone & would underline the next letter as a shortcut
+            action.setVisible(bool(text))
+        for name, action in self._items.items():
+            action.setVisible(getattr(look, name))
+        for action in self._windows:
+            action.setEnabled(look.windows)
+        self.item.show()
+
+    def tell(self, title: str, text: str, *, serious: bool) -> None:
+        """A notification."""
+        kind = QSystemTrayIcon.MessageIcon.Critical if serious else QSystemTrayIcon.MessageIcon.Information
+        self.item.showMessage(title, text, kind)
+
+    def set_at_login(self, *, wanted: bool) -> None:
+        """What the item of that name shows."""
+        self._login.setChecked(wanted)
+
+    def actions(self) -> dict[str, QAction]:
+        """The menu's visible items by their text."""
+        return {action.text(): action for action in self.menu.actions() if action.isVisible() and action.text()}
+
+    def _line(self) -> QAction:
+        action = self.menu.addAction("")
+        action.setEnabled(False)
+        action.setVisible(False)
+        return action
+
+    def _action(self, text: str, do: Callable[[], None]) -> QAction:
+        action = self.menu.addAction(text)
+        action.triggered.connect(lambda _=False: do())
+        return action
+
+    def _kill(self) -> None:
+        question = (
+            "Open orders are cancelled, and nothing is bought until you release the switch. "
+            "What is held stays, unless your settings say that it is sold."
+        )
+        if self.confirm("Press the kill switch?", question, "Kill"):
+            self._deeds.kill()
+
+    def _release(self) -> None:
+        question = "Mooring may buy again from the next hour on."
+        if self.confirm("Release the kill switch?", question, "Release"):
+            self._deeds.release()
+
+
+def ask(title: str, question: str, word: str) -> bool:
+    """A question with two buttons; the harmless one is the default."""
+    box = QMessageBox()
+    box.setText(title)
+    box.setInformativeText(question)
+    yes = box.addButton(word, QMessageBox.ButtonRole.DestructiveRole)
+    no = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(no)
+    box.exec()
+    return box.clickedButton() is yes
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LINE_MOST else f"{text[: LINE_MOST - 1].rstrip()}…"

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mooring.control_api.models import KillSwitch, Status, Venue
+from mooring.menubar.look import Icon, Known, Link, Look, grouped, look_of, signed
+from mooring.menubar.today import today_text
+
+
+def status(**changes) -> Status:
+    word = changes.pop("word", "Paper")
+    made = {
+        "version": "1",
+        "mode": "paper",
+        "state": "running",
+        "word": word,
+        "first_line": "Paper trading. No real orders can leave this Mac.",
+        "made_up_prices": False,
+        "armed": False,
+        "kill_switch": KillSwitch(active=False),
+        "venue": Venue(name="paper", connected=True),
+        "ledger_rows": 0,
+        "drawdown_tier": "normal",
+        "drawdown_percent": "0.00",
+        "equity": "10234.5678",
+        "quote": "USDT",
+        "positions": 0,
+        "alerts_open": 0,
+        "run_id": "r",
+        "cycles": 1,
+        "pid": 1,
+        "started_at": "2026-01-01T00:00:00Z",
+        "uptime_seconds": 1,
+    }
+    return Status(**(made | changes))
+
+
+def there(**changes) -> Look:
+    known = {name: changes.pop(name) for name in ("busy", "today", "own_version") if name in changes}
+    return look_of(Known(link=Link.THERE, status=status(**changes), own_version=known.pop("own_version", "1"), **known))
+
+
+def can(look: Look) -> set[str]:
+    names = ("start", "stop", "pause", "resume", "kill", "release", "daemon_start", "daemon_restart", "windows")
+    return {name for name in names if getattr(look, name)}
+
+
+def test_while_it_trades_it_can_be_stopped_paused_and_killed():
+    look = there()
+    assert can(look) == {"stop", "pause", "kill", "windows"}
+    assert (look.icon, look.word) == (Icon.PAPER, "Paper")
+    assert look.money == "10,234.56 USDT"
+
+
+def test_today_stands_beside_what_there_is_and_made_up_prices_are_said():
+    assert there(today="+12.00 USDT", made_up_prices=True).money == "10,234.56 USDT, +12.00 USDT today (made-up prices)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"state": "stopped", "word": "Off"}, {"start", "kill", "windows"}),
+        ({"state": "paused", "word": "Paused"}, {"stop", "resume", "kill", "windows"}),
+        ({"state": "halted", "word": "Halted"}, {"stop", "resume", "kill", "windows"}),
+        ({"kill_switch": KillSwitch(active=True), "word": "Killed"}, {"stop", "release", "windows"}),
+    ],
+)
+def test_each_state_offers_what_it_allows(changes, wanted):
+    assert can(there(**changes)) == wanted
+
+
+def test_the_kill_switch_and_stop_wait_for_nothing_else_that_was_asked():
+    assert can(there(busy="Starting …")) == {"stop", "kill", "windows"}
+    assert there(busy="Starting …").note == "Starting …"
+
+
+def test_a_daemon_of_another_version_that_is_understood_can_be_restarted():
+    look = there(own_version="2")
+    assert look.daemon_restart
+    assert "version 1" in look.note
+
+
+@pytest.mark.parametrize(
+    ("link", "wanted"),
+    [
+        (Link.OFF, {"daemon_start"}),
+        (Link.SILENT, {"kill", "daemon_restart"}),
+        (Link.STRANGE, {"stop", "kill", "daemon_restart"}),
+        (Link.LOOKING, set()),
+    ],
+)
+def test_without_a_daemon_that_is_understood_only_what_can_work_is_offered(link, wanted):
+    look = look_of(Known(link=link, own_version="1"))
+    assert can(look) == wanted
+    assert look.line
+
+
+def test_why_it_is_off_is_said():
+    assert look_of(Known(link=Link.OFF, why="Mooring is off: x is wrong.", own_version="1")).line.endswith(
+        "x is wrong."
+    )
+
+
+@given(st.decimals(min_value=-(10**15), max_value=10**15, places=4, allow_nan=False))
+def test_money_is_cut_towards_nothing_and_reads_back(value):
+    text = format(value, "f")
+    shown = grouped(text)
+    back = Decimal(shown.replace(",", "").replace("\u2212", "-"))
+    assert abs(back) <= abs(value)
+    assert abs(value - back) < Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("12.5", "+12.50"), ("-0.001", "0.00"), ("0", "0.00"), ("-1234.567", "\u22121,234.56")]
+)
+def test_a_gain_has_a_plus_and_a_nought_has_no_sign(text, shown):
+    assert signed(text) == shown
+
+
+def row(time, equity):
+    return {"time": time, "equity": equity}
+
+
+def test_today_counts_from_the_last_close_of_yesterday():
+    rows = [row("2026-01-02T02:00:00Z", "110"), row("2026-01-02T01:00:00Z", "90"), row("2026-01-02T00:00:00Z", "100")]
+    rows.append(row("2026-01-01T23:00:00Z", "1"))
+    assert today_text(rows, "EUR") == "+10.00 EUR"
+
+
+def test_on_the_first_day_it_counts_from_the_first_close():
+    assert (
+        today_text([row("2026-01-02T02:00:00Z", "99"), row("2026-01-02T01:00:00Z", "100")], "EUR") == "\u22121.00 EUR"
+    )
+
+
+@pytest.mark.parametrize("rows", [[], [{"time": "2026-01-02T02:00:00Z"}], [row("2026-01-02T02:00:00Z", "x")]])
+def test_without_figures_there_is_no_result(rows):
+    assert today_text(rows, "EUR") == ""

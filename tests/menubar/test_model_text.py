@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from mooring.control_api.models_bundles import Bundle, Bundles, OfferedBundle, Probation, Rejected, Staleness
+from mooring.menubar.model_text import can_go_back, decides_text, figures, newest, offer_text, refused_text
+
+EVALUATION = {
+    "net_return": "+4.1 %",
+    "uncertainty": "± 3.0",
+    "folds": "6",
+    "worst_drawdown": "-6.2 %",
+    "baseline": "+1.0 %",
+}
+
+
+def bundle(seq: int, name: str = "core", **changes) -> dict:
+    made = {
+        "id": f"{name}@{seq}:{'0' * 16}",
+        "bundle_id": name,
+        "seq": seq,
+        "version": f"2026-{seq:02d}",
+        "channel": "stable",
+        "repository": "own",
+        "manifest_sha256": "0" * 64,
+        "size": 1,
+    }
+    return made | changes
+
+
+def found(**changes) -> Bundles:
+    made = {
+        "active": None,
+        "last_known_good": None,
+        "candidate": None,
+        "phase": "none",
+        "running": None,
+        "probation": None,
+        "no_model": True,
+        "offered": [],
+        "staleness": Staleness(),
+        "repository": None,
+        "revoked": [],
+        "rejected": [],
+        "history": [],
+    }
+    return Bundles(**(made | changes))
+
+
+def offered(seq: int, name: str = "core", standing: str = "new", **changes) -> OfferedBundle:
+    return OfferedBundle(**bundle(seq, name, **changes), standing=standing)
+
+
+def test_the_newest_of_the_line_that_decides_is_offered():
+    now = found(active=Bundle(**bundle(1)), offered=[offered(9, "other"), offered(3), offered(2)])
+    assert newest(now).seq == 3
+
+
+def test_of_several_lines_a_person_chooses_elsewhere():
+    assert newest(found(offered=[offered(3), offered(9, "other")])) is None
+
+
+@pytest.mark.parametrize("standing", ["installed", "older", "rejected", "revoked", "unfit"])
+def test_what_would_not_be_taken_is_not_offered(standing):
+    assert newest(found(offered=[offered(3, standing=standing)])) is None
+
+
+def test_an_offer_says_who_signed_it_what_it_was_worth_and_what_is_there_now():
+    one = offered(3, evaluation=EVALUATION, notes="Trained anew.")
+    text = offer_text(one, found(active=Bundle(**bundle(1, evaluation={"net_return": "+3.2 %"}))))
+    assert "Model 2026-03 is available. Signed by trainer and reviewer." in text
+    assert "Out of sample, after fees: +4.1 % ± 3.0 over 6 folds; worst drawdown -6.2 %; buy and hold +1.0 %." in text
+    assert "Yours now: +3.2 %." in text
+    assert "can't loosen your limits" in text
+    assert text.endswith("Trained anew.")
+
+
+def test_without_figures_that_is_said():
+    assert figures(offered(1)) == "no figures"
+
+
+def test_a_trial_says_how_it_stands():
+    trial = Probation(
+        bars_done=3, min_bars=24, minutes_done=1, min_minutes=2, errors=0, max_errors=2, slow=0, worst_us=1, p99_us=9,
+        psi_max="1", tries_left=2, line="On trial: 3 of 24 bars, all well.",
+    )  # fmt: skip
+    text = decides_text(found(phase="trying", candidate=Bundle(**bundle(2)), probation=trial))
+    assert "2026-02" in text
+    assert "3 of 24 bars" in text
+
+
+def test_no_model_says_why():
+    assert decides_text(found(no_model_reason="No bundle is installed.")) == "No model decides. No bundle is installed."
+
+
+def test_what_was_rolled_back_says_why():
+    gone = Rejected(manifest_sha256="0" * 64, version="2026-11", reason="2 answers were not numbers")
+    assert (
+        refused_text(found(rejected=[gone])) == "Model 2026-11 was rolled back by itself: 2 answers were not numbers."
+    )
+    assert refused_text(found()) == ""
+
+
+def test_there_is_a_way_back_only_where_there_is_something_to_go_back_to():
+    one, two = Bundle(**bundle(1)), Bundle(**bundle(2))
+    assert not can_go_back(found())
+    assert not can_go_back(found(active=one, last_known_good=one))
+    assert can_go_back(found(active=two, last_known_good=one))
+    assert can_go_back(found(phase="trying", active=one, last_known_good=one))

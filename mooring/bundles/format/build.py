@@ -26,7 +26,6 @@ from mooring.bundles.format.manifest import Manifest, parse_manifest
 from mooring.durable import sync, sync_folder
 from mooring.errors import Conflict, Invalid, MooringError
 
-RUN_NAME: Final = "run.json"
 GIVEN_AT_BUILD: Final = frozenset({"files", "seq", "channel", "created_at", "valid_until"})
 
 
@@ -64,7 +63,7 @@ def build_bundle(run: Path, *, channel: str, seq: int, created_at: datetime, val
     """
     contents = _read_run(run)
     manifest_bytes = _manifest(contents, channel=channel, seq=seq, created_at=created_at, valid_until=valid_until)
-    del contents[RUN_NAME]
+    del contents[f.RUN_NAME]
     manifest = parse_manifest(manifest_bytes)
     check(manifest, contents)
     sha256, size = _write(out, manifest, manifest_bytes, contents)
@@ -91,15 +90,15 @@ def check(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
 def _manifest(
     contents: Mapping[str, bytes], *, channel: str, seq: int, created_at: datetime, valid_until: datetime
 ) -> bytes:
-    if RUN_NAME not in contents:
-        raise _refused(f"there is no {RUN_NAME}")
-    said = parse_canonical(contents[RUN_NAME], most=f.MANIFEST_BYTES_MAX)
+    if f.RUN_NAME not in contents:
+        raise _refused(f"there is no {f.RUN_NAME}")
+    said = parse_canonical(contents[f.RUN_NAME], most=f.MANIFEST_BYTES_MAX)
     if not isinstance(said, dict) or not GIVEN_AT_BUILD.isdisjoint(said):
-        raise _refused(f"{RUN_NAME} says what is only known when a bundle is built")
+        raise _refused(f"{f.RUN_NAME} says what is only known when a bundle is built")
     files = {
         path: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for path, data in contents.items()
-        if path != RUN_NAME
+        if path != f.RUN_NAME
     }
     try:
         times = {"created_at": f.moment_text(created_at), "valid_until": f.moment_text(valid_until)}

@@ -22,6 +22,7 @@ FEATURES_MAX: Final = 1024
 SYMBOLS_MAX: Final = 200
 GOLDEN_ROWS_MAX: Final = 4096
 MANIFEST_NAME: Final = "manifest.json"
+RUN_NAME: Final = "run.json"  # of a training run: the manifest, as far as it is known before it is built
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"

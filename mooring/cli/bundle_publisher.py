@@ -41,6 +41,9 @@ def keygen(
     keychain: Annotated[
         bool, typer.Option("--keychain", help="Keep it in the keychain; only NAME.pub is a file.")
     ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Make no key: write NAME.pub of the one that is there, where it is lost.")
+    ] = False,
     passphrase_fd: PassphraseOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -53,19 +56,23 @@ def keygen(
     from mooring.bundles.publisher import keys  # noqa: PLC0415 -- not needed for --help
     from mooring.daemon.signing_keys import keeper_of  # noqa: PLC0415
 
-    signer = keys.new_signer(name)
-    keys.check_free(out / f"{name}.pub")  # before there is a private key whose public one nobody could have
     where = f"{KEYCHAIN}{name}" if keychain else str(out / f"{name}.key")
-    if keychain:
+    keys.check_free(out / f"{name}.pub")  # before there is a private key whose public one nobody could have
+    if public:
+        (signer,) = signers_of([where], home_of(ctx, home), passphrase_fd)
+    elif keychain:
+        signer = keys.new_signer(name)
         keys.keep_private(keeper_of(home_of(ctx, home)), signer)
     else:
+        signer = keys.new_signer(name)
+        keys.check_free(out / f"{name}.key")  # before anybody is asked for a passphrase
         keys.save_private(out / f"{name}.key", signer, Passphrases(passphrase_fd).next(name, new=True))
     keys.save_public(out / f"{name}.pub", signer.public_key)
     if as_json:
         put_json({"keyid": signer.public_key.keyid, "private": where, "public": str(out / f"{name}.pub")})
         return
     say(f"Key {keys.name_of(signer.public_key)}: {where}, and {out / f'{name}.pub'} to hand out.")
-    if not keychain:
+    if not keychain and not public:
         hint("Without its passphrase the key is lost. Keep both, apart from each other, in two places.")
 
 

@@ -6,11 +6,14 @@ import json
 import os
 import re
 import stat
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mooring.bundles.publisher import reading
+from mooring.bundles.store.examining import ChildExaminer
 from mooring.bundles.trust import Repository
 from mooring.bundles.trust.packed import ZipFetcher
 from tests.support import bundle_models
@@ -108,6 +111,21 @@ def test_no_private_key_is_made_whose_public_one_has_no_place(mooring, tmp_path:
     assert not (tmp_path / "new.key").exists()
 
 
+def test_a_public_part_that_is_lost_is_written_again(mooring, keys: Path) -> None:
+    path = keys / "trainer.pub"
+    before = path.read_bytes()
+    path.unlink()  # as a crash between the two leaves it
+    again = ("bundle", "keygen", "trainer", "--out", keys, "--json")
+    taken = mooring(*again).error
+    assert taken["code"] == "signing_key_exists"
+    assert "--public" in taken["todo"]
+    assert mooring(*again, "--public").answer["public"] == str(path)
+    assert path.read_bytes() == before
+    assert mooring(*again, "--public").error["code"] == "signing_key_exists"
+    none = mooring("bundle", "keygen", "nobody", "--out", keys, "--public", "--json")
+    assert none.error["code"] == "signing_key_unusable"
+
+
 def test_a_passphrase_comes_from_a_descriptor_and_a_wrong_one_signs_nothing(
     mooring, keys: Path, publisher: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +176,20 @@ def test_a_reviewer_signs_for_the_bundle_that_was_looked_at_and_no_other(
     refused = mooring(*wanted, "--bundle", tmp_path / "other.zip")
     assert refused.error["code"] == "bundle_not_asked"
     assert mooring(*wanted, "--bundle", tmp_path / "b.zip").status == 0
+
+
+@pytest.mark.parametrize("command", ["sign", "publish"])
+def test_models_that_fail_are_refused_before_any_key_is_opened(
+    mooring, keys: Path, publisher: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    built = mooring("bundle", "build", run, "--repository", publisher, "--out", tmp_path / "b.zip", "--json").answer
+    monkeypatch.delenv("MOORING_BUNDLE_PASSPHRASE_FILE")  # a key that is opened fails, too
+    dies = ChildExaminer((sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"))
+    monkeypatch.setattr(reading, "ChildExaminer", lambda: dies)
+    what = built["request"] if command == "sign" else publisher
+    said = mooring("bundle", command, what, "--key", keys / "trainer.key", "--bundle", tmp_path / "b.zip", "--json")
+    assert said.error["code"] == "bundle_examination_failed"
+    assert said.error["money"] == "Nothing was signed or published."
 
 
 def test_publishing_with_one_signature_of_two_says_whose_is_missing_and_asks_for_no_passphrase(

@@ -302,7 +302,8 @@ def _exists(what: str) -> Conflict:
         "signing_key_exists",
         f"There is {what} already, and a signing key is never written over.",
         money="No key was made.",
-        todo="Choose another name; or move the former key away, if nothing is signed with it any more.",
+        todo="Choose another name, or move the former key away if nothing is signed with it any more; "
+        "`mooring bundle keygen NAME --public` writes a lost public part again.",
     )
 
 

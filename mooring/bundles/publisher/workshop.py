@@ -24,7 +24,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from mooring import durable
 from mooring.bundles.publisher.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
-from mooring.errors import Conflict, Invalid, Unverified
+from mooring.errors import Conflict, Invalid, MooringError, Unverified
 
 FORMAT: Final = "mooring-publisher/1"
 METADATA_MOST: Final = 16 * 1024 * 1024
@@ -155,16 +155,40 @@ class Workshop:
 
         Raises:
             Unverified: `repository_damaged`: what is public does not hold together.
+            Conflict: `publication_unfinished`: it will, once `publish` has written the root that is still to come.
         """
         try:
             return self._published(next_root)
         except (RepositoryError, OSError, ValueError, KeyError) as error:
+            if next_root is None and self._unfinished():
+                raise Conflict(
+                    "publication_unfinished",
+                    "A publication that changes keys was begun and has not ended: its root is not public yet.",
+                    money="Nothing was changed; until it ends, clients refuse what they find and keep what they have.",
+                    todo="Give the same `mooring bundle publish` again: it finishes what was begun.",
+                ) from None
             raise Unverified(
                 "repository_damaged",
                 f"What is in {self.public} does not hold together: {error}.",
                 money=_UNPUBLISHED,
                 todo="Put back the copy that the static host serves, then run the command again.",
             ) from None
+
+    def _unfinished(self) -> bool:
+        """Whether what is public holds together with a root that waits, signed, for its publication."""
+        from mooring.bundles.publisher.requests import with_signatures  # noqa: PLC0415 -- these look at folders, too
+        from mooring.bundles.publisher.staging import pending, responses  # noqa: PLC0415
+
+        try:
+            came = responses(self)
+            for request in pending(self):
+                if request.role == ROOT:
+                    root = with_signatures(request, came)
+                    root.signed.verify_delegate(ROOT, root.signed_bytes, root.signatures)
+                    return self._published(root).root is not None
+        except (RepositoryError, OSError, ValueError, KeyError, MooringError):
+            return False
+        return False
 
     def _published(self, next_root: Metadata[Root] | None) -> Published:
         root = self._root()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from mooring import durable
 from mooring.bundles.publisher import drafts, staging
 from mooring.bundles.publisher.keys import new_signer
 from mooring.bundles.publisher.publishing import renew_timestamp
-from mooring.errors import Conflict, Denied
+from mooring.bundles.publisher.verifying import verify_repository
+from mooring.errors import Conflict, Denied, Unverified
 from tests.support.publishing import Publisher
 
 
@@ -244,6 +247,53 @@ def test_keys_that_are_lost_are_replaced_once_the_person_says_so(publisher: Publ
     assert caught.value.code == "online_key_missing"
     publisher.publish(old_keys_lost=True)
     seen(publisher, tmp_path / "client")
+
+
+def test_a_publication_that_died_before_its_root_says_what_finishes_it(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, lost = new_signer("fresh"), publisher.keys["timestamp"].pop()
+    asked = drafts.rotated(
+        publisher.workshop.published(), "timestamp", [fresh.public_key], [lost.public_key.keyid], None, publisher.now
+    )
+    staging.stage(publisher.workshop, asked)
+    publisher.sign_all()
+    publisher.keys["timestamp"] = [fresh]
+    write = durable.replace_file
+
+    def dies(path: Path, data: bytes, **how: Any) -> None:
+        if path.name == "2.root.json":
+            raise KeyboardInterrupt
+        write(path, data, **how)
+
+    monkeypatch.setattr(durable, "replace_file", dies)
+    with pytest.raises(KeyboardInterrupt):
+        publisher.publish(old_keys_lost=True)
+    monkeypatch.setattr(durable, "replace_file", write)
+    commands: list[Callable[[], object]] = [
+        publisher.workshop.published,
+        lambda: renew_timestamp(publisher.workshop, publisher.online, publisher.now),
+        lambda: verify_repository(str(publisher.folder), None, publisher.now),
+    ]
+    for command in commands:
+        with pytest.raises(Conflict) as caught:
+            command()
+        assert caught.value.code == "publication_unfinished"
+        assert "bundle publish" in caught.value.todo
+    publisher.publish(old_keys_lost=True)
+    assert verify_repository(str(publisher.folder), None, publisher.now).good
+
+
+def test_a_damaged_folder_with_a_signed_root_that_waits_is_still_damaged(publisher: Publisher) -> None:
+    asked = drafts.rotated(
+        publisher.workshop.published(), "timestamp", [new_signer("more").public_key], [], None, publisher.now
+    )
+    staging.stage(publisher.workshop, asked)
+    publisher.sign_all()
+    (publisher.workshop.metadata / "1.snapshot.json").unlink()
+    with pytest.raises(Unverified) as caught:
+        publisher.workshop.published()
+    assert caught.value.code == "repository_damaged"
 
 
 def test_the_timestamp_is_renewed_alone_until_the_snapshot_ends_soon(publisher: Publisher, tmp_path: Path) -> None:

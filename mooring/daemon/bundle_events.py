@@ -24,6 +24,7 @@ ALERTS: Final[Mapping[str, str]] = {
     "record_damaged": "A copy of the record of installed bundles is damaged; the other one counts.",
     "record_rebuilt": "The record of installed bundles was lost and made anew from what could be proved.",
     "unfit": "Bundle {bundle} does not decide: {reason}",
+    "not_tried": "Bundle {bundle} was not tried: {reason}. What decided before goes on.",
     "rolled_back": "Bundle {bundle} was rolled back: {reason}. What decided before decides again.",
 }
 

@@ -33,10 +33,7 @@ def rehash(slot: Path, manifest_sha256: str) -> Manifest:
     """
     with ExitStack() as stack:
         top = stack.enter_context(_folder(slot))
-        data = _whole(top, MANIFEST_NAME, MANIFEST_BYTES_MAX)
-        if hashlib.sha256(data).hexdigest() != manifest_sha256:
-            raise _changed("its manifest is another one")
-        manifest = parse_manifest(data)
+        manifest = _manifest(top, manifest_sha256)
         folders = {"": top}
         for path in _folders_of(manifest):
             above, _slash, name = path.rpartition("/")
@@ -48,6 +45,16 @@ def rehash(slot: Path, manifest_sha256: str) -> Manifest:
                 if not same:
                     raise _changed("a file in it is another one")
     return manifest
+
+
+def read_manifest(slot: Path, manifest_sha256: str) -> Manifest:
+    """What a folder's manifest says, which has this hash; none of the files that it names is looked at.
+
+    Raises:
+        Unverified, OSError: as `rehash`.
+    """
+    with _folder(slot) as top:
+        return _manifest(top, manifest_sha256)
 
 
 def read_verified(slot: Path, manifest: Manifest, path: str) -> bytes:
@@ -69,6 +76,13 @@ def read_verified(slot: Path, manifest: Manifest, path: str) -> bytes:
     if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
         raise _changed("a file in it is another one")
     return data
+
+
+def _manifest(top: int, manifest_sha256: str) -> Manifest:
+    data = _whole(top, MANIFEST_NAME, MANIFEST_BYTES_MAX)
+    if hashlib.sha256(data).hexdigest() != manifest_sha256:
+        raise _changed("its manifest is another one")
+    return parse_manifest(data)
 
 
 def _is_same(folders: dict[str, int], path: str, entry: FileEntry) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.ports import Fresh, Offer, Reader, Trust
+from mooring.bundles.store.proof import require_acceptable
 from mooring.bundles.store.revocation import Revocations, read_revocations
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State, Terms
 from mooring.errors import Conflict, Denied, MooringError, NotFound
@@ -134,7 +134,7 @@ class Bringer:
             name = f"{chosen.seq}-{offer.custom['manifest_sha256'][:16]}"
             staged = books.slots.fresh(name)
             manifest = self._reader.unpack(file.fileno(), offer.custom, staged)
-        self._require(manifest, fresh.trusted_time)
+        require_acceptable(self._reader, manifest, fresh.trusted_time)
         slot = Slot(
             repository=repository,
             bundle_id=manifest.bundle_id,
@@ -195,11 +195,6 @@ class Bringer:
             except MooringError as error:
                 return "unfit", error.what
         return found
-
-    def _require(self, manifest: Manifest, now: datetime) -> None:
-        self._reader.require_time(manifest, now)
-        self._reader.require_fit(manifest.requires)
-        self._reader.require_gates(manifest)
 
 
 def require_standing(chosen: Offered) -> None:

@@ -55,6 +55,10 @@ class LateReader:
         """Every byte, checked."""
         return self._reader().rehash(folder, manifest_sha256)
 
+    def manifest(self, folder: Path, manifest_sha256: str) -> Manifest:
+        """What it says of itself, checked."""
+        return self._reader().manifest(folder, manifest_sha256)
+
     def read(self, folder: Path, manifest: Manifest, path: str) -> bytes:
         """One file, checked."""
         return self._reader().read(folder, manifest, path)

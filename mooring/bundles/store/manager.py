@@ -298,6 +298,7 @@ class Manager:
                     self._books.tell("revoked", slot, reason=unfit[slot.name])
 
     def _asked(self, slot: Slot, tell: Tell) -> Outcome:
+        self._prover.require_current(slot)
         with self._books.turn:
             if self.state.candidate != slot or self.state.phase not in WAITS:  # the engine was quicker, or a person
                 raise _changed_meanwhile()

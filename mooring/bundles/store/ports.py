@@ -37,6 +37,8 @@ class Fresh(Protocol):
     @property
     def trusted_time(self) -> datetime: ...
     @property
+    def expires(self) -> Mapping[str, datetime]: ...
+    @property
     def staleness(self) -> timedelta: ...
     @property
     def refused(self) -> Mapping[str, MooringError]: ...
@@ -101,6 +103,10 @@ class Reader(Protocol):
         Raises:
             Unverified: something is missing, more, or another.
         """
+        ...
+
+    def manifest(self, folder: Path, manifest_sha256: str) -> Manifest:
+        """What an installed bundle says of itself, without a look at its files. Errors as `rehash`."""
         ...
 
     def read(self, folder: Path, manifest: Manifest, path: str) -> bytes:

@@ -12,7 +12,7 @@ import structlog
 from mooring.bundles.store.ports import Loaded, Reader, Trust
 from mooring.bundles.store.revocation import Revocations, read_revocations
 from mooring.bundles.store.slots import Slots
-from mooring.bundles.store.state import Slot
+from mooring.bundles.store.state import UNTOUCHED, Slot
 from mooring.errors import Denied, MooringError, Unverified
 
 if TYPE_CHECKING:
@@ -36,6 +36,29 @@ class Prover:
     def revocations(self, repository: str) -> Revocations:
         """What a repository's stored metadata says was revoked. Errors as `Trust.revocations`, and Unverified."""
         return read_revocations(self._trust(repository).revocations())
+
+    def require_current(self, slot: Slot) -> None:
+        """Refuse to begin a trial of what became too old while it waited, or of what is too little by now.
+
+        Only a beginning is judged by the clock: what was tried or accepted in time goes on, and can be gone back to.
+
+        Raises:
+            Unverified: what is known of its repository has expired. Denied: its own time is over, it does not fit, or
+                does less than is asked for now. MooringError, OSError: it cannot be told now.
+        """
+        stored = self._trust(slot.repository).stored()
+        if stored is None:
+            raise _not_authorised(slot)
+        now = stored.trusted_time
+        for role in ("root", "targets", f"models-{slot.channel}"):
+            until = stored.expires.get(role)
+            if until is None or until <= now:
+                raise _out_of_date(slot.repository, role, until)
+        try:
+            manifest = self._reader.manifest(self._slots.folder(slot), slot.manifest_sha256)
+        except Unverified:
+            return  # whoever examines or proves what lies there says so, and refuses it
+        require_acceptable(self._reader, manifest, now)
 
     def proved(self, slot: Slot) -> Loaded:
         """Prove it, and read what a runtime needs of it.
@@ -74,6 +97,23 @@ class Prover:
         """Hashed once more as they are read: these very bytes are used, not a file that somebody may change."""
         wanted = [manifest.feature_schema.path, manifest.psi_reference, *(model.path for model in manifest.models)]
         return {path: self._reader.read(folder, manifest, path) for path in wanted}
+
+
+def require_acceptable(reader: Reader, manifest: Manifest, now: datetime) -> None:
+    """What is asked of every bundle before a trial. Errors as the three have them."""
+    reader.require_time(manifest, now)
+    reader.require_fit(manifest.requires)
+    reader.require_gates(manifest)
+
+
+def _out_of_date(repository: str, role: str, until: datetime | None) -> Unverified:
+    when = "is not there any more" if until is None else f"expired on {until:%Y-%m-%d}"
+    return Unverified(
+        "bundle_metadata_expired",
+        f"What is known of the repository {repository} is out of date: {role} {when}.",
+        money=UNTOUCHED,
+        todo="Ask it again with `mooring bundle check`, then have the bundle tried with `mooring bundle activate`.",
+    )
 
 
 def _not_authorised(slot: Slot) -> Unverified:

@@ -16,7 +16,7 @@ from mooring.bundles.format.agree import Host, check_requires, check_time, parse
 from mooring.bundles.format.features import Counts, Reference, counted, drifts, read_reference
 from mooring.bundles.format.gates import check_gates
 from mooring.bundles.format.manifest import Gate, Manifest, Requires
-from mooring.bundles.format.slot import read_verified, rehash
+from mooring.bundles.format.slot import read_manifest, read_verified, rehash
 from mooring.bundles.format.unpack import unpack
 from mooring.bundles.store.ports import Loaded
 from mooring.errors import Denied, Unverified
@@ -50,6 +50,10 @@ class FormatReader:
     def rehash(self, folder: Path, manifest_sha256: str) -> Manifest:
         """Every byte, checked."""
         return rehash(folder, manifest_sha256)
+
+    def manifest(self, folder: Path, manifest_sha256: str) -> Manifest:
+        """What it says of itself, checked."""
+        return read_manifest(folder, manifest_sha256)
 
     def read(self, folder: Path, manifest: Manifest, path: str) -> bytes:
         """One file, checked."""

@@ -159,8 +159,10 @@ class Running:
         """The candidate where it is its turn, else what was accepted."""
         state = self._books.state
         slot = state.candidate
-        trying = state.phase is Phase.TRYING or (state.phase is Phase.ARMED and state.wanted)
-        if slot is None or not trying or slot.name in self._books.unfit:
+        armed = state.phase is Phase.ARMED and state.wanted
+        if slot is None or not (armed or state.phase is Phase.TRYING) or slot.name in self._books.unfit:
+            return self._base()
+        if armed and not self._may_begin(slot):
             return self._base()
         try:
             self._books.put(st.begin_try(state))  # before it is loaded: if that kills the process, this start counted
@@ -170,17 +172,34 @@ class Running:
         except OSError:
             log.exception("bundle_not_tried")
             return self._base()
+        return self._proved(slot) or self._base()
+
+    def _proved(self, slot: Slot) -> Loaded | None:
+        """The candidate whose try began; None where it is not to be tried, or not now."""
         try:
             loaded = self._prover.proved(slot)
         except TRANSIENT:
             log.exception("bundle_not_tried")
             self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
-            return self._base()
+            return None
         except MooringError as error:
             self._give_up(slot, _why(error))
-            return self._base()
+            return None
         self._books.tell("trying", slot, tries_left=str(self._books.state.tries_left))
         return loaded
+
+    def _may_begin(self, slot: Slot) -> bool:
+        """Whether what waited is still as new as what is brought in has to be; else it waits on, and that is told."""
+        try:
+            self._prover.require_current(slot)
+        except TRANSIENT:
+            log.exception("bundle_not_tried")
+            return False
+        except MooringError as error:
+            self._write(st.wait(self._books.state))
+            self._books.tell("not_tried", slot, reason=f"{error.what} {error.todo}".strip())
+            return False
+        return True
 
     def _base(self) -> Loaded | NoModel:
         """The newest that was accepted and can be proved now."""

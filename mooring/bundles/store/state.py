@@ -213,6 +213,12 @@ def want(state: State) -> State:
     return replace(state, wanted=True)
 
 
+def wait(state: State) -> State:
+    """It is not tried as it stands: it waits for a word of a person, and for its examination, anew."""
+    assert state.phase in {Phase.STAGED, Phase.ARMED}, "only what waits can go on waiting"
+    return replace(state, phase=Phase.STAGED, wanted=False)
+
+
 def require_free(state: State) -> None:
     """Refuse to put something in while a trial runs, or while its end is not written down.
 

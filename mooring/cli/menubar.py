@@ -8,6 +8,7 @@ import typer
 
 from mooring.cli.context import HomeOption, JsonOption, home_of, wants_json
 from mooring.errors import Invalid
+from mooring.programs import is_frozen, menubar_line
 
 
 def menubar(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -16,10 +17,13 @@ def menubar(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fals
     Example: mooring menubar
     """
     wants_json(ctx, json)
+    where = home_of(ctx, home)
+    if (program := menubar_line("--home", str(where.root))) is not None:
+        os.execv(program[0], program)  # noqa: S606 -- our own program; this process becomes it, as a supervisor expects
     try:
         from mooring.menubar.app import main  # noqa: PLC0415 -- Qt is not needed for anything else
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "PySide6":
+        if (error.name or "").partition(".")[0] != "PySide6" and not is_frozen():
             raise
         raise Invalid(
             "menubar_not_installed",
@@ -27,7 +31,7 @@ def menubar(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fals
             money="The daemon is not touched.",
             todo="Install it with `pip install 'mooring[menubar]'`, or use `mooring dashboard`.",
         ) from None
-    raise typer.Exit(main(home_of(ctx, home), os.environ))
+    raise typer.Exit(main(where, os.environ))
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ Unlike the doctor it looks at no home and no person's machine, only at what came
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sqlite3
 import ssl
 import subprocess
@@ -28,6 +29,13 @@ ASSETS: Final = (  # one of each folder of files that are no modules
     "runtime/store/migrations/versions/0004_sqlite.sql",
     "runtime/store/sql/sqlite.sql",
     "runtime/store/validation/01_postings_balance.sql",
+)
+EXTRAS: Final = (
+    ("Parquet files (polars)", "polars"),
+    ("training (lightgbm)", "lightgbm"),
+    ("compiled backtests (numba)", "numba"),
+    ("other venues (ccxt)", "ccxt"),
+    ("PostgreSQL (psycopg)", "psycopg"),
 )
 REINSTALL: Final = "Install Mooring again; what came with it is not whole."
 ZONE: Final = "America/New_York"
@@ -160,6 +168,11 @@ def _children() -> str:
     return ", ".join(sorted(MODULES))
 
 
+def _left_out() -> str:
+    """What an application does not carry, and what a person has not installed; no fault, but good to know."""
+    return ", ".join(what for what, module in EXTRAS if importlib.util.find_spec(module) is None) or "nothing"
+
+
 def _commands() -> str:
     names = ("app", "options", "replaying", "onboard")
     for name in names:
@@ -179,4 +192,5 @@ CHECKS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("extensions", _extensions),
     ("child_programs", _children),
     ("daemon", _commands),
+    ("left_out", _left_out),
 )

@@ -27,6 +27,12 @@ def test_a_child_that_does_not_answer_is_named(monkeypatch):
     assert min(MODULES) in line.detail
 
 
+def test_what_is_not_there_and_needs_not_be_is_named(monkeypatch):
+    monkeypatch.setattr(selftest, "EXTRAS", (("Parquet files", "no_such_module"), ("numbers", "numpy")))
+    (line,) = (line for line in selftest.selftest() if line.name == "left_out")
+    assert (line.state, line.detail) == ("ok", "Parquet files")
+
+
 def test_an_application_is_its_own_interpreter_for_its_own_modules(monkeypatch):
     monkeypatch.setattr("sys.frozen", True, raising=False)
     monkeypatch.setattr("sys.executable", "/Applications/Mooring.app/Contents/MacOS/mooring")

@@ -11,6 +11,7 @@ import numpy as np
 from mooring.errors import Invalid
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bools, Float64s, Int64s
 from mooring.runtime.domain.instruments import Instrument
+from mooring.runtime.market.parquet import require_polars
 from mooring.runtime.market.quantise import quantise
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_bar_file(path: Path, instrument: Instrument) -> BarFile:
 
     Raises:
         Invalid: it cannot be read, is no Parquet, lacks a column, or has a bad row. A bad row refuses the whole file;
-            the text names the file, the row counted from 0, and the reason.
+            the text names the file, the row counted from 0, and the reason. Or polars is not installed.
     """
     frame = _load(path)
     _refuse(path, [(frame[name].is_null().to_numpy(), f"{name} is missing") for name in COLUMNS])
@@ -66,6 +67,7 @@ def read_bar_file(path: Path, instrument: Instrument) -> BarFile:
 
 
 def _load(path: Path) -> pl.DataFrame:
+    require_polars()
     import polars as pl  # noqa: PLC0415 -- heavy; the daemon pays for it only where it replays a file
 
     try:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mooring.errors import Invalid, Unverified
+from mooring.runtime.market.parquet import require_polars
 from mooring.runtime.market.times import utc_text
 from mooring.runtime.observe.export_books import LedgerExport, TradesExport
 from mooring.runtime.observe.export_table import Column, Export, Value
@@ -70,7 +71,7 @@ def write_export(reader: Reader, request: ExportRequest) -> dict[str, Any]:
     """Write the file and its totals; the totals as plain data.
 
     Raises:
-        Invalid: unknown kind or format, or the file cannot be written.
+        Invalid: unknown kind or format, Parquet without polars, or the file cannot be written.
         NotFound: there is no such account.
         Conflict: there is a file of that name.
         Unverified: the rows do not add up to what the database says; nothing was written.
@@ -80,6 +81,8 @@ def write_export(reader: Reader, request: ExportRequest) -> dict[str, Any]:
         raise Invalid(
             "unknown_format", "There is no such format.", money=NOT_WRITTEN, todo=f"Choose {' or '.join(FORMATS)}."
         )
+    if request.format == "parquet":
+        require_polars()
     totals_file = request.out.with_name(request.out.name + ".totals.json")
     for path in (request.out, totals_file):
         check_free(path, force=request.force)

@@ -12,6 +12,7 @@ from mooring.errors import Invalid
 from mooring.runtime.domain.bars import Bars
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.market import archive
+from mooring.runtime.market.parquet import require_polars
 from mooring.runtime.market.quantise import quantise
 from mooring.runtime.market.synthetic import SyntheticMarket
 from mooring.runtime.market.universe import instrument
@@ -116,8 +117,9 @@ def _read_trades(pair: Pair, path: Path) -> TradeTape:
     """Recorded trades: ts_ms rising, price and amount as float64, side buy or sell.
 
     Raises:
-        Invalid: the file is none.
+        Invalid: the file is none, or polars is not installed.
     """
+    require_polars()
     import polars as pl  # noqa: PLC0415 -- heavy; only a simulation of recorded trades needs it
 
     try:

@@ -29,7 +29,7 @@ def menubar(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fals
             "menubar_not_installed",
             "The menu bar needs PySide6, which is not installed.",
             money="The daemon is not touched.",
-            todo="Install it with `pip install 'mooring[menubar]'`, or use `mooring dashboard`.",
+            todo="Install it with `make setup` in a clone of Mooring, or use `mooring dashboard`.",
         ) from None
     raise typer.Exit(main(where, os.environ))
 

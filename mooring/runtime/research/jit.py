@@ -31,7 +31,7 @@ class Jit:
             raise Invalid(
                 "numba_missing",
                 "Compiled runs need numba, which is not installed.",
-                todo="Install mooring[research], or run with --plain.",
+                todo="Install it with `make setup` in a clone of Mooring, or run with --plain.",
             ) from None
         self._njit: Any = numba.njit
         self._done: dict[tuple[Callable[..., Any], bool], Any] = {}

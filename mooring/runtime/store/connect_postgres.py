@@ -46,7 +46,7 @@ def driver() -> Any:
             "no_postgres_driver",
             "The settings name a PostgreSQL database, and the driver for it is not installed.",
             money="Nothing was opened and nothing is traded.",
-            todo="Install it with: pip install 'mooring[postgres]'; or unset store.url to keep the records in a file.",
+            todo="Install it with `make setup` in a clone of Mooring, or unset store.url to keep records in a file.",
         ) from None
 
 

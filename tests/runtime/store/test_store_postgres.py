@@ -306,7 +306,7 @@ def test_server_that_does_not_answer_is_unreachable(postgres):
 
 def test_without_the_driver_it_is_said_what_to_install(postgres, pg_place, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(Invalid, match="mooring\\[postgres\\]") as caught:
+    with pytest.raises(Invalid, match="make setup") as caught:
         Store.open(pg_place)
     assert caught.value.code == "no_postgres_driver"
 

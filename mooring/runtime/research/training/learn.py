@@ -67,7 +67,7 @@ def require_libraries() -> None:
             "research_missing",
             f"Training needs {', '.join(missing)}, which is not installed.",
             money="Nothing was trained.",
-            todo="Install mooring[research]: pip install 'mooring[research]', or `make setup` in a checkout.",
+            todo="Install them with `make setup` in a clone of Mooring.",
         )
 
 

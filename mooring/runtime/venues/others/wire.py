@@ -176,7 +176,7 @@ def _maker(name: str) -> Callable[[Wire, VenueKey], Any]:
             "venue_not_installed",
             f"What speaks with {name} is not installed.",
             money="Nothing was ordered.",
-            todo="Install it with pip install 'mooring[venues]'.",
+            todo="Install it with `make setup` in a clone of Mooring.",
         ) from None
 
     class Exact(getattr(module, name)):  # type: ignore[misc]

@@ -190,4 +190,4 @@ def test_without_the_libraries_it_says_how_to_get_them(tmp_path, monkeypatch):
     with pytest.raises(Invalid) as caught:
         train(request(tmp_path), ManualClock(0), quiet)
     assert caught.value.code == "research_missing"
-    assert "mooring[research]" in caught.value.todo
+    assert "`make setup`" in caught.value.todo

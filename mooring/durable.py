@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO})  # a link that is not followed; a socket
 
 
 def sync(descriptor: int) -> None:
@@ -72,12 +76,17 @@ def read_private(path: Path, most: int) -> bytes | None:
     """The bytes of a file of ours; None where there is none.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is a link, no file, somebody else's, or longer than `most`.
+        OSError: it cannot be read now; what is in it is unknown.
+        ValueError: it is a link, no file, somebody else's, or longer than `most`.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise ValueError("it is no file of yours") from None
+        raise
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +23,28 @@ class Found:
 
     Attributes:
         body: the newest whole copy's; None where there is none.
-        damaged: names of copies that are there and cannot be used.
+        damaged: names of copies that were read and are none.
+        unreadable: names of copies that could not be read, and why: nobody knows what they say, and either may be
+            the newest. `body` is then that of the other one, where it is whole.
     """
 
     body: Mapping[str, Any] | None
     damaged: tuple[str, ...]
+    unreadable: Mapping[str, OSError] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
         """Whether there is no copy, not even a damaged one."""
-        return self.body is None and not self.damaged
+        return self.body is None and not self.damaged and not self.unreadable
+
+    def require_readable(self) -> None:
+        """See that nothing newer can be in what was not read.
+
+        Raises:
+            OSError: a copy cannot be read.
+        """
+        for error in self.unreadable.values():
+            raise error
 
 
 class TwoCopies:
@@ -48,21 +60,21 @@ class TwoCopies:
         self._most = most
 
     def read(self) -> Found:
-        """What is there. A copy that is torn, changed, a link or unreadable counts as damaged."""
-        whole, damaged = self._read()
-        newest = max(whole.values(), key=lambda copy: copy[0], default=None)
-        return Found(body=None if newest is None else newest[1], damaged=tuple(path.name for path in damaged))
+        """What is there. A copy that is torn, changed or a link is damaged; one that cannot be read is not."""
+        return self._read()[1]
 
     def write(self, body: Mapping[str, Any]) -> None:
         """Have the record on the disk when this returns: in the older copy first, then in the other one too.
 
-        Both hold the same afterwards, so that damage to either takes nothing back.
+        Both hold the same afterwards, so that damage to either takes nothing back. Nothing is written over a copy
+        that cannot be read: it may be newer than what the writer knows.
 
         Raises:
             OSError: it is not there; what was there before still is.
             ValueError: it is longer than a copy may be.
         """
-        whole, _ = self._read()
+        whole, found = self._read()
+        found.require_readable()
         count = max((copy[0] for copy in whole.values()), default=0) + 1
         data = _encoded(count, body)
         if len(data) > self._most:
@@ -72,17 +84,22 @@ class TwoCopies:
         with suppress(OSError):  # it counts already; the next write comes past here again
             replace_file(second, data)
 
-    def _read(self) -> tuple[dict[Path, tuple[int, dict[str, Any]]], list[Path]]:
+    def _read(self) -> tuple[dict[Path, tuple[int, dict[str, Any]]], Found]:
         whole: dict[Path, tuple[int, dict[str, Any]]] = {}
-        damaged: list[Path] = []
+        damaged: list[str] = []
+        unreadable: dict[str, OSError] = {}
         for path in self._paths:
             try:
                 data = read_private(path, self._most)
                 if data is not None:
                     whole[path] = _decoded(data)
-            except (OSError, ValueError, TypeError):  # the last is orjson's, of what can be read and not written
-                damaged.append(path)
-        return whole, damaged
+            except (ValueError, TypeError):  # the last is orjson's, of what can be read and not written
+                damaged.append(path.name)
+            except OSError as error:
+                unreadable[path.name] = error
+        newest = max(whole.values(), key=lambda copy: copy[0], default=None)
+        body = None if newest is None else newest[1]
+        return whole, Found(body=body, damaged=tuple(damaged), unreadable=unreadable)
 
 
 def _encoded(count: int, body: Mapping[str, Any]) -> bytes:

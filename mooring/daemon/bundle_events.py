@@ -22,6 +22,8 @@ TRIAL: Final = "trial"
 ALERTS: Final[Mapping[str, str]] = {
     "revoked": "Bundle {bundle} was taken back by its publisher: {reason}. It decides no more from the next hour on.",
     "record_damaged": "A copy of the record of installed bundles is damaged; the other one counts.",
+    "record_unreadable": "The record of installed bundles cannot be read whole ({reason}). What decides goes on; "
+    "nothing is put in, tried or removed until it can be.",
     "record_rebuilt": "The record of installed bundles was lost and made anew from what could be proved.",
     "unfit": "Bundle {bundle} does not decide: {reason}",
     "not_tried": "Bundle {bundle} was not tried: {reason}. What decided before goes on.",

@@ -24,6 +24,8 @@ def component(desk: BundleDesk) -> Component:
     """One line of health."""
     now, stale = desk.manager.running.now, desk.staleness()
     state = desk.manager.state
+    if desk.manager.unread:
+        return Component(name="bundle", state="warn", detail=desk.manager.unread)
     if isinstance(now, NoModel):
         never = state.active is None and not state.floors
         return Component(name="bundle", state="ok" if never else "warn", detail=BUILT_IN if never else now.reason)
@@ -51,6 +53,13 @@ def examined(home: Home) -> CheckResult:
     """The doctor's line, also without a daemon: the record, not the bundle itself, which a start proves."""
     folder = Slots(bundles_dir(home)).state
     found = Journal(folder).read()
+    if found.unreadable:
+        return CheckResult(
+            name="bundle",
+            state="fail",
+            detail=f"The record of installed bundles cannot be read whole: {', '.join(sorted(found.unreadable))}.",
+            fix="See to the disk, and to who may read bundles/state of the home; nothing new is tried until then.",
+        )
     if found.state is None and not found.fresh:
         return CheckResult(
             name="bundle",

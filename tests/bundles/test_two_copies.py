@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mooring import durable
 from mooring.bundles.two_copies import TwoCopies
 
 MOST = 4096
@@ -98,3 +100,26 @@ def test_what_can_be_read_and_not_be_hashed_is_damage_and_no_failure(tmp_path):
     (tmp_path / "a").chmod(0o600)
     found = record(tmp_path).read()
     assert (found.body, found.damaged) == ({"x": 1}, ("a",))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_that_cannot_be_read_is_not_damaged_and_nothing_is_written_over_it(tmp_path, monkeypatch, name):
+    made = record(tmp_path)
+    made.write({"n": 1})
+    before = {copy: (tmp_path / copy).read_bytes() for copy in NAMES}
+    read = durable.read_private
+
+    def refusing(path, most):
+        if path.name == name:
+            raise OSError(errno.EACCES, "Permission denied")
+        return read(path, most)
+
+    with monkeypatch.context() as bad:
+        bad.setattr("mooring.bundles.two_copies.read_private", refusing)
+        found = made.read()
+        assert (found.body, found.damaged, [*found.unreadable], found.fresh) == ({"n": 1}, (), [name], False)
+        with pytest.raises(OSError, match="Permission denied"):
+            made.write({"n": 2})
+    assert {copy: (tmp_path / copy).read_bytes() for copy in NAMES} == before
+    made.write({"n": 2})
+    assert made.read().body == {"n": 2}

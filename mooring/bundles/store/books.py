@@ -16,6 +16,10 @@ from mooring.bundles.store.state import Phase, Slot, State
 log = structlog.get_logger(__name__)
 
 
+class UnreadError(OSError):
+    """A copy of the record cannot be read, so that nobody knows what it says."""
+
+
 class Books:
     """State, journal and folders together.
 
@@ -26,6 +30,8 @@ class Books:
     Attributes:
         turn: held while the state is read and changed; for moments only.
         unfit: slots that must not decide in this process, by name, and why.
+        unread: why the record could not be read whole; None where it was. Then nothing is written or removed: what
+            could not be read may be newer than what is known here.
     """
 
     def __init__(self, slots: Slots, *, now: Callable[[], int], tell: Tell) -> None:
@@ -33,6 +39,7 @@ class Books:
         self.turn = threading.RLock()
         self.state = State()
         self.unfit: dict[str, str] = {}
+        self.unread: OSError | None = None
         self._journal = Journal(slots.state)
         self._now = now
         self._tell = tell
@@ -49,6 +56,7 @@ class Books:
         """
         with self.turn:
             if state != self.state:
+                self.require_read()
                 self._journal.write(state)
                 self.state = state
 
@@ -56,6 +64,19 @@ class Books:
         """Have the disk say what the state here says. Errors as `put`."""
         with self.turn:
             self._journal.write(self.state)
+
+    def whole(self) -> bool:
+        """Whether all of the record is known."""
+        return self.unread is None
+
+    def require_read(self) -> None:
+        """Refuse to change what is not wholly known.
+
+        Raises:
+            UnreadError: so it is.
+        """
+        if self.unread is not None:
+            raise UnreadError(self.unread.errno, self.unread.strerror)
 
     def fit_state(self) -> State:
         """The record without what turned out to be unfit."""
@@ -87,6 +108,8 @@ class Books:
         """Finish what a crash, or a full disk, kept from its end; safe to call at any time."""
         with self.turn:
             slot = self.state.candidate
+            if self.unread is not None:
+                return
             if self.state.phase is Phase.ROLLED_BACK and slot is not None:
                 self.slots.reject(slot, self.state.reason, self._now())
                 self.tell("rolled_back", slot, reason=self.state.reason)
@@ -99,6 +122,7 @@ class Books:
 
     def collect(self) -> None:
         """Remove what nothing names any more. Whoever calls holds the lock. OSError: the disk refuses."""
+        self.require_read()
         # Without the turn, which the engine may want: meanwhile nothing comes in, and names only ever leave the record.
         for name in self.slots.collect(self.state.named):
             self.tell("collected", None, folder=name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mooring.bundles.store.coding import BYTES_MAX, body_of, state_of
@@ -16,13 +17,15 @@ class Found:
 
     Attributes:
         state: of the newest whole copy; None where there is none, or none that this version understands.
-        damaged: copies that are there and cannot be used.
+        damaged: copies that were read and cannot be used.
         fresh: whether there was never a copy.
+        unreadable: copies that could not be read, and why; either may be newer than `state`.
     """
 
     state: State | None
     damaged: tuple[str, ...]
     fresh: bool
+    unreadable: Mapping[str, OSError] = field(default_factory=dict)
 
 
 class Journal:
@@ -40,7 +43,7 @@ class Journal:
                 state = state_of(found.body)
             except ValueError:
                 damaged = (*damaged, "newest")
-        return Found(state=state, damaged=damaged, fresh=found.fresh)
+        return Found(state=state, damaged=damaged, fresh=found.fresh, unreadable=found.unreadable)
 
     def write(self, state: State) -> None:
         """Have it on the disk when this returns.

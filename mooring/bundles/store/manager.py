@@ -19,18 +19,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mooring.bundles.store import state as st
-from mooring.bundles.store.books import Books
+from mooring.bundles.store.books import Books, UnreadError
 from mooring.bundles.store.bringing import Bringer, Floors, Offered, Tell
 from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader, Trust
 from mooring.bundles.store.proof import Prover
-from mooring.bundles.store.recovery import recovered
+from mooring.bundles.store.recovery import recovered, taken_up_again
+from mooring.bundles.store.refusals import changed_meanwhile, disk_failed
 from mooring.bundles.store.revocation import NONE, Revocations, read_revocations
 from mooring.bundles.store.running import Running
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
-from mooring.errors import Conflict, Denied, Halt, MooringError, Unverified
+from mooring.errors import Conflict, Denied, MooringError, Unverified
 
 WAITS: Final = frozenset({Phase.STAGED, Phase.ARMED})
 BY_PERSON: Final = "you went back"
+READ_AGAIN_SECONDS: Final = 60.0
 NO_EXPIRED: Final[frozenset[str]] = frozenset()
 
 
@@ -86,6 +88,8 @@ class Manager:
         self._books = books
         self._trust = trust
         self._examine = examine
+        self._monotonic = monotonic
+        self._looked = 0.0  # for a record that could not be read whole
         self._prover = Prover(books.slots, trust, reader)
         self._bringer = Bringer(books, reader, least)
         self._untidy = threading.Event()
@@ -99,6 +103,12 @@ class Manager:
     def state(self) -> State:
         """The record as it is now."""
         return self._books.state
+
+    @property
+    def unread(self) -> str:
+        """Why nothing is put in, tried or removed for now, in words; empty where it may be."""
+        why = self._books.unread
+        return "" if why is None else disk_failed(UnreadError(why.errno, why.strerror)).what
 
     @property
     def asked(self) -> str:
@@ -119,6 +129,7 @@ class Manager:
         """
         with self._books.turn:
             recovered(self._books, self._prover, self._bringer)
+            self._looked = self._monotonic()
             for name in {slot.repository for slot in (*self.state.good, *_maybe(self.state.candidate))}:
                 with suppress(MooringError, OSError):  # what cannot be proved is found unfit when it is to be loaded
                     self._revoke(name, self._prover.revocations(name))
@@ -129,10 +140,19 @@ class Manager:
 
     def tidy(self) -> None:
         """Step 13, where something is left over: later, where somebody else is at work. Not in the engine's thread."""
+        if self._books.unread is not None and not self._read_again():
+            return
         if self._untidy.is_set():
             with self._door, suppress(Conflict, OSError), self._books.slots.lock():
                 self._untidy.clear()
                 self._collect()
+
+    def _read_again(self) -> bool:
+        now = self._monotonic()
+        if now - self._looked < READ_AGAIN_SECONDS:
+            return False
+        self._looked = now
+        return taken_up_again(self._books, self._prover, self._bringer)
 
     def recall(self, name: str, trust: Trust, channel: str) -> None:
         """Take up what a process before this one was told by a repository; asks nobody.
@@ -187,6 +207,7 @@ class Manager:
         """
         with self._working():
             fresh = self._refresh(source, accept_expired)
+            self._books.require_read()
             brought = source.brought(self.offered)
             chosen = self._bringer.choose(brought, wanted)
             if chosen is None:
@@ -228,6 +249,8 @@ class Manager:
         """
         with self._books.turn:
             state = self.state
+            if self._books.unread is not None and state == State():
+                raise disk_failed(UnreadError(self._books.unread.errno, self._books.unread.strerror), UNTOUCHED)
             # What only waits for a person's word is no trial: who goes back wants another one than what decides.
             waits = state.phase is Phase.STAGED and not state.wanted and len(state.good) > 1
             try:
@@ -237,7 +260,7 @@ class Manager:
                     self._books.settle()
                     self._books.go_back(reason)
             except OSError as error:
-                raise _disk(
+                raise disk_failed(
                     error, "It decides no more here from the next hour on, but a restart may not know."
                 ) from None
             self._untidy.set()
@@ -260,6 +283,7 @@ class Manager:
 
     def _keep_only(self, name: str, trust: Trust) -> None:
         """What was kept for a bundle that never came in, or under a lost record, goes too. OSError: the disk."""
+        self._books.require_read()
         state = self.state
         left = [*state.good, *_maybe(state.candidate), *(slot for slot, _ in self._books.slots.installed())]
         trust.keep_only({slot.generation for slot in left if slot.repository == name})
@@ -298,10 +322,11 @@ class Manager:
                     self._books.tell("revoked", slot, reason=unfit[slot.name])
 
     def _asked(self, slot: Slot, tell: Tell) -> Outcome:
+        self._books.require_read()
         self._prover.require_current(slot)
         with self._books.turn:
             if self.state.candidate != slot or self.state.phase not in WAITS:  # the engine was quicker, or a person
-                raise _changed_meanwhile()
+                raise changed_meanwhile()
             self._books.put(st.want(self.state))
             armed = self.state.phase is Phase.ARMED
         if armed:
@@ -327,7 +352,7 @@ class Manager:
         self._books.tell("examined", slot, **{key: str(value) for key, value in measured.items()})
         with self._books.turn:
             if self.state.candidate != slot or self.state.phase is not Phase.STAGED:
-                raise _changed_meanwhile()
+                raise changed_meanwhile()
             if not self.state.wanted:
                 return self._waiting(slot)
             self._books.put(st.arm(self.state))
@@ -342,7 +367,7 @@ class Manager:
                     held.enter_context(self._books.slots.lock())
                 yield
         except OSError as error:
-            raise _disk(error) from None
+            raise disk_failed(error) from None
         except (Denied, Unverified) as error:
             self._books.tell("refused", None, code=error.code, reason=error.what)
             raise
@@ -354,21 +379,3 @@ def _maybe(slot: Slot | None) -> tuple[Slot, ...]:
 
 def _is(slot: Slot | None, name: str) -> bool:
     return slot is not None and name in {slot.reference, slot.reference.partition(":")[0], slot.name}
-
-
-def _changed_meanwhile() -> Conflict:
-    return Conflict(
-        "bundle_changed_meanwhile",
-        "It was taken up or given up meanwhile.",
-        money=UNTOUCHED,
-        todo="Look at `mooring bundle list`.",
-    )
-
-
-def _disk(error: OSError, money: str = "No new bundle decides; what decided goes on.") -> Halt:
-    return Halt(
-        "bundle_disk_failed",
-        f"The disk refuses: {error.strerror or 'unknown reason'}.",
-        money=money,
-        todo="Make room, or see what is wrong with the disk, then ask again.",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -13,10 +13,12 @@ from mooring.bundles.store.ports import Loaded, Reader, Trust
 from mooring.bundles.store.revocation import Revocations, read_revocations
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import UNTOUCHED, Slot
-from mooring.errors import Denied, MooringError, Unverified
+from mooring.errors import Denied, MooringError, Retry, Unverified
 
 if TYPE_CHECKING:
     from mooring.bundles.format.manifest import Manifest
+
+PASSING: Final = (Retry, OSError)  # the disk, at this moment; nothing is known of the bundle
 
 log = structlog.get_logger(__name__)
 

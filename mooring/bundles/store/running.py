@@ -13,15 +13,13 @@ from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.ports import Drift, Loaded, NoModel
 from mooring.bundles.store.probation import Seen, Verdict, judge, watched
-from mooring.bundles.store.proof import Prover
+from mooring.bundles.store.proof import PASSING, Prover
 from mooring.bundles.store.state import Phase, Slot, Trial
-from mooring.errors import Denied, MooringError, Retry
+from mooring.errors import Denied, MooringError
 
 NOTHING: Final = "No bundle is installed."
 NONE_LEFT: Final = "No installed bundle could be proved."
 CRASHED: Final = "it was loaded {tries} times without coming through its trial"
-
-TRANSIENT: Final = (Retry, OSError)  # the disk, at this moment; nothing is known of the bundle
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +176,7 @@ class Running:
         """The candidate whose try began; None where it is not to be tried, or not now."""
         try:
             loaded = self._prover.proved(slot)
-        except TRANSIENT:
+        except PASSING:
             log.exception("bundle_not_tried")
             self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
             return None
@@ -192,7 +190,7 @@ class Running:
         """Whether what waited is still as new as what is brought in has to be; else it waits on, and that is told."""
         try:
             self._prover.require_current(slot)
-        except TRANSIENT:
+        except PASSING:
             log.exception("bundle_not_tried")
             return False
         except MooringError as error:
@@ -208,7 +206,7 @@ class Running:
             tried = True
             try:
                 return self._prover.proved(slot)
-            except TRANSIENT as error:  # it may be readable again in an hour
+            except PASSING as error:  # it may be readable again in an hour
                 if slot.name not in self._unreadable:
                     self._unreadable.add(slot.name)
                     self._books.tell("unfit", slot, reason=_why(error))

@@ -57,9 +57,10 @@ class Book:
         """The record; None where it is lost or was never written, and `rebuilt` is asked for.
 
         Raises:
-            OSError: it cannot be told.
+            OSError: it cannot be told: what cannot be read may hold higher floors than what can.
         """
         found = self._record.read()
+        found.require_readable()
         try:
             return None if found.body is None else _page(found.body)
         except ValueError:
@@ -89,12 +90,16 @@ class Book:
         return page
 
     def load(self, pointer: Pointer | None) -> Generation | None:
-        """The generation that a pointer means; None where it is not there, or not what was written."""
+        """The generation that a pointer means; None where it is not there, or not what was written.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         if pointer is None:
             return None
         try:
             return self.generations.read(pointer.number, pointer.sha256)
-        except (OSError, ValueError):
+        except ValueError:
             return None
 
 

@@ -107,10 +107,14 @@ class Generations:
         """A generation, each file of it held against the index, and that against `sha256` where one is given.
 
         Raises:
-            OSError, ValueError: it is not there, is a link, or is not what was written.
+            ValueError: it is not there, is a link, or is not what was written. OSError: it cannot be read.
         """
         path = self.path(number)
-        if not self._is_folder(self._folder) or not self._is_folder(path):
+        try:
+            there = self._is_folder(self._folder) and self._is_folder(path)
+        except NotADirectoryError:
+            there = False
+        if not there:
             raise ValueError("it is not there")
         index = _present(path / INDEX, _INDEX_MAX)
         if sha256 and hashlib.sha256(index).hexdigest() != sha256:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,7 +98,7 @@ class Repository:
         with self._refreshing, _disk_faults():
             self._folder.mkdir(mode=0o700, exist_ok=True)
             page = self._page()
-            before = self._book.load(page.current)
+            before = self._before(page)
             keeper = Keeper(page.floors)
             held = before.held.copy() if before is not None else Held()
             targets = dict(before.targets) if before is not None else {}
@@ -286,6 +286,12 @@ class Repository:
             if wanted != page.kept:
                 self._book.note(kept(replace(page, kept=frozenset()), *wanted))
 
+    def _before(self, page: Page) -> Generation | None:
+        """What a refresh begins with; what cannot be read is fetched anew, as a generation of its own."""
+        with suppress(OSError):
+            return self._book.load(page.current)
+        return None
+
     def _page(self) -> Page:
         with self._disk:
             page = self._book.read()
@@ -304,7 +310,7 @@ class Repository:
         for number in numbers:
             try:
                 generation = self._book.generations.read(number)
-            except (OSError, ValueError):
+            except ValueError:
                 continue
             seen, whole = self._chain.seen(generation)
             pointer = Pointer(number=number, sha256=self._book.generations.sha256(number))

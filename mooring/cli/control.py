@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mooring.control_api.models import Scope, Status
 
 OFF: Final = "Mooring is off. Nothing is being traded."
+TRIED_AGAIN: Final = "It is tried again by itself; `mooring down` ends that."
+THEN_UP: Final = "Then start it with `mooring up`."
 HEAD_SHOWN: Final = 12  # digits for people; JSON has all of them
 SCOPES: Final[dict[str, Scope]] = {"read": "read", "control": "control"}
 
@@ -86,7 +88,7 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
                 "needs_attention",
                 f"Mooring is off: {said.what}",
                 money=said.money or "Nothing is being traded.",
-                todo=f"{said.todo} Then start it with `mooring up`.",
+                todo=f"{said.todo} {TRIED_AGAIN if said.again else THEN_UP}",
             ) from None
         raise Unreachable(error.code, OFF, todo=error.todo) from None
 

@@ -29,7 +29,7 @@ from mooring.errors import Invalid, MooringError
 
 app = typer.Typer(
     name="mooring",
-    help="A local-first trading daemon for your own machine. Paper trading only, in this version.",
+    help="A local-first trading daemon for your own machine and your own Kraken account.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, say, wants_json
+from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.errors import Invalid, MooringError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LINES: Final = 100
 LINES_MAX: Final = 10_000
 FOLLOW_SECONDS: Final = 0.5
+PREFIX: Final = "MOORING_"
+HOME: Final = "MOORING_HOME"  # which the service is told
 
 SupervisorOption = Annotated[
     str,
@@ -39,14 +41,15 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     from mooring.cli.context import show_error  # noqa: PLC0415
     from mooring.daemon.app import serve  # noqa: PLC0415
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
-    from mooring.daemon.supervision import attention  # noqa: PLC0415
+    from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
     where = home_of(ctx, home)
+    boot_log.bound(sys.stderr.fileno())
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
         asyncio.run(serve(options, lambda: attention.clear(where)))
     except MooringError as error:
-        attention.write(where, error, datetime.now(UTC))
+        attention.write(where, error, datetime.now(UTC), os.environ)
         status = attention.status_for(error, os.environ)
         if status == error.exit_code:
             raise
@@ -72,11 +75,22 @@ def up(
     from mooring.daemon.supervision.keeping import up as start  # noqa: PLC0415
 
     where, machine = home_of(ctx, home), Machine.this(os.environ)
-    start(where, chosen(where, supervisor, machine), _healthy(where), machine.clock, at_login=at_login)
+    keeper = chosen(where, supervisor, machine)
+    unseen = [] if keeper is None else sorted(name for name in os.environ if name.startswith(PREFIX) and name != HOME)
+    if unseen:
+        hint(f"Of this shell alone, and unknown to the service: {', '.join(unseen)}. Put them into settings.toml.")
+    start(where, keeper, _healthy(where), machine.clock, at_login=at_login)
     _show(where, as_json=as_json)
 
 
-def down(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+def down(
+    ctx: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Take away what `up` wrote for the supervisor, too.")
+    ] = False,
+) -> None:
     """End the daemon in order, and have it stay down; what is open stays open.
 
     Example: mooring down
@@ -86,7 +100,10 @@ def down(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) 
     from mooring.daemon.supervision.keeping import down as end  # noqa: PLC0415
 
     where, machine = home_of(ctx, home), Machine.this(os.environ)
-    ended = end(where, installed(where, machine), machine.clock)
+    keeper = installed(where, machine)
+    ended = end(where, keeper, machine.clock)
+    if forget and keeper is not None:
+        keeper.remove()
     if as_json:
         put_json({"ended": ended})
     else:

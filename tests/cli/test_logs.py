@@ -54,7 +54,7 @@ def test_a_home_without_a_log_shows_nothing(mooring, home):
 def test_what_keeps_it_down_is_said_instead_of_off_alone(mooring, home):
     made = Home(root=home)
     made.prepare()
-    attention.write(made, Invalid("bad_setting", "x is wrong.", todo="Change x."), datetime(2026, 1, 1, tzinfo=UTC))
+    attention.write(made, Invalid("bad_setting", "x is wrong.", todo="Change x."), datetime(2026, 1, 1, tzinfo=UTC), {})
     said = mooring("status", "--home", str(home))
     assert said.status == 4
     assert "Mooring is off: x is wrong." in said.err

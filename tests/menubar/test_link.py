@@ -38,7 +38,9 @@ def linked(home: Home, told: Told) -> Iterator[DaemonLink]:
 
 def test_without_a_daemon_it_is_off_and_what_keeps_it_down_is_said(home, told):
     home.prepare()
-    attention.write(home, Invalid("bad", "A setting is wrong.", todo="Change it."), datetime(2026, 1, 1, tzinfo=UTC))
+    attention.write(
+        home, Invalid("bad", "A setting is wrong.", todo="Change it."), datetime(2026, 1, 1, tzinfo=UTC), {}
+    )
     with linked(home, told):
         known = told.until(lambda known: known.link is Link.OFF)
         assert known.why == "Mooring is off: A setting is wrong. Change it."

@@ -20,6 +20,7 @@ from mooring.home import Home
 
 SUPERVISOR_VARIABLE: Final = "MOORING_SUPERVISOR"
 LAUNCHD: Final = "launchd"
+SUPERVISORS: Final = frozenset({LAUNCHD, "systemd"})
 FILE: Final = "attention.json"
 MOST: Final = 16_384
 ALREADY_RUNNING: Final = "already_running"
@@ -29,7 +30,10 @@ STAY_DOWN: Final = frozenset(kind.exit_code for kind in (Invalid, NotFound, Deni
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """What keeps it down. `at` is RFC 3339 in UTC; the texts are those of the error."""
+    """What keeps it down. `at` is RFC 3339 in UTC; the texts are those of the error.
+
+    `again` says that nothing keeps it: a supervisor tries again by itself.
+    """
 
     at: str
     exit_code: int
@@ -37,6 +41,7 @@ class Attention:
     what: str
     money: str
     todo: str
+    again: bool = False
 
 
 def stays_down(error: MooringError) -> bool:
@@ -49,14 +54,17 @@ def status_for(error: MooringError, environ: Mapping[str, str]) -> int:
     return 0 if stays_down(error) and environ.get(SUPERVISOR_VARIABLE) == LAUNCHD else error.exit_code
 
 
-def write(home: Home, error: MooringError, now: datetime) -> None:
+def write(home: Home, error: MooringError, now: datetime, environ: Mapping[str, str]) -> None:
     """Keep why; nothing where the home cannot be written, as that is what the error says then."""
-    if not stays_down(error) or error.code == ALREADY_RUNNING:  # that one is well, and this one was not needed
+    if error.code == ALREADY_RUNNING:  # that one is well, and this one was not needed
+        return
+    again = not stays_down(error)
+    if again and environ.get(SUPERVISOR_VARIABLE) not in SUPERVISORS:  # whoever started it sees it end
         return
     texts = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}
     at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     with suppress(OSError):
-        replace_file(_file(home), json.dumps({"at": at, "exit_code": error.exit_code} | texts).encode())
+        replace_file(_file(home), json.dumps({"at": at, "exit_code": error.exit_code, "again": again} | texts).encode())
 
 
 def read(home: Home) -> Attention | None:
@@ -66,7 +74,7 @@ def read(home: Home) -> Attention | None:
         if data is not None:
             raw = json.loads(data)
             texts = {name: str(raw[name]) for name in ("at", "code", "what", "money", "todo")}
-            return Attention(exit_code=int(raw["exit_code"]), **texts)
+            return Attention(exit_code=int(raw["exit_code"]), again=raw.get("again") is True, **texts)
     return None
 
 

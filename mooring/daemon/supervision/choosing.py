@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import plistlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from xml.parsers.expat import ExpatError
 
 from mooring.daemon.supervision.launchd import LAUNCHCTL, Launchd
 from mooring.daemon.supervision.ports import Call, Supervisor, call
@@ -52,11 +54,14 @@ class Machine:
 
 def launchd_of(home: Home, machine: Machine) -> Launchd:
     """What launchd does for this home."""
+    program = _program(home)
     return Launchd(
         f"{_service(home)}.daemon",
-        _program(home),
+        program,
         home.logs_dir,
         agents=machine.person / "Library" / "LaunchAgents",
+        aside=home.run_dir,
+        app=_application(Path(program[0])),
         call=machine.call,
         clock=machine.clock,
         user=machine.user,
@@ -97,7 +102,7 @@ def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
 
 def installed(home: Home, machine: Machine) -> Supervisor | None:
     """The supervisor that was told to look after the home's daemon; None where none was."""
-    return next((one for one in _possible(home, machine) if one.file.exists()), None)
+    return next((one for one in _possible(home, machine) if one.installed), None)
 
 
 def _possible(home: Home, machine: Machine) -> tuple[Launchd | Systemd, ...]:
@@ -122,6 +127,19 @@ def _is_here(supervisor: Launchd | Systemd, machine: Machine) -> bool:
 
 def _service(home: Home) -> str:
     return service_of(home.root, resolve_home(None, {}))
+
+
+def _application(program: Path) -> str | None:
+    """Identifier of the application that the program lies in, `Some.app/Contents/MacOS/it`; None where in none."""
+    folder = program.parent.parent
+    if folder.name != "Contents" or program.parent.name != "MacOS":
+        return None
+    try:
+        content = plistlib.loads((folder / "Info.plist").read_bytes())
+    except (OSError, ValueError, ExpatError):
+        return None
+    found = content.get("CFBundleIdentifier") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _program(home: Home) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from mooring.daemon.instance import holder
 from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
 from mooring.daemon.supervision import attention
 from mooring.daemon.supervision.ports import Supervisor
-from mooring.errors import Unreachable
+from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock
 
@@ -41,8 +41,14 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
         Halt: it does not end, or the supervisor does not let go of it.
     """
     ran = holder(home) is not None
-    if supervisor is not None:
+    if supervisor is None:
+        return service.down(home, clock)
+    try:
         ran = supervisor.stop() or ran
+    except MooringError:
+        service.down(home, clock)  # a supervisor that does not answer must not keep it trading
+        raise
+    attention.clear(home)  # who wants it off needs not be told why it was
     return service.down(home, clock) or ran
 
 
@@ -61,13 +67,17 @@ def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: 
 def _await(home: Home, healthy: Callable[[], bool], clock: Clock, seconds: float) -> None:
     never = threading.Event()
     deadline = clock.monotonic() + seconds
+    said = None
     while clock.monotonic() < deadline:
         said = attention.read(home)
-        if said is not None:
-            raise service.error_of(said.exit_code, said.code, said.what, said.money, said.todo)
+        if said is not None and not said.again:
+            break
         if healthy():
             return
         clock.sleep(POLL_SECONDS, never)
+    if said is not None:
+        todo = f"{said.todo} It is tried again by itself until `mooring down`." if said.again else said.todo
+        raise service.error_of(said.exit_code, said.code, said.what, said.money, todo)
     raise Unreachable(
         "daemon_slow",
         f"The daemon was started but did not answer within {seconds:g} s.",

@@ -16,14 +16,13 @@ UMASK: Final = 0o077
 OPEN_FILES: Final = 4096
 
 
-def agent(label: str, program: Sequence[str], logs: Path, *, at_login: bool, app: str | None = None) -> bytes:
+def agent(label: str, program: Sequence[str], logs: Path, *, app: str | None = None) -> bytes:
     """The property list, as XML.
 
     Args:
         label: name of the job.
         program: absolute path of what is run, and its arguments.
         logs: folder for what is said before the daemon's own log begins.
-        at_login: whether it starts when the person logs in.
         app: bundle identifier of the application that it belongs to, whose name Login Items then shows.
 
     Raises:
@@ -34,7 +33,7 @@ def agent(label: str, program: Sequence[str], logs: Path, *, at_login: bool, app
     content: dict[str, Any] = {
         "Label": label,
         "ProgramArguments": list(program),
-        "RunAtLoad": at_login,
+        "RunAtLoad": True,  # as the next line has it anyway
         # Status 0 stays down, which a wanted stop and what trying again cannot mend end with; a crash restarts.
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": THROTTLE_SECONDS,

@@ -9,8 +9,9 @@ from typing import Final, Protocol
 
 from mooring.errors import Halt
 
-CALL_SECONDS: Final = 20.0
+CALL_SECONDS: Final = 60.0  # systemctl and launchctl may wait for an end in order
 OUTPUT_MAX: Final = 65_536
+AGAIN: Final = "Try again, or run the daemon without it: `mooring up --supervisor none`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Seen:
         loaded: whether it looks after it at all.
         pid: of the running process; None where none runs.
         last_status: what the last process ended with, as the supervisor counts; None where it does not say.
-        at_login: whether it starts it when the person logs in.
+        at_login: whether it is meant to start when the person logs in; not before the next `start` while it is stopped.
     """
 
     loaded: bool
@@ -62,8 +63,13 @@ class Supervisor(Protocol):
         """`launchd` or `systemd`."""
         ...
 
+    @property
+    def installed(self) -> bool:
+        """Whether it was told of the home's daemon."""
+        ...
+
     def start(self, *, at_login: bool) -> None:
-        """See that it runs, and is started again after a crash; nothing where it runs already."""
+        """See that it runs, and is started again after a crash; nothing where this very program runs already."""
         ...
 
     def stop(self) -> bool:
@@ -95,11 +101,11 @@ def call(arguments: Sequence[str]) -> Answer:
     return Answer(status=done.returncode, out=out, err=err)
 
 
-def refused(program: str, why: str) -> Halt:
+def refused(program: str, why: str, todo: str = AGAIN) -> Halt:
     """The supervisor did not do as it was told."""
     return Halt(
         "supervisor_failed",
         f"{program} did not do as it was told: {why}.",
         money="What trades goes on as it was; `mooring status` says what that is.",
-        todo="Try again, or run the daemon without it: `mooring up --supervisor none`.",
+        todo=todo,
     )

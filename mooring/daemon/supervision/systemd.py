@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from mooring.daemon.supervision.ports import Answer, Call, Seen, refused
-from mooring.daemon.supervision.unit import unit
+from mooring.daemon.supervision.unit import INSTALL, unit
 from mooring.durable import read_private, replace_file
 from mooring.errors import Invalid
 
 SYSTEMCTL: Final = "systemctl"
 UNIT_BYTES: Final = 65_536
 UNIT_MODE: Final = 0o644
-_PROPERTIES: Final = ("LoadState", "MainPID", "ExecMainStatus", "UnitFileState")
+_PROPERTIES: Final = ("LoadState", "MainPID", "ExecMainStatus")
 
 
 class Systemd:
@@ -35,28 +35,39 @@ class Systemd:
         self.file = units / self._unit
         self._call = call
 
+    @property
+    def installed(self) -> bool:
+        """As `Supervisor`."""
+        return self.file.exists()
+
     def start(self, *, at_login: bool) -> None:
         """As `Supervisor`.
 
         Raises:
             Invalid: the file cannot be written. Halt: systemd does not start it.
         """
-        self._write(unit(self._program).encode())
+        text = unit(self._program, at_login=at_login)
+        former = self._stored()
+        other = former is not None and _program_line(former) != _program_line(text)
+        self._write(text)
         self._do("daemon-reload")
         self._do("enable" if at_login else "disable", self._unit)
         self._ask("reset-failed", self._unit)  # else a few failed starts of before count against this one
-        self._do("start", self._unit)
+        self._do("restart" if other else "start", self._unit)  # `start` would leave the former program running
 
     def stop(self) -> bool:
         """As `Supervisor`; disabled, so that the next login does not start it."""
-        was = self.seen().pid is not None
-        if self.seen().loaded:
+        seen = self.seen()
+        was = seen.pid is not None
+        if seen.loaded:
             self._do("disable", self._unit)
             self._do("stop", self._unit)
         return was
 
     def restart(self) -> None:
         """As `Supervisor`."""
+        self._write(unit(self._program, at_login=self._wants_login()))
+        self._do("daemon-reload")
         self._do("restart", self._unit)
 
     def seen(self) -> Seen:
@@ -68,7 +79,7 @@ class Systemd:
             loaded=answer.status == 0 and facts.get("LoadState") == "loaded",
             pid=int(pid) if pid.isdigit() and int(pid) else None,
             last_status=int(last) if last.isdigit() else None,
-            at_login=facts.get("UnitFileState") == "enabled",
+            at_login=self._wants_login(),
         )
 
     def remove(self) -> None:
@@ -80,15 +91,24 @@ class Systemd:
             raise _unwritable(self.file, error) from None
         self._do("daemon-reload")
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, text: str) -> None:
+        if self._stored() == text:
+            return
         try:
-            if read_private(self.file, UNIT_BYTES) != content:
-                self.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                replace_file(self.file, content, mode=UNIT_MODE)
-        except ValueError as error:
-            raise _unwritable(self.file, error) from None
+            self.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            replace_file(self.file, text.encode(), mode=UNIT_MODE)
         except OSError as error:
             raise _unwritable(self.file, error) from None
+
+    def _stored(self) -> str | None:
+        try:
+            content = read_private(self.file, UNIT_BYTES)
+        except (OSError, ValueError):  # nobody's, or changed by hand into what is no unit
+            return None
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def _wants_login(self) -> bool:
+        return INSTALL.strip() in (self._stored() or "")
 
     def _ask(self, *arguments: str) -> Answer:
         return self._call((SYSTEMCTL, "--user", *arguments))
@@ -98,6 +118,10 @@ class Systemd:
         if answer.status != 0:
             lines = (answer.err or answer.out).strip().splitlines()
             raise refused("systemctl", f"status {answer.status}, {lines[0] if lines else 'without a word'}")
+
+
+def _program_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.startswith("ExecStart=")), "")
 
 
 def _unwritable(file: Path, error: Exception) -> Invalid:

@@ -8,15 +8,20 @@ from typing import Final
 from mooring.daemon.supervision.attention import STAY_DOWN, SUPERVISOR_VARIABLE
 
 RESTART_SECONDS: Final = 10
+INSTALL: Final = """
+[Install]
+WantedBy=default.target
+"""
 STOP_SECONDS: Final = 40  # longer than `mooring down` waits, so that nobody kills what is ending in order
 
 
-def unit(program: Sequence[str], *, quoted: bool = True) -> str:
+def unit(program: Sequence[str], *, quoted: bool = True, at_login: bool = True) -> str:
     """The unit's text.
 
     Args:
         program: what is run, and its arguments.
         quoted: whether these are taken as they are; a text for people may use systemd's own placeholders instead.
+        at_login: whether it may be enabled, and so start when the person logs in.
 
     Raises:
         ValueError: an argument holds a line's end.
@@ -40,10 +45,7 @@ TimeoutStopSec={STOP_SECONDS}
 KillMode=mixed
 UMask=0077
 NoNewPrivileges=yes
-
-[Install]
-WantedBy=default.target
-"""
+""" + (INSTALL if at_login else "")
 
 
 def _quoted(argument: str) -> str:

@@ -34,6 +34,7 @@ class FakeLaunchd:
         self.job: dict[str, object] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.last: int | None = None
+        self.agents: Path | None = None  # what a login loads
         self._left = 0
 
     def __call__(self, arguments: Sequence[str]) -> Answer:
@@ -62,7 +63,10 @@ class FakeLaunchd:
             return FINE
         if self.job is None:
             return NOT_FOUND
+        arguments = self.job["ProgramArguments"]
+        assert isinstance(arguments, list)
         lines = [f"{target} = {{", f"\tstate = {'running' if self.process else 'not running'}"]
+        lines += ["\targuments = {", *(f"\t\t{argument}" for argument in arguments), "\t}"]
         if self.process:
             lines.append(f"\tpid = {self.process.pid}")
         if self.last is not None:
@@ -83,9 +87,18 @@ class FakeLaunchd:
         if self.job is not None or self.disabled:
             return INPUT_OUTPUT
         self.job = plistlib.loads(Path(file).read_bytes())
-        if self.job["RunAtLoad"]:
+        keep_alive = self.job.get("KeepAlive")
+        # launchd.plist(5): SuccessfulExit implies RunAtLoad, as a job must have run before its exit can be judged.
+        if self.job.get("RunAtLoad") or (isinstance(keep_alive, dict) and "SuccessfulExit" in keep_alive):
             self._spawn()
         return FINE
+
+    def login(self) -> None:
+        """The person logs out and in again."""
+        self._end()
+        self.job = None
+        for file in sorted(self.agents.glob("*.plist")) if self.agents is not None and not self.disabled else ():
+            self._bootstrap("gui/501", str(file))
 
     def _bootout(self, target: str) -> Answer:
         if self.job is None:

@@ -28,12 +28,16 @@ def test_what_trying_again_cannot_mend_ends_with_0_under_launchd_alone(kind):
 @pytest.mark.parametrize("error", [Halt("a", "A."), Retry("b", "B.")])
 def test_what_may_pass_is_tried_again(prepared, error):
     assert attention.status_for(error, LAUNCHD) == error.exit_code != 0
-    attention.write(prepared, error, NOW)
-    assert attention.read(prepared) is None
+    attention.write(prepared, error, NOW, {})
+    assert attention.read(prepared) is None, "whoever started it without a supervisor sees why it ended"
+    attention.write(prepared, error, NOW, LAUNCHD)
+    said = attention.read(prepared)
+    assert said is not None
+    assert said.again
 
 
 def test_it_is_kept_until_it_is_cleared(prepared):
-    attention.write(prepared, Denied("no_keychain", "There is none.", money="Nothing.", todo="Get one."), NOW)
+    attention.write(prepared, Denied("no_keychain", "There is none.", money="Nothing.", todo="Get one."), NOW, {})
     said = attention.read(prepared)
     assert said == attention.Attention(
         at="2026-05-04T03:02:01Z",
@@ -49,7 +53,7 @@ def test_it_is_kept_until_it_is_cleared(prepared):
 
 
 def test_a_second_daemon_is_no_reason_for_attention(prepared):
-    attention.write(prepared, Conflict("already_running", "It runs."), NOW)
+    attention.write(prepared, Conflict("already_running", "It runs."), NOW, {})
     assert attention.read(prepared) is None
 
 
@@ -60,5 +64,5 @@ def test_a_damaged_file_says_nothing(prepared, content):
 
 
 def test_a_home_that_cannot_be_written_is_left(home):
-    attention.write(home, Invalid("home_unusable", "No."), NOW)
+    attention.write(home, Invalid("home_unusable", "No."), NOW, {})
     assert attention.read(home) is None

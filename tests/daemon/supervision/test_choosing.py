@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import plistlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mooring.daemon.supervision.choosing import Machine, chosen, installed
+from mooring.daemon.supervision.choosing import Machine, chosen, installed, launchd_of
 from mooring.daemon.supervision.ports import Answer
 from mooring.errors import Halt, Invalid
 from mooring.home import Home, resolve_home
 from mooring.runtime.market.clock import SystemClock
+from tests.daemon.supervision.fake_launchd import FakeLaunchd
+
+INFO = plistlib.dumps({"CFBundleIdentifier": "dev.mooring"})
 
 
 def machine(folder: Path, platform: str, *, answers: bool = True) -> Machine:
@@ -57,6 +62,22 @@ def test_what_the_machine_does_not_have_is_said(own, tmp_path, wanted):
     with pytest.raises(Invalid) as caught:
         chosen(own, wanted, machine(tmp_path, "darwin"))
     assert caught.value.code == "no_such_supervisor"
+
+
+@pytest.mark.parametrize(("content", "named"), [(b"damaged", False), (INFO, True)])
+def test_the_agent_of_an_application_names_it_for_login_items(own, tmp_path, monkeypatch, content, named):
+    contents = tmp_path / "Mooring.app" / "Contents"
+    (contents / "MacOS").mkdir(parents=True)
+    (contents / "Info.plist").write_bytes(content)
+    program = contents / "MacOS" / "mooring"
+    program.symlink_to("/bin/sleep")
+    monkeypatch.setattr("mooring.daemon.supervision.choosing._program", lambda home: (str(program), "600"))
+    fake = FakeLaunchd()
+    one = launchd_of(own, replace(machine(tmp_path, "darwin"), call=fake))
+    one.start(at_login=True)
+    fake._end()
+    written = plistlib.loads(one.file.read_bytes())
+    assert written.get("AssociatedBundleIdentifiers") == (["dev.mooring"] if named else None)
 
 
 def test_one_that_was_told_before_is_found_by_its_file(own, tmp_path):

@@ -14,7 +14,7 @@ from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention, keeping
 from mooring.daemon.supervision.launchd import Launchd
 from mooring.daemon.supervision.ports import Seen
-from mooring.errors import Invalid, MooringError, Unreachable
+from mooring.errors import Halt, Invalid, MooringError, Retry, Unreachable
 from mooring.home import Home
 from mooring.programs import command_line
 from mooring.runtime.market.clock import SystemClock
@@ -45,7 +45,9 @@ def ready(home: Home, tmp_path: Path) -> Home:
 def launchd(home: Home, fake: FakeLaunchd) -> Launchd:
     program = command_line("--home", str(home.root), "--json", "run")
     agents = home.root / "LaunchAgents"
-    return Launchd("dev.mooring.daemon", program, home.logs_dir, agents=agents, call=fake, clock=CLOCK)
+    return Launchd(
+        "dev.mooring.daemon", program, home.logs_dir, agents=agents, aside=home.run_dir, call=fake, clock=CLOCK
+    )
 
 
 def healthy(home: Home) -> Callable[[], bool]:
@@ -61,7 +63,7 @@ def healthy(home: Home) -> Callable[[], bool]:
 
 def test_with_nothing_but_what_launchd_gives_it_the_daemon_starts_restarts_and_stays_down(ready, fake):
     one = launchd(ready, fake)
-    attention.write(ready, Invalid("of_before", "Something."), NOW)
+    attention.write(ready, Invalid("of_before", "Something."), NOW, {})
     keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)
     first = holder(ready)
     assert first == one.seen().pid
@@ -114,3 +116,38 @@ def test_a_supervisor_that_starts_nothing_is_said(ready):
     with pytest.raises(Unreachable) as caught:
         keeping.up(ready, Idle(), lambda: False, Hurried(), at_login=True)
     assert caught.value.code == "daemon_slow"
+
+
+def test_a_passing_fault_is_said_where_it_stays(ready):
+    class Failing:
+        def seen(self):
+            return Seen(loaded=True)
+
+        def start(self, *, at_login):
+            error = Retry("venue_slow", "Kraken does not answer.", todo="Wait.")
+            attention.write(ready, error, NOW, {"MOORING_SUPERVISOR": "launchd"})
+
+    with pytest.raises(MooringError, match="Kraken does not answer") as caught:
+        keeping.up(ready, Failing(), lambda: False, Hurried(), at_login=True)
+    assert "tried again by itself" in caught.value.todo
+
+
+def test_a_supervisor_that_does_not_answer_keeps_nothing_trading(ready):
+    class Deaf:
+        def stop(self):
+            raise Halt("supervisor_failed", "systemctl cannot be called.")
+
+    service.up(ready, healthy(ready), CLOCK)
+    with pytest.raises(Halt, match="cannot be called"):
+        keeping.down(ready, Deaf(), CLOCK)
+    assert holder(ready) is None
+
+
+def test_a_restart_after_a_stop_still_starts_at_login(ready, fake):
+    one = launchd(ready, fake)
+    keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)
+    keeping.down(ready, one, CLOCK)
+    keeping.restart(ready, one, healthy(ready), CLOCK, at_login=one.seen().at_login)
+    assert one.seen().at_login
+    assert not fake.disabled
+    keeping.down(ready, one, CLOCK)

@@ -45,7 +45,10 @@ def fake() -> Iterator[FakeLaunchd]:
 
 def supervisor(fake: FakeLaunchd, folder: Path, program: tuple[str, ...] = PROGRAM) -> Launchd:
     agents = folder / "Library" / "LaunchAgents"
-    return Launchd(LABEL, program, folder / "logs", agents=agents, call=fake, clock=Hurried(), user=501)
+    if isinstance(fake, FakeLaunchd):
+        fake.agents = agents
+    aside = folder / "run"
+    return Launchd(LABEL, program, folder / "logs", agents=agents, aside=aside, call=fake, clock=Hurried(), user=501)
 
 
 def test_a_first_start_writes_the_agent_loads_it_and_it_runs(fake, tmp_path):
@@ -68,12 +71,113 @@ def test_a_start_of_what_runs_changes_nothing(fake, tmp_path):
     assert "bootout" not in fake.verbs()
 
 
-def test_without_login_it_is_loaded_and_then_started(fake, tmp_path):
+def test_without_login_it_runs_now_and_no_login_starts_it(fake, tmp_path):
     one = supervisor(fake, tmp_path)
     one.start(at_login=False)
-    assert fake.verbs() == ["enable", "bootstrap", "kickstart"]
     assert one.seen().pid is not None
     assert not one.seen().at_login
+    fake.login()
+    assert fake.process is None
+    assert one.installed
+    one.start(at_login=False)
+    assert one.seen().pid is not None
+
+
+def test_at_login_it_starts_again_by_itself_until_it_is_stopped(fake, tmp_path):
+    one = supervisor(fake, tmp_path)
+    one.start(at_login=True)
+    fake.login()
+    assert one.seen().pid is not None
+    one.stop()
+    fake.login()
+    assert fake.process is None
+    assert one.seen().at_login, "what the person wanted is known to the next restart"
+
+
+def test_whether_it_starts_at_login_changes_without_a_new_process(fake, tmp_path):
+    one = supervisor(fake, tmp_path)
+    one.start(at_login=True)
+    process = fake.process
+    for wanted in (False, True):
+        one.start(at_login=wanted)
+        assert one.seen().at_login is wanted
+    assert fake.process is process
+    one.start(at_login=False)
+    fake.login()
+    assert fake.process is None
+
+
+def test_one_that_ended_or_waits_after_a_crash_is_started_at_once(fake, tmp_path):
+    one = supervisor(fake, tmp_path)
+    one.start(at_login=True)
+    fake.process.kill()
+    fake.process.wait(10)
+    one.start(at_login=True)
+    assert fake.verbs()[-2:] == ["enable", "kickstart"]
+    assert one.seen().pid is not None
+
+
+def test_a_start_that_was_broken_off_is_made_good_by_the_next(fake, tmp_path):
+    former = supervisor(fake, tmp_path, ("/bin/sleep", "599"))
+    former.start(at_login=True)
+    loaded = fake.job
+    one = supervisor(fake, tmp_path)
+    one.start(at_login=True)
+    fake._end()
+    fake.job = loaded  # the new file is there, and launchd still has the former job
+    fake._spawn()
+    one.start(at_login=True)
+    assert fake.job["ProgramArguments"] == list(PROGRAM)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a list", b"<plist><dict><key>Label</key></dict></plist>"])
+def test_a_file_that_was_changed_by_hand_is_written_and_loaded_anew(fake, tmp_path, content):
+    one = supervisor(fake, tmp_path)
+    one.start(at_login=True)
+    one.file.write_bytes(content)
+    process = fake.process
+    one.start(at_login=True)
+    assert plistlib.loads(one.file.read_bytes())["ProgramArguments"] == list(PROGRAM)
+    assert fake.process is not process
+    assert fake.process is not None
+
+
+def test_a_restart_takes_the_program_that_is_installed_now(fake, tmp_path):
+    supervisor(fake, tmp_path).start(at_login=False)
+    one = supervisor(fake, tmp_path, ("/bin/sleep", "601"))
+    one.restart()
+    assert fake.job["ProgramArguments"] == ["/bin/sleep", "601"]
+    assert not one.seen().at_login
+
+
+def test_a_restart_of_one_that_crashed_while_it_ended_finds_it_started_already(tmp_path):
+    pids = iter(["10", "10", None, "11"])
+
+    def answers(arguments):
+        if arguments[1] == "kickstart":
+            return Answer(status=37, out="", err="Could not kickstart service: 37: Operation already in progress\n")
+        if arguments[1] == "print":
+            pid = next(pids, "11")
+            return Answer(status=0, out=f"x = {{\n\tpid = {pid}\n}}\n" if pid else "x = {\n}\n", err="")
+        return Answer(status=0, out="", err="")
+
+    one = supervisor(answers, tmp_path)
+    one.file.parent.mkdir(parents=True)
+    one.file.write_bytes(agent(LABEL, PROGRAM, tmp_path / "logs"))
+    one.restart()
+    assert one.seen().pid == 11
+
+
+@pytest.mark.parametrize(
+    "program", ["/private/var/folders/x/T/AppTranslocation/0A/d/Mooring.app/Contents/MacOS/mooring", "/Volumes/M/m"]
+)
+def test_a_program_that_will_be_gone_is_not_handed_to_launchd(fake, tmp_path, monkeypatch, program):
+    monkeypatch.setattr("mooring.daemon.supervision.launchd._is_read_only", lambda path: True)
+    one = supervisor(fake, tmp_path, (program, "run"))
+    with pytest.raises(Invalid) as caught:
+        one.start(at_login=True)
+    assert caught.value.code == "app_not_installed"
+    assert not one.installed
 
 
 def test_another_program_waits_for_the_former_job_to_go(fake, tmp_path):
@@ -165,7 +269,7 @@ def test_a_folder_that_cannot_be_made_is_said(fake, tmp_path):
 
 
 def test_the_agent_restarts_a_crash_and_lets_a_wanted_stop_be(tmp_path):
-    content = plistlib.loads(agent(LABEL, ("/a b/mooring", "run"), tmp_path, at_login=True, app="dev.mooring.app"))
+    content = plistlib.loads(agent(LABEL, ("/a b/mooring", "run"), tmp_path, app="dev.mooring.app"))
     assert content["KeepAlive"] == {"SuccessfulExit": False}
     assert content["ProgramArguments"] == ["/a b/mooring", "run"]
     assert content["ExitTimeOut"] > 35
@@ -178,7 +282,7 @@ def test_the_agent_restarts_a_crash_and_lets_a_wanted_stop_be(tmp_path):
 @pytest.mark.parametrize("program", [("mooring", "run"), ("~/mooring", "run")])
 def test_launchd_expands_nothing_so_a_path_must_be_whole(program, tmp_path):
     with pytest.raises(ValueError, match="absolute"):
-        agent(LABEL, program, tmp_path, at_login=True)
+        agent(LABEL, program, tmp_path)
 
 
 def test_libplist_reads_the_agent_as_it_was_meant(tmp_path):
@@ -186,7 +290,7 @@ def test_libplist_reads_the_agent_as_it_was_meant(tmp_path):
     if tool is None:
         pytest.skip("plistutil (libplist-utils) is not installed")
     file = tmp_path / "a.plist"
-    content = agent(LABEL, ("/bin/mooring", 'x & "y" <z>'), tmp_path, at_login=False)
+    content = agent(LABEL, ("/bin/mooring", 'x & "y" <z>'), tmp_path)
     file.write_bytes(content)
     done = subprocess.run([tool, "-i", str(file), "-f", "xml", "-o", "-"], capture_output=True, check=True, timeout=20)
     assert plistlib.loads(done.stdout) == plistlib.loads(content)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mooring.daemon.service import STOP_SECONDS
-from mooring.daemon.supervision.ports import Answer
+from mooring.daemon.supervision.ports import CALL_SECONDS, Answer
 from mooring.daemon.supervision.systemd import Systemd
 from mooring.daemon.supervision.unit import unit
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unverified
@@ -62,7 +62,8 @@ def test_it_is_written_enabled_and_started(tmp_path):
     assert (seen.loaded, seen.pid, seen.at_login) == (True, 4711, True)
     assert one.stop()
     assert not one.stop()
-    assert not one.seen().at_login
+    assert not fake.enabled
+    assert one.seen().at_login, "what the person wanted is known to the next restart"
     one.remove()
     assert not one.file.exists()
 
@@ -73,6 +74,25 @@ def test_without_login_it_is_not_enabled(tmp_path):
     assert not one.seen().at_login
     one.restart()
     assert one.seen().pid is not None
+    assert "[Install]" not in one.file.read_text()
+
+
+def test_what_runs_is_restarted_only_where_its_program_is_another(tmp_path):
+    one, fake = made(tmp_path)
+    one.start(at_login=True)
+    one.start(at_login=False)
+    one.start(at_login=True)
+    assert "restart" not in [call[0] for call in fake.calls]
+    moved = Systemd("mooring", ("/opt/new/mooring", "run"), units=one.file.parent, call=fake)
+    moved.start(at_login=True)
+    assert fake.calls[-1][0] == "restart"
+    assert "/opt/new/mooring" in one.file.read_text()
+    one.restart()
+    assert "/opt/a b/mooring" in one.file.read_text()
+
+
+def test_it_waits_for_an_end_in_order_as_long_as_systemd_gives_it():
+    assert int(section(unit(("/m",)))["TimeoutStopSec"]) < CALL_SECONDS
 
 
 @pytest.mark.parametrize("verb", ["daemon-reload", "start"])

@@ -21,10 +21,10 @@ DEMO_ARGS ?=
 TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format bench lock clean system-packages
+.PHONY: help setup demo test lint format bench app app-headless app-env lock clean system-packages
 
 help: #-- show this list
-	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(UV): requirements/uv.txt
 	@[ -n "$(PYTHON)" ] || { echo "Mooring needs Python 3.11, 3.12 or 3.13 with pip. Install one, or say which: make PYTHON=/path/to/python3.12" >&2; exit 2; }
@@ -73,6 +73,22 @@ format: setup #-- format and fix what can be fixed by itself
 
 bench: setup #-- the project's own benchmarks, ratios in one run (BENCH_ARGS="step")
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# The application is built where only what it ships is installed, so that nothing of a developer's tools gets in.
+APP_ENV := build/app/venv
+$(APP_ENV)/.made: $(UV) requirements/base.txt requirements/menubar.txt requirements/build.txt requirements/app.txt pyproject.toml
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" $(APP_ENV)
+	@$(UV) pip install --quiet --python $(APP_ENV)/bin/python --require-hashes -r requirements/menubar.txt -r requirements/build.txt -r requirements/app.txt
+	@$(UV) pip install --quiet --python $(APP_ENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+app-env: $(APP_ENV)/.made
+
+app: app-env #-- freeze command, daemon and menu bar into dist/, try them, and say what takes the room
+	@$(APP_ENV)/bin/python tools/build_app.py
+
+app-headless: app-env #-- the same without the menu bar and Qt
+	@$(APP_ENV)/bin/python tools/build_app.py --headless
 
 lock: #-- write requirements/*.txt anew from pyproject.toml
 	@bash tools/lock.sh

@@ -15,6 +15,7 @@ compile uv.txt requirements/uv.in
 # dev is the widest; the others are held to the same versions.
 compile dev.txt pyproject.toml --extra research --extra menubar --group pyproject.toml:dev
 compile base.txt pyproject.toml --constraint requirements/dev.txt
+compile app.txt requirements/app.in --constraint requirements/dev.txt
 compile build.txt requirements/build.in --constraint requirements/dev.txt
 for extra in research menubar postgres; do
   compile "$extra.txt" pyproject.toml --extra "$extra" --constraint requirements/dev.txt

@@ -24,6 +24,7 @@ CPU_SECONDS: Final = 90
 MEMORY_BYTES: Final = 6 * 1024**3  # of addresses, not of memory in use: libraries reserve far more than they touch
 OPEN_FILES: Final = 64
 NICE: Final = 10
+NOT_READ: Final = "bundle_not_read"
 
 
 def main(arguments: Sequence[str], source: TextIO, target: TextIO) -> int:
@@ -74,6 +75,8 @@ def limit() -> None:
 def _told(error: Exception) -> dict[str, str]:
     if isinstance(error, (Unverified, Denied)):
         return {"code": error.code, "what": error.what}
+    if isinstance(error, OSError):  # of the disk, or of this machine: that says nothing about the bundle
+        return {"code": NOT_READ, "what": f"It could not be read ({error.strerror or type(error).__name__})."}
     return {"code": "bundle_examination_failed", "what": f"Its examination failed ({type(error).__name__})."}
 
 

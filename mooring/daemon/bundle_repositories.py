@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from mooring.durable import read_private, replace_file
-from mooring.errors import Conflict, Invalid, NotFound, Unverified
+from mooring.errors import Conflict, Invalid, NotFound, Retry, Unverified
 from mooring.home import PRIVATE, Home
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ROOT_BYTES_MAX: Final = 512_000
 NOTE_BYTES_MAX: Final = 4096
 KNOWN_MAX: Final = 64
+AGAIN_SECONDS: Final = 60.0
 RESERVED: Final = frozenset({"repositories", "slots", "staging", "state", "rejected", "lock"})
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _UNTOUCHED: Final = "Nothing was changed, and nothing was fetched."
@@ -57,7 +58,7 @@ def known(home: Home, name: str) -> Known:
 
     Raises:
         NotFound: none was added under it. Unverified: its root is not the one that was added.
-        Invalid: its note cannot be read.
+        Invalid: its note is none. Retry: the disk fails.
     """
     folder = bundles_dir(home) / "repositories" / name
     try:
@@ -66,7 +67,15 @@ def known(home: Home, name: str) -> Known:
         root = read_private(folder / "root.json", ROOT_BYTES_MAX)
         said = orjson.loads(note)
         url, sha256 = str(said["url"]), str(said["root_sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:  # of the disk, at this moment: what is noted is as it was
+        raise Retry(
+            "repository_disk",
+            f"What is noted of the repository {name} cannot be read now: {error.strerror or type(error).__name__}.",
+            retry_after_seconds=AGAIN_SECONDS,
+            money="What decides goes on.",
+            todo="See to the disk, and to who may read bundles/repositories of the home; then ask again.",
+        ) from None
+    except (ValueError, KeyError, TypeError):
         raise Invalid(
             "repository_unreadable",
             f"What is noted of the repository {name} cannot be read.",

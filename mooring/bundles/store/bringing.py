@@ -10,7 +10,7 @@ from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.ports import Fresh, Offer, Reader, Trust
 from mooring.bundles.store.proof import require_acceptable
-from mooring.bundles.store.revocation import Revocations, read_revocations
+from mooring.bundles.store.revocation import Revocations
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State, Terms
 from mooring.errors import Conflict, Denied, MooringError, NotFound
 
@@ -65,15 +65,6 @@ class Bringer:
         self._books = books
         self._reader = reader
         self._least = least
-
-    def refresh(self, trust: Trust, fetch: Any, accept_expired: frozenset[str]) -> tuple[Fresh, Revocations]:
-        """Step 1: the newest genuine metadata, and what it revokes.
-
-        Raises:
-            Unverified: it is not genuine, not fresh, or older than what was seen before. Retry: it does not come.
-        """
-        fresh = trust.refresh(fetch, accept_expired=accept_expired)
-        return fresh, read_revocations(trust.revocations())
 
     def offered(self, trust: Trust, channel: str, revoked: Revocations) -> list[Offered]:
         """What there is, newest first. An offer whose description is no such thing is left out."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from mooring.bundles.preflight import NOT_READ
 from mooring.errors import Denied, Halt, MooringError, Unverified
 from mooring.programs import module_line
 
@@ -102,6 +103,8 @@ def _refused(said: Mapping[str, Any]) -> MooringError:
     code, what = said.get("code"), said.get("what")
     if not (isinstance(code, str) and isinstance(what, str) and code.isidentifier() and what.isprintable()):
         return _failed("its examination failed")
+    if code == NOT_READ:
+        return _not_examined("The bundle could not be read when it was to be examined.")
     kind = Denied if code == "bundle_too_slow" else Unverified
     return kind(
         code[:64], what[:WORDS_MAX], money="It decides nothing; what decided goes on.", todo="Take another one."

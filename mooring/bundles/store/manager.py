@@ -25,7 +25,7 @@ from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader
 from mooring.bundles.store.proof import Prover
 from mooring.bundles.store.recovery import recovered, taken_up_again
 from mooring.bundles.store.refusals import changed_meanwhile, disk_failed
-from mooring.bundles.store.revocation import NONE, Revocations, read_revocations
+from mooring.bundles.store.revocation import NONE, Revocations
 from mooring.bundles.store.running import Running
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
 from mooring.errors import Conflict, Denied, MooringError, Unverified
@@ -163,7 +163,7 @@ class Manager:
         stored = trust.stored()
         if stored is not None and self.seen is None:
             self.seen = stored
-            revoked = self.revocations.setdefault(name, read_revocations(trust.revocations()))
+            revoked = self.revocations.setdefault(name, self._prover.revocations(name))
             self._seen = (name, self._bringer.offered(trust, channel, revoked))
 
     def resume(self) -> None:
@@ -179,7 +179,11 @@ class Manager:
             self._books.put(st.ended_well(self.state))
 
     def check(self, source: Source, accept_expired: frozenset[str] = NO_EXPIRED) -> list[Offered]:
-        """Ask the repository what there is, and heed what it revoked. Errors as `Bringer.refresh`."""
+        """Ask the repository what there is, and heed what it revoked.
+
+        Raises:
+            Unverified: it is not genuine, not fresh, or older than what was seen before. Retry: it does not come.
+        """
         with self._working():
             self._refresh(source, accept_expired)
         return self.offered
@@ -289,7 +293,8 @@ class Manager:
         trust.keep_only({slot.generation for slot in left if slot.repository == name})
 
     def _refresh(self, source: Source, accept_expired: frozenset[str]) -> Any:
-        fresh, revoked = self._bringer.refresh(source.trust, source.fetch, accept_expired)
+        fresh = source.trust.refresh(source.fetch, accept_expired=accept_expired)  # step 1
+        revoked = self._prover.newest_revocations(source.name, source.trust)
         self.seen = fresh
         self._revoke(source.name, revoked)
         for role, error in fresh.refused.items():

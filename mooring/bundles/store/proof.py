@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from mooring.bundles.store.ports import Loaded, Reader, Trust
-from mooring.bundles.store.revocation import Revocations, read_revocations
+from mooring.bundles.store.revocation import Heeded, Revocations
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import UNTOUCHED, Slot
 from mooring.errors import Denied, MooringError, Retry, Unverified
@@ -34,10 +34,19 @@ class Prover:
         self._slots = slots
         self._trust = trust
         self._reader = reader
+        self._heeded = Heeded(slots.state)
 
     def revocations(self, repository: str) -> Revocations:
-        """What a repository's stored metadata says was revoked. Errors as `Trust.revocations`, and Unverified."""
-        return read_revocations(self._trust(repository).revocations())
+        """What a repository took back, by the newest list that can be read: who decides goes on where a newer cannot.
+
+        Raises:
+            MooringError, OSError: none can be read, and none ever could be.
+        """
+        return self._heeded.known(repository, lambda: self._trust(repository).revocations())
+
+    def newest_revocations(self, repository: str, trust: Trust) -> Revocations:
+        """What its newest list says. Errors as `Trust.revocations`, and Unverified: it is none."""
+        return self._heeded.newest(repository, trust.revocations)
 
     def require_current(self, slot: Slot) -> None:
         """Refuse to begin a trial of what became too old while it waited, or of what is too little by now.
@@ -45,12 +54,15 @@ class Prover:
         Only a beginning is judged by the clock: what was tried or accepted in time goes on, and can be gone back to.
 
         Raises:
-            Unverified: what is known of its repository has expired. Denied: its own time is over, it does not fit, or
-                does less than is asked for now. MooringError, OSError: it cannot be told now.
+            Unverified: what is known of its repository has expired, or nobody knows what it took back.
+            Denied: its own time is over, it does not fit, or does less than is asked for now.
+            MooringError, OSError: it cannot be told now.
         """
-        stored = self._trust(slot.repository).stored()
+        trust = self._trust(slot.repository)
+        stored = trust.stored()
         if stored is None:
             raise _not_authorised(slot)
+        self.newest_revocations(slot.repository, trust)
         now = stored.trusted_time
         for role in ("root", "targets", f"models-{slot.channel}"):
             until = stored.expires.get(role)
@@ -66,7 +78,8 @@ class Prover:
         """Prove it, and read what a runtime needs of it.
 
         Raises:
-            Unverified: it is not what was authorised. Denied: it was revoked or refused, or does not fit here.
+            Denied: it was revoked, or does not fit here.
+            Unverified: its files or its proof are not what they were, which says nothing against the bundle.
             MooringError, OSError: it cannot be proved now.
         """
         try:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
+import structlog
 
 from mooring.bundles.store.state import Slot
-from mooring.errors import Unverified
+from mooring.bundles.two_copies import TwoCopies
+from mooring.errors import MooringError, Unverified
 
 BYTES_MAX: Final = 1_048_576
+KEPT_BYTES_MAX: Final = 8 * BYTES_MAX  # spelled out in full, with every letter of a reason as an escape
 ENTRIES_MAX: Final = 10_000
 REASON_MAX: Final = 500
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +78,66 @@ def read_revocations(data: bytes | None) -> Revocations:
         raise Unverified(
             "revocations_unreadable",
             f"The signed list of revoked bundles cannot be read ({type(error).__name__}).",
-            money="No new bundle is taken; the one that decides goes on.",
+            money="No new bundle is taken or tried; the one that decides goes on by the last list that could be read.",
             todo="Ask whoever publishes the bundles; update again once the list is right.",
         ) from None
 
 
-def _read(data: bytes) -> Revocations:
-    if len(data) > BYTES_MAX:
+class Heeded:
+    """The last list of each repository that could be read, kept for the day on which a newer one cannot be.
+
+    Args:
+        folder: where; it has to be there when something is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def newest(self, repository: str, asked: Callable[[], bytes | None]) -> Revocations:
+        """What the newest verified list says; it is kept from now on.
+
+        Args:
+            asked: its bytes; None where there is none.
+
+        Raises:
+            Unverified: as `read_revocations`. MooringError, OSError: what `asked` raised.
+        """
+        found = read_revocations(asked())
+        if found != self._last(repository):
+            body = {"min_seq": found.min_seq, "revoked": [asdict(one) for one in found.revoked.values()]}
+            try:
+                self._copies(repository).write(body)
+            except (OSError, ValueError) as error:  # it counts all the same while the newest one can be read
+                log.warning("revocations_not_kept", error=type(error).__name__)
+        return found
+
+    def known(self, repository: str, asked: Callable[[], bytes | None]) -> Revocations:
+        """The same, or where it cannot be read the last one that could be. Errors as `newest`, where none was kept."""
+        try:
+            return self.newest(repository, asked)
+        except (MooringError, OSError) as error:
+            last = self._last(repository)
+            if last is None:
+                raise
+            log.warning("revocations_of_before_count", why=getattr(error, "code", type(error).__name__))
+            return last
+
+    def _last(self, repository: str) -> Revocations | None:
+        found = self._copies(repository).read()
+        if found.body is None or found.unreadable:
+            return None
+        try:
+            return _read(orjson.dumps(found.body), most=KEPT_BYTES_MAX)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _copies(self, repository: str) -> TwoCopies:
+        name = f"revoked-{_matched(_NAME, repository)}"
+        return TwoCopies(self._folder / f"{name}.a", self._folder / f"{name}.b", most=KEPT_BYTES_MAX)
+
+
+def _read(data: bytes, most: int = BYTES_MAX) -> Revocations:
+    if len(data) > most:
         raise ValueError("it is too long")
     raw = orjson.loads(data)
     listed, least = raw.get("revoked", []), raw.get("min_seq", {})

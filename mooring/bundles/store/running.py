@@ -15,7 +15,7 @@ from mooring.bundles.store.ports import Drift, Loaded, NoModel
 from mooring.bundles.store.probation import Seen, Verdict, judge, watched
 from mooring.bundles.store.proof import PASSING, Prover
 from mooring.bundles.store.state import Phase, Slot, Trial
-from mooring.errors import Denied, MooringError
+from mooring.errors import Denied, MooringError, Unverified
 
 NOTHING: Final = "No bundle is installed."
 NONE_LEFT: Final = "No installed bundle could be proved."
@@ -176,12 +176,17 @@ class Running:
         """The candidate whose try began; None where it is not to be tried, or not now."""
         try:
             loaded = self._prover.proved(slot)
-        except PASSING:
-            log.exception("bundle_not_tried")
-            self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
-            return None
-        except MooringError as error:
+        except Denied as error:
             self._give_up(slot, _why(error))
+            return None
+        except Unverified as error:  # of the disk, not of the bundle: it may come anew, and is not refused
+            self._write(st.withdraw(self._books.state))
+            self._books.tell("unfit", slot, reason=_why(error))
+            self._collect()
+            return None
+        except (MooringError, OSError) as error:
+            self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
+            self._tell_once(slot, error)
             return None
         self._books.tell("trying", slot, tries_left=str(self._books.state.tries_left))
         return loaded
@@ -206,14 +211,18 @@ class Running:
             tried = True
             try:
                 return self._prover.proved(slot)
-            except PASSING as error:  # it may be readable again in an hour
-                if slot.name not in self._unreadable:
-                    self._unreadable.add(slot.name)
-                    self._books.tell("unfit", slot, reason=_why(error))
-            except MooringError as error:
+            except (Denied, Unverified) as error:
                 self._books.unfit[slot.name] = _why(error)
                 self._books.tell("unfit", slot, reason=_why(error))
+            except (MooringError, OSError) as error:  # it may be there again in an hour
+                self._tell_once(slot, error)
         return NoModel(reason=NONE_LEFT if tried or self._books.unfit else NOTHING)
+
+    def _tell_once(self, slot: Slot, error: Exception) -> None:
+        log.warning("bundle_not_proved_now", bundle=slot.reference, error=type(error).__name__)
+        if slot.name not in self._unreadable:
+            self._unreadable.add(slot.name)
+            self._books.tell("unfit", slot, reason=_why(error))
 
     def _accepted(self) -> Iterator[Slot]:
         """Those of the record, then those that lie there and were accepted once."""

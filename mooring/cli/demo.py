@@ -353,6 +353,12 @@ def show_backtest(figures: dict[str, Any]) -> None:
         f"largest drawdown {figures['max_drawdown']:.2%}, Sharpe {figures['sharpe']:.2f}, "
         f"fees {brief_money(figures['fees'])}."
     )
+    models = figures["models"]
+    if models is not None:
+        say(
+            f"Models of {models['bundle']}: {models['ok']:,} scores, {models['missing']:,} while warming up, "
+            f"{models['fault']:,} faults, {models['no_model']:,} without a model."
+        )
     say(f"Decisions {figures['decision_hash']}")
     say(
         f"{figures['bars']} bars in {figures['seconds']:.2f} s ({figures['bars_per_second']:,} a second); "

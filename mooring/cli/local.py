@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mooring.cli import database, demo
-from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, wants_json
+from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, wants_json
 from mooring.errors import Invalid
 
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Symbols like BTC-USDT,ETH-USDT.", metavar="A,B")]
@@ -51,14 +51,23 @@ def backtest(
     compiled: Annotated[
         bool | None, typer.Option("--compiled/--plain", help="With or without numba (default: whichever ends sooner).")
     ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle",
+            help="Models to ask: an installed bundle, or a file (default: what decides here).",
+            metavar="ID|FILE",
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run the daemon's decisions over recorded bars.
+    """Run the daemon's decisions over recorded bars, with the models of a bundle where a producer asks them.
 
     Example: mooring backtest --data bars --symbols BTC-USDT,ETH-USDT --from 2023-01-01 --hours 500
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.bundle_backtest import to_ask  # noqa: PLC0415 -- not needed for --help
     from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
     from mooring.runtime.market.universe import instruments  # noqa: PLC0415
     from mooring.runtime.research.backtest import Request, backtest  # noqa: PLC0415
@@ -66,17 +75,20 @@ def backtest(
 
     if to is not None and hours is not None:
         raise Invalid("bad_range", "Both --to and --hours are given.", todo="Give one of them.")
+    here = home_of(ctx, home)
+    listed = instruments(parse_symbols(symbols))
+    begin, end = parse_time(from_, "--from"), parse_time(to, "--to")
+    clock, settings = SystemClock(), load_settings(here.root, os.environ)
+    asked = to_ask(here, settings, [one.symbol for one in listed], bundle, clock)
     request = Request(
-        data=data,
-        instruments=instruments(parse_symbols(symbols)),
-        start=parse_time(from_, "--from"),
-        end=parse_time(to, "--to"),
-        hours=hours,
-        compiled=compiled,
+        data=data, instruments=listed, start=begin, end=end, hours=hours, compiled=compiled, models=asked.models
     )
-    settings = load_settings(home_of(ctx, home).root, os.environ)
+    if asked.alone:
+        hint("signals.producers does not ask models: here they alone decide, as bundles are judged.")
+    if asked.ignored:
+        hint(f"Not taken of what the bundle states: {', '.join(asked.ignored)}.")
     with demo.progress_bar("Backtest") as report:
-        figures = backtest(request, settings, SystemClock(), report)
+        figures = backtest(request, asked.settings, clock, report)
     if as_json:
         put_json(figures)
     else:

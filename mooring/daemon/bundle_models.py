@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -15,6 +15,9 @@ from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELIN
 from mooring.runtime.models.bounded import Bounded, loaded_within
 from mooring.settings import Settings, value_of
 
+if TYPE_CHECKING:
+    from mooring.runtime.models.predictor import Predictor
+
 LOAD_SECONDS: Final = 30.0  # a hundred models take about one
 PRODUCER: Final = "model"
 MODEL_KEYS: Final = "signals.model_"
@@ -23,6 +26,11 @@ STRATEGY: Final = "strategy."
 
 
 def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], float] = time.monotonic) -> Bounded:
+    """The bundle's models, loaded from the bytes that were proved, for an engine; errors as `predictor_of`."""
+    return Bounded(loaded_within(lambda: predictor_of(loaded, symbols, monotonic), LOAD_SECONDS))
+
+
+def predictor_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], float]) -> Predictor:
     """The bundle's models, loaded from the bytes that were proved.
 
     Raises:
@@ -49,11 +57,7 @@ def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], fl
             Model(role=model.role, symbol=model.symbol, data=loaded.files[model.path]) for model in manifest.models
         ),
     )
-
-    def load() -> Predictor:
-        return Predictor(made, pipeline=PIPELINE, features=MODEL_FEATURE_NAMES, symbols=symbols, monotonic=monotonic)
-
-    return Bounded(loaded_within(load, LOAD_SECONDS))
+    return Predictor(made, pipeline=PIPELINE, features=MODEL_FEATURE_NAMES, symbols=symbols, monotonic=monotonic)
 
 
 @dataclass(frozen=True, kw_only=True)

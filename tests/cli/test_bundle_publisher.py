@@ -189,7 +189,7 @@ def test_models_that_fail_are_refused_before_any_key_is_opened(
     what = built["request"] if command == "sign" else publisher
     said = mooring("bundle", command, what, "--key", keys / "trainer.key", "--bundle", tmp_path / "b.zip", "--json")
     assert said.error["code"] == "bundle_examination_failed"
-    assert said.error["money"] == "Nothing was signed or published."
+    assert said.error["money"] == "Nothing of it was used, signed or published."
 
 
 def test_publishing_with_one_signature_of_two_says_whose_is_missing_and_asks_for_no_passphrase(

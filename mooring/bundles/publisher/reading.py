@@ -29,7 +29,7 @@ from mooring.bundles.store.examining import ChildExaminer
 from mooring.errors import Denied, Halt, Invalid, MooringError, Unverified
 
 CHUNK: Final = 1 << 20
-NOTHING: Final = "Nothing was signed or published."
+NOTHING: Final = "Nothing of it was used, signed or published."
 # Given a folder and the sha256 of the manifest in it: runs its models elsewhere. `ChildExaminer` is the real one.
 Examine = Callable[[Path, str], Mapping[str, Any]]
 
@@ -94,7 +94,7 @@ def _examine(archive: Archive, custom: Mapping[str, Any], examine: Examine) -> N
 
 def _told(error: MooringError) -> MooringError:
     """The examination's word, as it is for who signs and not for who installs."""
-    todo = "Do not sign or publish it; ask whoever built it."
+    todo = "Do not use, sign or publish it; ask whoever built it."
     if not isinstance(error, (Denied, Unverified)):  # nothing was found out about the bundle
         todo = "Run the command again; if it comes again, see `mooring doctor`."
     return type(error)(error.code, error.what, money=NOTHING, todo=todo)

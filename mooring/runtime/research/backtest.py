@@ -16,6 +16,7 @@ from mooring.errors import Invalid
 from mooring.runtime.decision.compose import is_compilable
 from mooring.runtime.decision.types import B_DRAWDOWN, B_EQUITY, CONTROLS
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bars, Int64s
+from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal, to_text
 from mooring.runtime.domain.state_codec import digest
@@ -24,7 +25,7 @@ from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.times import utc_text
 from mooring.runtime.research.jit import Jit
-from mooring.runtime.research.model_matrix import AskedByHours, said_by_models
+from mooring.runtime.research.model_matrix import AskedByHours, HoursAsked
 from mooring.runtime.research.simulate import (
     N_FEES,
     N_FILLS,
@@ -73,7 +74,7 @@ class Tally:
 class Request:
     """What to backtest. Times are UTC unix seconds; compiled None: compiled where that is quicker in all.
 
-    models: asked where a producer asks models; None: there are none, and such a producer says so.
+    models: asked where a producer asks models; None: there are none, and nothing is bought where one does.
     """
 
     data: Path
@@ -110,12 +111,14 @@ def backtest(request: Request, settings: Settings, clock: Clock, report: Report)
 
     begun = clock.monotonic()
     asked = request.models if machine.decider.reads_models else None
-    said = None if asked is None else said_by_models(asked, bars, compiled=compiled)
+    said = None if asked is None else HoursAsked(asked, bars, compiled=compiled)
     world, progress = simulate(machine, loop, bars, models=said, watch=watch)
     seconds = clock.monotonic() - begun
     count = int(bars.present.sum())
     return {
         **_figures(tally, machine, request.instruments),
+        "producers": list(settings.signals.producers),
+        "models": None if asked is None or said is None else _said(asked, said),
         "bars": count,
         "hours": total,
         "symbols": len(request.instruments),
@@ -187,6 +190,11 @@ def sharpe(equity: Int64s) -> float:
     returns = values[1:] / values[:-1] - 1.0
     deviation = float(returns.std(ddof=1))
     return float(returns.mean()) / deviation * math.sqrt(HOURS_A_YEAR) if deviation > 0.0 else 0.0
+
+
+def _said(asked: AskedByHours, said: HoursAsked) -> dict[str, Any]:
+    """Which bundle was asked, and how many answers of each kind it gave."""
+    return {"bundle": asked.reference, **{state.name.lower(): said.states[int(state)] for state in ModelState}}
 
 
 def _figures(tally: Tally, machine: Machine, instruments: Sequence[Instrument]) -> dict[str, Any]:

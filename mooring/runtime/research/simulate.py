@@ -25,6 +25,8 @@ N_FILLS, N_TRADES, N_ORDERS, N_FEES = range(4)
 COUNT_COLUMNS: Final = 4
 
 Loop = Callable[..., None]
+# Given the first hour and the one after the last, of hours in turn: what models say of them, as `Inputs.models` each.
+Said = Callable[[int, int], Int64s]
 
 
 class Chunk(NamedTuple):
@@ -76,9 +78,10 @@ def make_loop(hour: Hour) -> Loop:
     ) -> None:
         """Run bars[first:last] and write what each hour said to chunk[0:last-first].
 
-        models: what models said of each hour of `bars`, int64 (hours, symbols, MODEL_COLUMNS); of no hours: nothing.
+        models: what models said of each of these hours, int64 (hours, symbols, MODEL_COLUMNS); of no hours: nothing.
         """
         for row in range(first, last):
+            at = row - first
             bar = Bar(
                 bars.ts[row] + HOUR_SECONDS,
                 bars.present[row],
@@ -92,8 +95,7 @@ def make_loop(hour: Hour) -> Loop:
             if models.shape[0] > 0:
                 for symbol in range(models.shape[1]):  # numba would make room for a copy of a slice
                     for column in range(MODEL_COLUMNS):
-                        room.models[symbol, column] = models[row, symbol, column]
-            at = row - first
+                        room.models[symbol, column] = models[at, symbol, column]
             said = Decisions(chunk.signals[at], chunk.rows[at], chunk.book[at])
             hour(world, params, paper_params, bar, controls, said, room)
             count_hour(world, room, chunk.counts[at])
@@ -138,7 +140,7 @@ def simulate(
     loop: Loop,
     bars: Bars,
     *,
-    models: Int64s | None = None,
+    models: Int64s | Said | None = None,
     chunk_hours: int = CHUNK_HOURS,
     watch: Callable[[Chunk, int, int], Any] | None = None,
     world: World | None = None,
@@ -148,8 +150,8 @@ def simulate(
 
     Args:
         loop: `make_loop(machine.hour)`, plain or compiled.
-        models: what models said, as `Inputs.models` for each hour, in int64 (hours, symbols, MODEL_COLUMNS): recorded
-            or predicted before, for nothing that trades changes what they look at. None: there are none.
+        models: what models said, as `Inputs.models` for each hour, in int64 (hours, symbols, MODEL_COLUMNS): recorded,
+            or asked chunk by chunk, for nothing that trades changes what they look at. None: there are none.
         watch: called after each chunk with it, its first row and how many hours it holds.
         world, start: carry on from there (changed in place); from the beginning where not given.
     """
@@ -161,14 +163,25 @@ def simulate(
     room = make_room(symbols)
     controls = np.zeros(CONTROLS, np.int64)
     chunk = make_chunk(min(chunk_hours, max(len(bars.ts), 1)), symbols, params.producer_count)
-    said_by_models = no_hours_of_models(symbols) if models is None else np.ascontiguousarray(models)
-    if models is not None and models.shape != (len(bars.ts), symbols, MODEL_COLUMNS):
-        raise ValueError(f"models of shape {models.shape} for {len(bars.ts)} hours of {symbols} symbols")
+    said_of = _said_of(models, len(bars.ts), symbols)
     for first in range(0, len(bars.ts), chunk_hours):
         last = min(first + chunk_hours, len(bars.ts))
-        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk, said_by_models)
+        loop(world, params, machine.paper_params, bars, first, last, controls, room, chunk, said_of(first, last))
         digest = chain_hashes(digest, chunk, last - first)
         done += last - first
         if watch is not None:
             watch(chunk, first, last - first)
     return world, Progress(hours=done, decision_hash=digest)
+
+
+def _said_of(models: Int64s | Said | None, hours: int, symbols: int) -> Said:
+    """What models said of a chunk, whichever way they are given."""
+    if models is None:
+        nothing = no_hours_of_models(symbols)
+        return lambda _first, _last: nothing
+    if not isinstance(models, np.ndarray):
+        return models
+    if models.shape != (hours, symbols, MODEL_COLUMNS):
+        raise ValueError(f"models of shape {models.shape} for {hours} hours of {symbols} symbols")
+    recorded = np.ascontiguousarray(models)
+    return lambda first, last: recorded[first:last]

@@ -55,7 +55,7 @@ def test_models_that_misbehave_end_as_a_refusal(bundle: Path, code: str, seconds
     assert error.value.code == "bundle_examination_failed"
     assert words in error.value.what
     assert error.value.money == NOTHING
-    assert "Do not sign" in error.value.todo
+    assert "sign or publish it" in error.value.todo
 
 
 def test_what_the_examination_says_of_the_bundle_is_told_as_it_was_said(bundle: Path) -> None:
@@ -63,14 +63,14 @@ def test_what_the_examination_says_of_the_bundle_is_told_as_it_was_said(bundle: 
     with pytest.raises(Unverified) as error:
         look(bundle, NOW, ends_with(code))
     assert (error.value.code, error.value.what) == ("bundle_golden_differs", "It answers otherwise.")
-    assert "Do not sign" in error.value.todo
+    assert "sign or publish it" in error.value.todo
 
 
 def test_where_no_process_can_be_started_the_bundle_is_not_blamed(bundle: Path) -> None:
     with pytest.raises(Halt) as error:
         look(bundle, NOW, ChildExaminer(("/nowhere/python",)))
     assert error.value.code == "bundle_not_examined"
-    assert "Do not sign" not in error.value.todo
+    assert "sign or publish it" not in error.value.todo
 
 
 def test_nothing_of_a_look_is_left_behind(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

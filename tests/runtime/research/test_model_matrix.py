@@ -18,7 +18,7 @@ from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research import model_matrix
 from mooring.runtime.research.jit import Jit
-from mooring.runtime.research.model_matrix import feature_matrix, said_by_models
+from mooring.runtime.research.model_matrix import HoursAsked, feature_matrix, said_by_models
 from mooring.runtime.research.simulate import make_loop, simulate
 from tests.support.core import BUSY, machine, part_of, random_bars
 from tests.support.models import predictor
@@ -77,6 +77,31 @@ def test_what_models_say_of_a_file_is_what_they_say_bar_by_bar():
     said = said_by_models(models, bars)
     assert said.tolist() == np.stack(streamed).tolist()
     assert {*said[-1, bars.present[-1], 0].tolist()} == {int(ModelState.OK)}
+
+
+def test_asked_chunk_by_chunk_they_say_and_trade_the_same_and_no_more_than_a_chunk_is_kept():
+    class Watched:
+        reference = "watched"
+
+        def __init__(self):
+            self.inner, self.hours = predictor(), []
+
+        def predict_hours(self, matrix, present):
+            self.hours.append(len(matrix))
+            return self.inner.predict_hours(matrix, present)
+
+    bars, watched = random_bars(6, 330, 3), Watched()
+    made = machine(3, **BUSY, producers=(rsi, model), model_up_score=50_000)
+    loop = make_loop(made.hour)
+    whole = said_by_models(predictor(), bars)
+    asked = HoursAsked(watched, bars, compiled=False)
+    by_chunks = simulate(made, loop, bars, models=asked, chunk_hours=64)
+    at_once = simulate(made, loop, bars, models=whole)
+    assert (digest(by_chunks[0]), by_chunks[1]) == (digest(at_once[0]), at_once[1])
+    assert watched.hours == [64] * 5 + [10]
+    assert asked.states[int(ModelState.OK)] == int((whole[bars.present][:, 0] == int(ModelState.OK)).sum()) > 100
+    with pytest.raises(ValueError, match="asked about"):
+        asked(0, 64)
 
 
 def test_a_step_that_asks_models_trades_the_same_compiled_and_plain():

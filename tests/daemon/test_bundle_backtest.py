@@ -1,0 +1,195 @@
+"""A backtest with a bundle: it decides what a daemon decided with it, hour by hour, and never quietly without models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from mooring.bundles.format.build import build_bundle
+from mooring.bundles.store.examining import ChildExaminer
+from mooring.daemon import bundle_repositories, starter_models
+from mooring.daemon.bundle_backtest import ToAsk, to_ask
+from mooring.daemon.starter import StarterRepository, Version
+from mooring.daemon.static_files import served
+from mooring.errors import Denied, MooringError, NotFound, Unverified
+from mooring.home import Home
+from mooring.runtime.domain.codes import ModelState
+from mooring.runtime.market.clock import ManualClock, SystemClock
+from mooring.runtime.market.synthetic import SyntheticMarket
+from mooring.runtime.market.universe import instruments
+from mooring.runtime.research.backtest import Request, backtest
+from mooring.settings import Settings, load_settings
+from tests.daemon.daemons import START, SYMBOLS, running, short_home
+
+pytestmark = pytest.mark.xdist_group("bundle_backtest")  # one home in which a bundle passed its trial is enough
+HOURS = 420
+ALONE = {"signals.producers": ["model"], "strategy.weights": [1]}
+BESIDE = {"signals.producers": ["momentum", "model"], "strategy.weights": [50, 50]}
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+class Hasty(SystemClock):
+    """Its minutes of use pass in a moment: a trial wants some."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 1000
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bars of the daemons' market, as recorded ones lie in a folder."""
+    root, listed = tmp_path_factory.mktemp("bars"), instruments(SYMBOLS)
+    bars = SyntheticMarket(listed, seed=1, start_ts=START).bars(0, HOURS)
+    for at, one in enumerate(listed):
+        there = bars.present[:, at]
+        unit = {"volume": 10**one.lot_decimals}
+        columns = {
+            name: getattr(bars, name)[there, at] / unit.get(name, 10**one.pair_decimals)
+            for name in ("open", "high", "low", "close", "volume")
+        }
+        (root / one.symbol).mkdir()
+        pl.DataFrame({"ts": bars.ts[there], **columns}).write_parquet(root / one.symbol / "1h.parquet")
+    return root
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home in which a bundle passed its trial."""
+    starter = StarterRepository(
+        tmp_path_factory.mktemp("starter"), SYMBOLS, lambda: datetime.now(UTC).replace(microsecond=0)
+    )
+    starter.begin()
+    starter.release(Version(text="one", bars=1))
+    least: dict[str, Any] = {"bundles__trial_hours": 1, "bundles__trial_minutes": 0, "bundles__check_hours": 0}
+    with short_home() as home, served(starter.public) as host:
+        home.prepare()
+        bundle_repositories.add(home, "demo", host.url, starter.root)
+        wanted = {key.replace(".", "__"): value for key, value in ALONE.items()}
+        with running(home, hours=200, clock=Hasty(), bundles__repository="demo", **least, **wanted) as made:
+            operation = made.client.update_bundle()
+            assert (made.client.wait_for(operation.id).result or {})["state"] == "armed"
+            made.finish()
+            assert made.client.bundles().active is not None, made.client.bundles()
+        yield home
+
+
+@pytest.fixture
+def fresh(accepted: Home) -> Iterator[Home]:
+    """The bundle in a home whose account has no past."""
+    with short_home() as home:
+        home.prepare()
+        shutil.copytree(accepted.root / "bundles", home.root / "bundles")
+        yield home
+
+
+def settings_of(home: Home, stated: dict[str, object]) -> Settings:
+    return load_settings(home.root, {}, overrides={"market.symbols": list(SYMBOLS), **stated})
+
+
+def asked(home: Home, stated: dict[str, object], named: str | None = None, **how: Any) -> ToAsk:
+    return to_ask(home, settings_of(home, stated), SYMBOLS, named, ManualClock(int(NOW.timestamp())), **how)
+
+
+def figures_of(data: Path, made: ToAsk) -> dict[str, Any]:
+    wanted = Request(
+        data=data,
+        instruments=instruments(SYMBOLS),
+        start=None,
+        end=None,
+        hours=None,
+        compiled=False,
+        models=made.models,
+    )
+    return backtest(wanted, made.settings, ManualClock(0), lambda _done, _all: None)
+
+
+@pytest.mark.parametrize("stated", [ALONE, BESIDE], ids=["alone", "beside momentum"])
+def test_it_comes_to_the_hash_of_a_daemon_with_the_same_bundle(
+    fresh: Home, data: Path, stated: dict[str, object]
+) -> None:
+    with running(fresh, hours=HOURS, **{key.replace(".", "__"): value for key, value in stated.items()}) as made:
+        made.finish()
+        status, run = made.daemon.trader.status, made.daemon.trader.run
+        reader = made.daemon.trader.store.reader()
+        recorded = list(reader.scan("model_outputs", run.run_id))
+        bundle = made.client.bundles().running
+    found = figures_of(data, asked(fresh, stated))
+    assert found["hours"] == status.hours == HOURS
+    assert (found["decision_hash"], found["state_hash"]) == (status.decision_hash, status.state_hash)
+    assert found["trades"] > 3
+    said = found["models"]
+    assert said["bundle"] == bundle == run.manifest["bundle"]
+    for state in (ModelState.OK, ModelState.MISSING, ModelState.FAULT):
+        assert said[state.name.lower()] == sum(row["state"] == state.name.lower() for row in recorded)
+    assert said["ok"] > 500
+    assert said["missing"] > 500
+
+
+def test_an_installed_bundle_is_named_in_short_or_in_full_and_no_other(fresh: Home) -> None:
+    short = asked(fresh, ALONE, "starter@1")
+    assert short.models is not None
+    assert asked(fresh, ALONE, short.models.reference).models is not None
+    with pytest.raises(NotFound) as error:
+        asked(fresh, ALONE, "starter@2")
+    assert error.value.code == "no_such_bundle"
+
+
+def test_where_models_are_asked_for_and_there_are_none_nothing_is_run(home: Home) -> None:
+    with pytest.raises(NotFound) as error:
+        asked(home, ALONE)
+    assert error.value.code == "no_bundle_to_ask"
+
+
+def test_where_no_producer_asks_models_none_is_loaded(home: Home, data: Path) -> None:
+    made = asked(home, {})
+    assert (made.models, made.alone, made.settings) == (None, False, settings_of(home, {}))
+    assert figures_of(data, made)["models"] is None
+
+
+def test_a_bundle_whose_bytes_changed_is_not_asked(fresh: Home) -> None:
+    (model,) = (fresh.root / "bundles" / "slots").glob("*/models/global.onnx")
+    model.chmod(0o600)
+    model.write_bytes(model.read_bytes()[:-1] + b"\0")
+    with pytest.raises(Unverified) as error:
+        asked(fresh, ALONE)
+    assert error.value.code == "bundle_slot_changed"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The same models in a file that nobody signed."""
+    starter_models.write_run(tmp_path / "run", version="one", symbols=SYMBOLS, trial_bars=1)
+    until = NOW + timedelta(days=9)
+    out = tmp_path / "bundle.zip"
+    return build_bundle(tmp_path / "run", channel="stable", seq=7, created_at=NOW, valid_until=until, out=out).path
+
+
+def test_a_file_is_asked_by_its_models_alone_where_the_settings_ask_none(fresh: Home, file: Path, data: Path) -> None:
+    made = asked(fresh, {}, str(file))
+    assert made.alone
+    named, installed = figures_of(data, made), figures_of(data, asked(fresh, ALONE))
+    assert named["models"]["bundle"].startswith("starter@7:")
+    assert named["producers"] == ["model"]
+    assert named["decision_hash"] == installed["decision_hash"]
+
+
+def test_the_models_of_a_file_run_elsewhere_first(home: Home, file: Path) -> None:
+    dies = ChildExaminer(("/bin/false",))
+    with pytest.raises(Denied) as error:
+        asked(home, ALONE, str(file), examine=dies)
+    assert error.value.code == "bundle_examination_failed"
+
+
+def test_what_is_no_bundle_is_none(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bundle.zip").write_text(json.dumps({}))
+    for named in (tmp_path / "bundle.zip", tmp_path / "none.zip"):
+        with pytest.raises(MooringError) as error:
+            asked(home, ALONE, str(named))
+        assert error.value.code in {"bundle_archive_refused", "bundle_unreadable"}

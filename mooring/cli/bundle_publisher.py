@@ -233,7 +233,7 @@ def publish(
 
     workshop = Workshop.open(folder)
     if bundle is not None:
-        looked = look(bundle, utc_now())
+        looked = look(bundle, utc_now(), to_publish=True)
         if not any(looked.bundle.target in getattr(r.signed, "targets", {}) for r in staging.pending(workshop)):
             stage_bundle(folder, bundle, looked.bundle)
     publishing.require_complete(workshop)
@@ -330,7 +330,7 @@ def stage_bundle(folder: Path, path: Path, bundle: BundleFile) -> Path:
 def _check_is_for(asked: Request, bundle: Path) -> None:
     from mooring.bundles.publisher.reading import look  # noqa: PLC0415
 
-    looked = look(bundle, utc_now())
+    looked = look(bundle, utc_now(), to_publish=True)
     signed = getattr(asked.signed, "targets", {}).get(looked.bundle.target)
     if signed is None or signed.hashes.get("sha256") != looked.bundle.sha256:
         raise Denied(

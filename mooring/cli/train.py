@@ -66,7 +66,9 @@ EveryOption = Annotated[
 PublishOption = Annotated[
     Path | None,
     typer.Option(
-        "--publish-to", help="Publisher's folder; what keeps every gate goes to its canary channel.", metavar="DIR"
+        "--publish-to",
+        help="Publisher's folder; what keeps every gate and beats holding goes to its canary channel.",
+        metavar="DIR",
     ),
 ]
 ResumeOption = Annotated[
@@ -232,7 +234,8 @@ def progress() -> Iterator[Told]:
 
 def _show(done: Trained, *, as_json: bool) -> None:
     if as_json:
-        put_json({"run": str(done.out), "passed": done.passed, **done.report})
+        facts = {"run": str(done.out), "passed": done.passed, "beats_baselines": done.beats_baselines}
+        put_json(facts | done.report)
         return
     said = done.report["summary"]
     say(f"Model {done.version}: {done.out}")
@@ -243,8 +246,16 @@ def _show(done: Trained, *, as_json: bool) -> None:
         if not gate["kept"]:
             value = "not known" if gate["value"] is None else gate["value"]
             hint(f"Gate missed: {gate['metric']} is {value}, has to be {gate['op']} {gate['limit']}.")
-    if done.passed:
-        say(f"Every gate is kept. Next: mooring bundle build {done.out}")
+    if not done.passed:
+        hint("No bundle is built of it.")
+    elif done.beats_baselines:
+        say(f"Every gate is kept. Next: mooring bundle build {done.out} --repository PUBLISHER")
+    else:
+        for one in done.report["baselines"]:
+            if not one["kept"]:
+                hint(f"Not for everybody: {one['metric']} is {one['value']}, has to be {one['op']} {one['limit']}.")
+        say("Every gate is kept, but nothing says that it does better than holding and the classical strategies.")
+        say(f"So it may only be tried: mooring bundle build {done.out} --channel canary --repository PUBLISHER")
 
 
 def publisher_of(folder: Path | None, signers: Sequence[CryptoSigner]) -> Publisher | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.bundles.format.gates import MINIMUM_GATES, check_gates, compute
+from mooring.bundles.format.gates import MINIMUM_GATES, check_baselines, check_gates, compute
 from mooring.bundles.format.manifest import Evaluation, Gate
 from mooring.errors import Denied, Unverified
 from tests.support import bundle_models as bm
@@ -46,7 +46,7 @@ def test_figures_over_all_folds_are_those_of_exact_fractions(returns: list[str])
         assert abs(Fraction(computed) - value) < Fraction(1, 10**50)
     excess = compute(found, "excess_return.sum")
     assert excess is not None
-    assert Fraction(excess) == sum(value - Fraction("0.05") for value in exact)
+    assert Fraction(excess) == sum(value - Fraction("0.03") for value in exact)
     assert compute(found, "folds.count") == len(exact)
 
 
@@ -134,3 +134,48 @@ def test_halves_are_rounded_to_even_as_they_were_when_they_were_stated() -> None
 def test_a_large_figure_is_not_rounded_away() -> None:
     wide = "999999999999999999.000000000000000001"
     assert compute(evaluation(years(wide, wide)), "net_return.sum") == Decimal("1999999999999999998.000000000000000002")
+
+
+@given(st.lists(decimals, min_size=2, max_size=12))
+def test_sure_is_the_mean_less_its_standard_error_over_folds(returns: list[str]) -> None:
+    computed = compute(evaluation(years(*returns)), "net_return.sure")
+    exact = [Fraction(value) for value in returns]
+    mean = sum(exact) / len(exact)
+    error = sum((value - mean) ** 2 for value in exact) / (len(exact) * (len(exact) - 1))
+    assert computed is not None
+    assert abs((mean - Fraction(computed)) ** 2 - error) < Fraction(1, 10**40)
+
+
+def test_of_one_fold_nothing_is_sure() -> None:
+    assert compute(evaluation(years("0.9")), "net_return.sure") is None
+
+
+@pytest.mark.parametrize(
+    ("folds", "beaten"),
+    [
+        (years("0.1", "0.12", "0.11"), True),
+        (years("0.1", "0.1", "0.1", baseline_return="0.1"), False),  # as well as holding is not better
+        (years("0.3", "0.3", "0.3", baseline_return="0.4"), False),  # a bull market lifts whoever is long
+        (years("0.1", "0.1", "0.1", classical_return="0.2"), False),
+        (years("0.9", "-0.1", "-0.1"), False),  # better on the whole, and by one lucky fold
+    ],
+)
+def test_what_does_not_surely_beat_both_baselines_is_not_for_everybody(
+    folds: list[dict[str, str]], beaten: bool
+) -> None:
+    found = evaluation(folds)
+    if beaten:
+        check_baselines(found)
+        return
+    check_gates(found)  # and stays readable
+    with pytest.raises(Denied) as caught:
+        check_baselines(found)
+    assert caught.value.code == "bundle_beats_no_baseline"
+
+
+def test_a_baseline_that_nobody_stated_is_not_beaten() -> None:
+    folds = years("0.9", "0.9", "0.9")
+    for fold in folds:
+        del fold["classical_return"]
+    with pytest.raises(Denied, match="the classical strategies"):
+        check_baselines(evaluation(folds))

@@ -22,8 +22,16 @@ from mooring.errors import Conflict, Denied, Invalid, MooringError, Unverified
 from tests.support import bundle_models as bm
 
 
-def build(run: Path, out: Path, *, seq: int = 1) -> Built:
-    return build_bundle(run, channel="stable", seq=seq, created_at=bm.CREATED, valid_until=bm.VALID_UNTIL, out=out)
+def build(run: Path, out: Path, *, seq: int = 1, channel: str = "stable", unattended: bool = False) -> Built:
+    return build_bundle(
+        run,
+        channel=channel,
+        seq=seq,
+        created_at=bm.CREATED,
+        valid_until=bm.VALID_UNTIL,
+        out=out,
+        unattended=unattended,
+    )
 
 
 def unpacked(built: Built, into: Path) -> Manifest:
@@ -128,6 +136,20 @@ def test_the_builder_refuses_what_misses_a_gate(tmp_path: Path) -> None:
         document["eval"]["metrics"] = {}
 
     assert refused(tmp_path, lose) == "bundle_gates_missed"
+
+
+def worse_than_holding(document: dict[str, Any]) -> None:
+    document["eval"]["folds"] = [bm.fold(year, baseline_return="0.5") for year in (2022, 2023, 2024)]
+    document["eval"]["metrics"] = {}
+
+
+def test_the_builder_refuses_for_everybody_what_does_worse_than_holding_and_lets_people_try_it(tmp_path: Path) -> None:
+    assert refused(tmp_path, worse_than_holding) == "bundle_beats_no_baseline"
+    tried = build(tmp_path / "run", tmp_path / "canary.zip", channel="canary")
+    assert unpacked(tried, tmp_path / "slot").channel == "canary"
+    with pytest.raises(Denied) as caught:
+        build(tmp_path / "run", tmp_path / "by-itself.zip", channel="canary", unattended=True)
+    assert caught.value.code == "bundle_beats_no_baseline"
 
 
 def test_the_builder_refuses_other_golden_outputs_than_the_models_give(tmp_path: Path) -> None:

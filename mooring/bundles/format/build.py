@@ -19,13 +19,14 @@ from mooring.bundles.format.agree import custom_of
 from mooring.bundles.format.archive import directory, layout, local_header, open_archive
 from mooring.bundles.format.canonical import canonical, parse_canonical
 from mooring.bundles.format.features import read_reference
-from mooring.bundles.format.gates import check_gates
+from mooring.bundles.format.gates import check_baselines, check_gates
 from mooring.bundles.format.golden import check as check_golden
 from mooring.bundles.format.lint import lint_model
 from mooring.bundles.format.manifest import Manifest, parse_manifest
 from mooring.durable import sync, sync_folder
 from mooring.errors import Conflict, Invalid, MooringError
 
+FOR_EVERYBODY: Final = "stable"
 GIVEN_AT_BUILD: Final = frozenset({"files", "seq", "channel", "created_at", "valid_until"})
 
 
@@ -46,7 +47,16 @@ class Built:
     custom: Mapping[str, Any]
 
 
-def build_bundle(run: Path, *, channel: str, seq: int, created_at: datetime, valid_until: datetime, out: Path) -> Built:
+def build_bundle(
+    run: Path,
+    *,
+    channel: str,
+    seq: int,
+    created_at: datetime,
+    valid_until: datetime,
+    out: Path,
+    unattended: bool = False,
+) -> Built:
     """Make a bundle of a training run, after everything that a reader will check was checked here.
 
     Args:
@@ -54,10 +64,12 @@ def build_bundle(run: Path, *, channel: str, seq: int, created_at: datetime, val
         channel: `stable` or `canary`. seq: its number; higher than any before under the same id.
         created_at: whole seconds. valid_until: after it.
         out: the file to write; its folder exists, it does not. Written whole or not at all.
+        unattended: nobody looks at it before it is published, so it has to beat the baselines whatever its channel.
 
     Raises:
         Invalid: `training_run_refused`, a file is missing, too much, or not as the format says.
-        Unverified, Denied: a model, the features, the golden vectors or a gate is refused: as the reader's errors.
+        Unverified, Denied: a model, the features, the golden vectors or a gate is refused: as the reader's errors;
+            `bundle_beats_no_baseline` for the stable channel.
         Conflict: `bundle_exists`, there is something at `out`.
         OSError: reading or writing failed.
     """
@@ -66,6 +78,8 @@ def build_bundle(run: Path, *, channel: str, seq: int, created_at: datetime, val
     del contents[f.RUN_NAME]
     manifest = parse_manifest(manifest_bytes)
     check(manifest, contents)
+    if unattended or manifest.channel == FOR_EVERYBODY:
+        check_baselines(manifest.eval_)
     sha256, size = _write(out, manifest, manifest_bytes, contents)
     digest = hashlib.sha256(manifest_bytes).hexdigest()
     custom = custom_of(

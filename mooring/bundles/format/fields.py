@@ -121,7 +121,7 @@ Slug = Annotated[str, _text("[a-z0-9][a-z0-9._-]*", 64)]
 Feature = Annotated[str, _text("[a-z][a-z0-9_.]*", 64)]
 TensorName = Annotated[str, _text("[A-Za-z_][A-Za-z0-9_]*", 64)]
 OpName = Annotated[str, _text("[A-Z][A-Za-z0-9]*", 64)]
-Metric = Annotated[str, _text(r"[a-z][a-z0-9_]{0,31}\.(?:mean|min|max|sum|positive|count)", 48)]
+Metric = Annotated[str, _text(r"[a-z][a-z0-9_]{0,31}\.(?:mean|min|max|sum|positive|sure|count)", 48)]
 Parameter = Annotated[str, _text(r"(?:strategy|signals|risk)\.[a-z][a-z0-9_]*", 64)]
 Range = Annotated[
     str,

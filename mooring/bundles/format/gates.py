@@ -16,7 +16,12 @@ MINIMUM_GATES: Final = (
     Gate(metric="net_return.mean", op=">=", limit="0"),
     Gate(metric="max_drawdown.max", op="<=", limit="0.5"),
 )
-EXCESS: Final = "excess_return"
+# What publishers ask beside these; no client does, so what was published before they were asked stays usable.
+BASELINE_GATES: Final = {
+    Gate(metric="excess_return.sure", op=">", limit="0"): "buying and holding",
+    Gate(metric="classical_excess.sure", op=">", limit="0"): "the classical strategies",
+}
+EXCESS: Final = {"excess_return": "baseline_return", "classical_excess": "classical_return"}
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 SHORT: Final = Context(prec=6, rounding=ROUND_HALF_EVEN)  # digits that count, so that a narrow miss is told as one
 
@@ -26,14 +31,15 @@ def compute(evaluation: Evaluation, metric: str) -> Decimal | None:
 
     Args:
         evaluation: with the folds.
-        metric: `FIELD.mean|min|max|sum|positive`, FIELD a figure of the folds or `excess_return`; or `folds.count`.
+        metric: `FIELD.mean|min|max|sum|positive|sure`, FIELD a figure of the folds, `excess_return` or
+            `classical_excess`; or `folds.count`. `sure` is the mean less its standard error over the folds.
     """
     field, _dot, how = metric.partition(".")
     if field == "folds":
         return Decimal(len(evaluation.folds)) if how == "count" else None
     values = [_value(fold, field) for fold in evaluation.folds]
     known = [value for value in values if value is not None and value.is_finite()]
-    if how not in _HOW or not known or len(known) != len(values):
+    if how not in _HOW or len(known) < _LEAST.get(how, 1) or len(known) != len(values):
         return None
     return _HOW[how](known)
 
@@ -60,6 +66,23 @@ def check_gates(evaluation: Evaluation, minimum: Sequence[Gate] = MINIMUM_GATES)
             f"The model bundle did not do well enough in its evaluation: {'; '.join(dict.fromkeys(missed))}.",
             money="It is not used; trading goes on as it was.",
             todo="Wait for a better one.",
+        )
+
+
+def check_baselines(evaluation: Evaluation) -> None:
+    """Whether the models did surely better than what anybody can have without them, after costs.
+
+    Raises:
+        Denied: `bundle_beats_no_baseline`, with what they did not beat.
+    """
+    missed = [(what, gate) for gate, what in BASELINE_GATES.items() if not _keeps(evaluation, gate)]
+    if missed:
+        raise Denied(
+            "bundle_beats_no_baseline",
+            f"The models did not surely do better than {' and '.join(what for what, _ in missed)}: "
+            f"{'; '.join(_told(evaluation, gate) for _, gate in missed)}.",
+            money="Nothing was written, signed or published; people would have done as well without them.",
+            todo="Train again; or build it for the canary channel, where people try it.",
         )
 
 
@@ -93,9 +116,10 @@ def _agrees(evaluation: Evaluation, name: str, stated: str) -> bool:
 def _value(fold: dict[str, str], field: str) -> Decimal | None:
     if field in {"from", "to"}:
         return None
-    if field != EXCESS:
+    if field not in EXCESS:
         return number(fold[field]) if field in fold else None
-    return EXACT.subtract(number(fold["net_return"]), number(fold["baseline_return"]))
+    baseline = fold.get(EXCESS[field])
+    return None if baseline is None else EXACT.subtract(number(fold["net_return"]), number(baseline))
 
 
 def _sum(values: Sequence[Decimal]) -> Decimal:
@@ -105,10 +129,22 @@ def _sum(values: Sequence[Decimal]) -> Decimal:
     return total
 
 
+def _mean(values: Sequence[Decimal]) -> Decimal:
+    return EXACT.divide(_sum(values), Decimal(len(values)))
+
+
+def _sure(values: Sequence[Decimal]) -> Decimal:
+    mean, count = _mean(values), len(values)
+    squares = _sum([EXACT.power(EXACT.subtract(value, mean), 2) for value in values])
+    return EXACT.subtract(mean, EXACT.sqrt(EXACT.divide(squares, Decimal(count * (count - 1)))))
+
+
+_LEAST: Final = {"sure": 2}  # folds; there is no spread of one
 _HOW: Final[dict[str, Callable[[Sequence[Decimal]], Decimal]]] = {
-    "mean": lambda values: EXACT.divide(_sum(values), Decimal(len(values))),
+    "mean": _mean,
     "min": min,
     "max": max,
     "sum": _sum,
     "positive": lambda values: EXACT.divide(Decimal(sum(1 for value in values if value > 0)), Decimal(len(values))),
+    "sure": _sure,
 }

@@ -20,11 +20,12 @@ from mooring.bundles.format.agree import custom_of
 from mooring.bundles.format.archive import Archive, open_archive
 from mooring.bundles.format.features import read_reference
 from mooring.bundles.format.fields import MANIFEST_BYTES_MAX, RUN_NAME
-from mooring.bundles.format.gates import check_gates
+from mooring.bundles.format.gates import check_baselines, check_gates
 from mooring.bundles.format.manifest import Manifest
 from mooring.bundles.format.slot import read_verified
 from mooring.bundles.format.unpack import unpack
 from mooring.bundles.publisher.drafts import BundleFile, text_of
+from mooring.bundles.publisher.roles import STABLE
 from mooring.bundles.store.examining import ChildExaminer
 from mooring.errors import Denied, Halt, Invalid, MooringError, Unverified
 
@@ -43,12 +44,13 @@ class Looked:
     manifest_sha256: str
 
 
-def look(path: Path, now: datetime, examine: Examine | None = None) -> Looked:
+def look(path: Path, now: datetime, examine: Examine | None = None, *, to_publish: bool = False) -> Looked:
     """Check a bundle as a client will; its models are loaded by a process of their own, never by this one.
 
     Args:
         now: what its offer says as the time of its release.
         examine: runs its models; None: a `ChildExaminer`.
+        to_publish: ask of a bundle for everybody what its builder has to ask, too: that it beats the baselines.
 
     Raises:
         Invalid: `bundle_unreadable`. Unverified, Denied: as the reader of the format and the examination say.
@@ -67,6 +69,8 @@ def look(path: Path, now: datetime, examine: Examine | None = None) -> Looked:
             released_at=text_of(now),
         )
         check_gates(archive.manifest.eval_)
+        if to_publish and archive.manifest.channel == STABLE:
+            check_baselines(archive.manifest.eval_)
         _examine(archive, custom, examine or ChildExaminer())
         sha256, size = _sha256(descriptor)
     except OSError as error:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,23 @@ def test_nothing_of_a_look_is_left_behind(bundle: Path, tmp_path: Path, monkeypa
     with pytest.raises(Denied):
         look(bundle, NOW, ends_with("raise SystemExit(3)"))
     assert list(scratch.iterdir()) == []
+
+
+def test_what_does_worse_than_holding_is_shown_and_neither_signed_nor_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trainer's own builder may ask nothing; the reviewer's command does. What is public already stays readable."""
+
+    def worse(document: dict[str, Any]) -> None:
+        document["eval"]["folds"] = [bundle_models.fold(year, baseline_return="0.5") for year in (2022, 2023, 2024)]
+        document["eval"]["metrics"] = {}
+
+    monkeypatch.setattr("mooring.bundles.format.build.check_baselines", lambda _evaluation: None)
+    run = bundle_models.write_run(tmp_path / "run", bundle_models.run_files(change=worse))
+    until, out = NOW + timedelta(days=1), tmp_path / "b.zip"
+    build_bundle(run, channel="stable", seq=1, created_at=NOW, valid_until=until, out=out)
+    passes: Any = {"p50_us": 1, "p99_us": 1, "rows": 1}
+    assert look(out, NOW, lambda _folder, _sha256: passes).manifest.seq == 1
+    with pytest.raises(Denied) as error:
+        look(out, NOW, lambda _folder, _sha256: passes, to_publish=True)
+    assert error.value.code == "bundle_beats_no_baseline"

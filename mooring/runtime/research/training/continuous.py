@@ -84,7 +84,7 @@ def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
             return Round(at=now, version=version, outcome="nothing new")
         request = replace(routine.request, bars=bars, out=root / "runs" / version, version=version)
         trained = train(request, clock, told)
-        if not trained.passed:
+        if not (trained.passed and trained.beats_baselines):
             durable.replace_file(finished, _named(version))
             return Round(at=now, version=version, outcome="gates missed", missed=_missed(trained))
         name = "" if routine.publisher is None else routine.publisher.publish(trained.out)
@@ -162,7 +162,7 @@ def _missed(trained: Trained) -> tuple[str, ...]:
     return tuple(
         f"{verdict.gate.metric} {'not known' if verdict.value is None else rounded(verdict.value)}, "
         f"wanted {verdict.gate.op} {verdict.gate.limit}"
-        for verdict in trained.verdicts
+        for verdict in (*trained.verdicts, *trained.baselines)
         if not verdict.kept
     )
 

@@ -12,11 +12,15 @@ from typing import Final, NamedTuple
 
 PLACES: Final = Decimal("0.000001")
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
-EXCESS: Final = "excess_return"
+EXCESS: Final = {"excess_return": "baseline_return", "classical_excess": "classical_return"}
 
 
 class Gate(NamedTuple):
-    """A bound. metric: `FIELD.mean|min|max|sum|positive` over the folds, or `folds.count`; limit: decimal text."""
+    """A bound. limit: decimal text.
+
+    metric: `FIELD.mean|min|max|sum|positive|sure` over the folds, or `folds.count`; `sure` is the mean less its
+    standard error over the folds.
+    """
 
     metric: str
     op: str
@@ -40,12 +44,16 @@ GATES: Final = (
     Gate("net_return.positive", ">=", "0.5"),
     Gate("max_drawdown.max", "<=", "0.35"),
 )
+# What everybody's channel and a training that publishes by itself ask besides; whoever builds a bundle asks it again.
+BASELINES: Final = (Gate("excess_return.sure", ">", "0"), Gate("classical_excess.sure", ">", "0"))
 TOLD: Final = (
     "net_return.mean",
     "net_return.min",
     "baseline_return.mean",
     "classical_return.mean",
     "excess_return.mean",
+    "excess_return.sure",
+    "classical_excess.sure",
     "max_drawdown.max",
     "turnover.mean",
     "trades.sum",
@@ -64,7 +72,7 @@ def figure(folds: Sequence[Mapping[str, str]], metric: str) -> Decimal | None:
         return Decimal(len(folds)) if how == "count" else None
     values = [_value(fold, field) for fold in folds]
     known = [value for value in values if value is not None and value.is_finite()]
-    if not known or len(known) != len(values) or how not in _HOW:
+    if len(known) < _LEAST.get(how, 1) or len(known) != len(values) or how not in _HOW:
         return None
     return _HOW[how](known)
 
@@ -96,8 +104,9 @@ def _judged(gate: Gate, value: Decimal | None) -> Verdict:
 
 
 def _value(fold: Mapping[str, str], field: str) -> Decimal | None:
-    if field == EXCESS:
-        return EXACT.subtract(Decimal(fold["net_return"]), Decimal(fold["baseline_return"]))
+    if field in EXCESS:
+        baseline = fold.get(EXCESS[field])
+        return None if baseline is None else EXACT.subtract(Decimal(fold["net_return"]), Decimal(baseline))
     return Decimal(fold[field]) if field in fold and field not in {"from", "to"} else None
 
 
@@ -108,10 +117,22 @@ def _sum(values: Sequence[Decimal]) -> Decimal:
     return total
 
 
+def _mean(values: Sequence[Decimal]) -> Decimal:
+    return EXACT.divide(_sum(values), Decimal(len(values)))
+
+
+def _sure(values: Sequence[Decimal]) -> Decimal:
+    mean, count = _mean(values), len(values)
+    squares = _sum([EXACT.power(EXACT.subtract(value, mean), 2) for value in values])
+    return EXACT.subtract(mean, EXACT.sqrt(EXACT.divide(squares, Decimal(count * (count - 1)))))
+
+
+_LEAST: Final = {"sure": 2}  # folds; there is no spread of one
 _HOW: Final[dict[str, Callable[[Sequence[Decimal]], Decimal]]] = {
-    "mean": lambda values: EXACT.divide(_sum(values), Decimal(len(values))),
+    "mean": _mean,
     "min": min,
     "max": max,
     "sum": _sum,
     "positive": lambda values: EXACT.divide(Decimal(sum(1 for value in values if value > 0)), Decimal(len(values))),
+    "sure": _sure,
 }

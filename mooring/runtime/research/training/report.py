@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from mooring.runtime.research.training.chance import SURE_PERCENT, Range, spread_over
 from mooring.runtime.research.training.evaluate import Evidence
-from mooring.runtime.research.training.gates import Verdict, figure, figures, rounded
+from mooring.runtime.research.training.gates import BASELINES, Verdict, figure, figures, judge_gates, rounded
 from mooring.runtime.research.training.labels import MILLION
 from mooring.runtime.research.training.plan import TrainPlan
 from mooring.runtime.research.training.spread import decimal_text
@@ -89,6 +89,7 @@ def as_markdown(about: About, evidence: Evidence, verdicts: Sequence[Verdict]) -
         "## Folds": _table(evidence),
         "## How sure": _sure(evidence),
         "## Gates": [f"- {'kept' if verdict.kept else 'MISSED'}: {_told(verdict)}" for verdict in verdicts],
+        "## For everybody": _for_everybody(evidence),
         "## What the bundle holds": bundle,
     }
     return "\n".join(f"{title}\n\n" + "\n".join(lines) + "\n" for title, lines in parts.items())
@@ -135,16 +136,8 @@ def as_data(about: About, evidence: Evidence, verdicts: Sequence[Verdict]) -> di
             "over_buy_and_hold": _range(evidence.over_held),
             "over_classical": _range(evidence.over_classical),
         },
-        "gates": [
-            {
-                "metric": verdict.gate.metric,
-                "op": verdict.gate.op,
-                "limit": verdict.gate.limit,
-                "value": None if verdict.value is None else rounded(verdict.value),
-                "kept": verdict.kept,
-            }
-            for verdict in verdicts
-        ],
+        "gates": [_verdict(verdict) for verdict in verdicts],
+        "baselines": [_verdict(verdict) for verdict in _baselines(evidence)],
         "summary": summary(evidence, verdicts),
         "parity_millionths": about.parity,
         "weights": {
@@ -152,6 +145,33 @@ def as_data(about: About, evidence: Evidence, verdicts: Sequence[Verdict]) -> di
         },
         "parameters": dict(about.parameters),
     }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "metric": verdict.gate.metric,
+        "op": verdict.gate.op,
+        "limit": verdict.gate.limit,
+        "value": None if verdict.value is None else rounded(verdict.value),
+        "kept": verdict.kept,
+    }
+
+
+def _baselines(evidence: Evidence) -> tuple[Verdict, ...]:
+    return judge_gates([fold.figures for fold in evidence.folds], BASELINES)
+
+
+def _for_everybody(evidence: Evidence) -> list[str]:
+    judged = _baselines(evidence)
+    may = "may" if all(verdict.kept for verdict in judged) else "may not"
+    return [
+        (
+            f"The stable channel, and a training that publishes by itself, {may} take it: they ask for more than both "
+            "baselines came to, by over one standard error over the folds."
+        ),
+        "",
+        *[f"- {'kept' if verdict.kept else 'MISSED'}: {_told(verdict)}" for verdict in judged],
+    ]
 
 
 def _table(evidence: Evidence) -> list[str]:

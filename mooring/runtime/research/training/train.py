@@ -22,7 +22,7 @@ from mooring.runtime.research.training.dataset import digest, keep, make_dataset
 from mooring.runtime.research.training.evaluate import Bench, Evidence, judge_folds
 from mooring.runtime.research.training.folder import Identity, write_run
 from mooring.runtime.research.training.folds import FoldPlan
-from mooring.runtime.research.training.gates import Verdict, judge_gates
+from mooring.runtime.research.training.gates import BASELINES, Verdict, judge_gates
 from mooring.runtime.research.training.labels import LabelPlan
 from mooring.runtime.research.training.learn import require_libraries, task_key
 from mooring.runtime.research.training.plan import TrainPlan
@@ -58,17 +58,26 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A finished training. report: what `report/evaluation.json` holds."""
+    """A finished training.
+
+    baselines: what everybody's channel asks besides the gates. report: what `report/evaluation.json` holds.
+    """
 
     out: Path
     version: str
     verdicts: tuple[Verdict, ...]
+    baselines: tuple[Verdict, ...]
     report: dict[str, Any]
 
     @property
     def passed(self) -> bool:
         """Whether every gate is kept."""
         return all(verdict.kept for verdict in self.verdicts)
+
+    @property
+    def beats_baselines(self) -> bool:
+        """Whether it did surely better than holding and than the classical strategies."""
+        return all(verdict.kept for verdict in self.baselines)
 
 
 def plan_for(settings: Settings, *, horizon: int, target: int, stop: int, folds: FoldPlan, seed: int) -> TrainPlan:
@@ -127,7 +136,8 @@ def train(request: Request, clock: Clock, told: Told) -> Trained:
 
 def _written(request: Request, judging: Bench, made: Learned, evidence: Evidence, sha256: str, told: Told) -> Trained:
     told(WRITE, 0, 1)
-    verdicts = judge_gates([fold.figures for fold in evidence.folds])
+    folds = [fold.figures for fold in evidence.folds]
+    verdicts = judge_gates(folds)
     version = request.version or utc_text(int(judging.data.ts[-1]))[:7]
     about = write_run(
         request.out,
@@ -139,7 +149,13 @@ def _written(request: Request, judging: Bench, made: Learned, evidence: Evidence
         dataset_sha256=sha256,
     )
     told(WRITE, 1, 1)
-    return Trained(out=request.out, version=version, verdicts=verdicts, report=as_data(about, evidence, verdicts))
+    return Trained(
+        out=request.out,
+        version=version,
+        verdicts=verdicts,
+        baselines=judge_gates(folds, BASELINES),
+        report=as_data(about, evidence, verdicts),
+    )
 
 
 def code_sha256() -> str:

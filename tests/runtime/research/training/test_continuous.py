@@ -32,6 +32,7 @@ class Stage:
     root: object
     hours: int = 300
     verdicts: tuple[Verdict, ...] = (SAID,)
+    baselines: tuple[Verdict, ...] = (SAID,)
     published: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     refuse: bool = False
@@ -42,7 +43,9 @@ class Stage:
     def train(self, request, _clock, _told):
         self.trained.append(request.version)
         request.out.mkdir(parents=True)
-        return Trained(out=request.out, version=request.version, verdicts=self.verdicts, report={})
+        return Trained(
+            out=request.out, version=request.version, verdicts=self.verdicts, baselines=self.baselines, report={}
+        )
 
     def publish(self, run):
         if self.refuse:
@@ -90,6 +93,13 @@ def test_a_missed_gate_is_told_with_its_figure_and_publishes_nothing(stage):
     assert done.missed == ("sure_gain.mean -0.002, wanted > 0",)
     assert stage.published == []
     assert stage.round().outcome == "nothing new"
+
+
+def test_what_keeps_every_gate_and_does_not_beat_the_baselines_is_not_published_by_itself(stage):
+    stage.baselines = (Verdict(Gate("excess_return.sure", ">", "0"), Decimal("-0.01"), kept=False),)
+    done = stage.round()
+    assert (done.outcome, done.missed) == ("gates missed", ("excess_return.sure -0.01, wanted > 0",))
+    assert stage.published == []
 
 
 def test_a_publication_that_failed_is_tried_again_and_ends_nothing(stage, tmp_path):

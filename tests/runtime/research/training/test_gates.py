@@ -10,16 +10,27 @@ from hypothesis import strategies as st
 
 from mooring.bundles.format import gates as theirs
 from mooring.bundles.format.manifest import Evaluation
-from mooring.runtime.research.training.gates import GATES, TOLD, Gate, figure, figures, judge_gates, rounded
+from mooring.runtime.research.training.gates import (
+    BASELINES,
+    EXCESS,
+    GATES,
+    TOLD,
+    Gate,
+    figure,
+    figures,
+    judge_gates,
+    rounded,
+)
 
-NAMES = sorted({metric.partition(".")[0] for metric in TOLD} - {"excess_return"} | {"net_return", "baseline_return"})
+EXCESSES = set(EXCESS)
+NAMES = sorted({metric.partition(".")[0] for metric in TOLD} - EXCESSES | {"net_return", *EXCESS.values()})
 numbers = st.decimals(-10, 10, places=6).map(lambda value: "0" if value == 0 else f"{value:f}")
 
 
 @st.composite
 def walks(draw):
     made = []
-    for number in range(draw(st.integers(1, 8))):
+    for number in range(draw(st.integers(2, 8))):
         fold = {name: draw(numbers) for name in NAMES}
         fold |= {"max_drawdown": fold["max_drawdown"].lstrip("-"), "trades": str(draw(st.integers(0, 99)))}
         fold |= {"from": f"20{10 + number}-01-01T00:00:00Z", "to": f"20{11 + number}-01-01T00:00:00Z"}
@@ -42,6 +53,10 @@ def test_every_figure_is_the_one_that_a_bundle_s_reader_computes_and_accepts(fol
     theirs.check_gates(read, minimum=())
     for metric in (*TOLD, "net_return.positive", "folds.count"):
         assert figure(folds, metric) == theirs.compute(read, metric)
+
+
+def test_what_is_asked_of_everybodys_bundles_is_what_their_builder_asks():
+    assert [gate._asdict() for gate in BASELINES] == [gate.model_dump() for gate in theirs.BASELINE_GATES]
 
 
 def test_a_figure_that_one_fold_lacks_is_not_known_and_keeps_no_gate():

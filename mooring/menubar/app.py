@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QLockFile, QObject, QSocketNotifier, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QDialog, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from mooring.control_api.client import Client, StreamEvent
 from mooring.daemon.supervision import keeping
 from mooring.daemon.supervision.choosing import Machine, chosen, installed
-from mooring.errors import Invalid, MooringError
+from mooring.errors import Conflict, Invalid, MooringError
 from mooring.home import Home
 from mooring.menubar.link import DaemonLink, Listener
 from mooring.menubar.login import LoginItem, login_item
-from mooring.menubar.look import Known, look_of
+from mooring.menubar.look import Known, Link, look_of
+from mooring.menubar.notices import Notices
+from mooring.menubar.parts import AskingWindow, dress
+from mooring.menubar.questions import GraveNews
 from mooring.menubar.settings_window import SettingsWindow
 from mooring.menubar.tray import Tray
 from mooring.menubar.update_window import UpdateWindow
 from mooring.menubar.wizard import Wizard
 
 REASON: Final = "asked in the menu bar"
-SERIOUS: Final = frozenset({"critical", "error"})
-SIGNAL_MS: Final = 200  # Python sees a signal only while it runs, and Qt's loop seldom lets it
+LOCK: Final = "menubar.lock"
 TRAY_WAIT_MS: Final = 500
 TRAY_TRIES: Final = 60  # a session's panel may come later than its programs
 
@@ -37,7 +42,8 @@ class Bridge(QObject, Listener):
 
     knew = Signal(object)
     happened = Signal(object)
-    went_wrong = Signal(object)
+    went_wrong = Signal(object, bool)
+    page = Signal(str)
 
     def known(self, known: Known) -> None:
         """As `Listener`."""
@@ -47,17 +53,19 @@ class Bridge(QObject, Listener):
         """As `Listener`."""
         self.happened.emit(event)
 
-    def failed(self, error: MooringError) -> None:
+    def failed(self, error: MooringError, *, grave: bool) -> None:
         """As `Listener`."""
-        self.went_wrong.emit(error)
+        self.went_wrong.emit(error, grave)
 
 
-class MenuBar:
-    """The whole of it; everything here happens on Qt's thread.
+class MenuBar(QObject):
+    """The whole of it; everything here happens on Qt's thread, as it is an object of Qt that lives there.
 
     Args:
         machine: where the daemon is started.
         browse: opens a page.
+        confirm: as `Tray`'s.
+        clock: seconds that only rise.
     """
 
     def __init__(
@@ -68,17 +76,27 @@ class MenuBar:
         *,
         browse: Callable[[str], object] | None = None,
         confirm: Callable[[str, str, str], bool] | None = None,
-        dark: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self._home, self._machine, self._login = home, machine, login
         self._browse = browse or (lambda page: QDesktopServices.openUrl(QUrl(page)))
+        self._clock = clock
         self._bridge = Bridge()
         self.link = DaemonLink(home, self._bridge)
-        self.tray = Tray(self, at_login=login.is_on(), confirm=confirm, dark=dark)
-        self._windows: dict[str, QDialog] = {}
+        self.tray = Tray(self, at_login=login.is_on(), confirm=confirm, tinted=machine.platform == "darwin")
+        # Kept for good: a window that Python's collector frees may be freed on a thread that must not touch windows.
+        self._windows: dict[str, AskingWindow] = {}
+        self._shown: Known | None = None
+        self._notices = Notices()
+        self.grave = GraveNews()
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._tell_alerts)
         self._bridge.knew.connect(self._show)
         self._bridge.happened.connect(self._happened)
         self._bridge.went_wrong.connect(self._failed)
+        self._bridge.page.connect(self._open_page)
         self._show(self.link.known)
 
     def begin(self) -> None:
@@ -87,21 +105,23 @@ class MenuBar:
         self.link.start()
 
     def end(self) -> None:
-        """Close the windows and look no more."""
+        """Close the windows and look no more. What was asked to stop is still asked, before the process ends."""
         self.link.close()
+        self._later.stop()
+        self.grave.close()
         for window in self._windows.values():
             window.close()
         self.tray.item.hide()
 
-    def window(self, name: str) -> QDialog:
-        """An open window by its name."""
+    def window(self, name: str) -> AskingWindow:
+        """A window that was opened, by its name."""
         return self._windows[name]
 
     def start(self) -> None:
         self.link.ask("Starting …", lambda client: client.start(REASON))
 
     def stop(self) -> None:
-        self.link.ask("Stopping …", lambda client: client.stop(REASON))
+        self.link.stop(REASON)
 
     def pause(self) -> None:
         self.link.ask("Pausing …", lambda client: client.pause(REASON))
@@ -130,62 +150,84 @@ class MenuBar:
         self.link.work("Restarting Mooring …", restart)
 
     def connect_kraken(self) -> None:
-        window = self._open("wizard", lambda: Wizard(self.link.ask, self._browse))
-        assert isinstance(window, Wizard), "it was made so"
-        window.begin()
+        self._open("wizard", lambda: Wizard(self.link.ask_for_window, self._browse))
 
     def update_model(self) -> None:
-        window = self._open("update", lambda: UpdateWindow(self.link.ask))
-        assert isinstance(window, UpdateWindow), "it was made so"
-        window.begin()
+        self._open("update", lambda: UpdateWindow(self.link.ask_for_window))
 
     def open_settings(self) -> None:
-        window = self._open("settings", lambda: SettingsWindow(self.link.ask, self.open_dashboard))
-        assert isinstance(window, SettingsWindow), "it was made so"
-        window.begin()
+        self._open("settings", lambda: SettingsWindow(self.link.ask_for_window, self.open_dashboard))
 
     def open_dashboard(self) -> None:
-        self.link.ask("Opening the dashboard …", lambda client: client.session_link(), self._to_browser)
+        def came(link: Any) -> None:
+            self._bridge.page.emit(link.url)
+
+        self.link.ask("Opening the dashboard …", lambda client: client.session_link(), came)
 
     def start_at_login(self, *, wanted: bool) -> None:
         try:
             self._login.turn(on=wanted)
         except Invalid as error:
-            self._failed(error)
+            self._failed(error, False)
         self.tray.set_at_login(wanted=self._login.is_on())
 
     def quit(self) -> None:
         QApplication.quit()
 
-    def _to_browser(self, link: Any) -> None:
-        self._browse(link.url)
+    @Slot(str)
+    def _open_page(self, page: str) -> None:
+        self._browse(page)
 
+    @Slot(object)
     def _show(self, known: Known) -> None:
+        before, self._shown = self._shown, known
         self.tray.show(look_of(known))
+        if before is not None and known.link is Link.THERE and before.link is not Link.THERE:
+            self._look_again()
 
+    def _look_again(self) -> None:
+        """The daemon came back: open windows show what it says now, but what is being typed stays."""
+        for window in self._windows.values():
+            if window.isVisible() and isinstance(window, UpdateWindow):
+                window.begin()
+            elif window.isVisible() and isinstance(window, Wizard):
+                window.look_again()
+
+    @Slot(object)
     def _happened(self, event: StreamEvent) -> None:
         if event.type == "alert":
-            severity = str(event.data.get("severity", ""))
-            self.tray.tell("Mooring", str(event.data.get("text", "")), serious=severity in SERIOUS)
+            self._notices.add(str(event.data.get("text", "")), str(event.data.get("severity", "")))
+            self._tell_alerts()
         window = self._windows.get("update")
         if isinstance(window, UpdateWindow) and window.isVisible():
             window.heard(event)
 
-    def _failed(self, error: MooringError) -> None:
-        texts = (error.what, error.money, error.todo)
-        self.tray.tell("Mooring", " ".join(text for text in texts if text), serious=False)
+    @Slot()
+    def _tell_alerts(self) -> None:
+        now = self._clock()
+        notice = self._notices.due(now)
+        if notice is not None:
+            self.tray.tell("Mooring", notice.text, serious=notice.serious)
+        elif wait := self._notices.wait_seconds(now):
+            self._later.start(round(wait * 1000) + 1)
 
-    def _open(self, name: str, make: Callable[[], QDialog]) -> QDialog:
-        """One window of each kind; a second wish brings it to the front."""
+    @Slot(object, bool)
+    def _failed(self, error: MooringError, grave: bool) -> None:
+        texts = (error.what, error.money, error.todo)
+        self.tray.tell("Mooring", " ".join(text for text in texts if text), serious=grave)
+        if grave:  # notifications may be off, or macOS may give none to what nobody signed
+            self.grave.tell(error)
+
+    def _open(self, name: str, make: Callable[[], AskingWindow]) -> None:
+        """One window of each kind; a second wish brings it to the front as it is."""
         window = self._windows.get(name)
-        if window is None or not window.isVisible():
-            window = make()
-            window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
-            self._windows[name] = window
+        if window is None:
+            window = self._windows[name] = make()
+        if not window.isVisible():
+            window.begin()
         window.show()
         window.raise_()
         window.activateWindow()
-        return window
 
     def _healthy(self) -> bool:
         try:
@@ -199,25 +241,63 @@ def main(home: Home, environ: Mapping[str, str] = os.environ) -> int:
     """Show the item until the person quits it, or SIGTERM.
 
     Raises:
-        Invalid: there is no place for it on this machine.
+        Invalid: there is no place for it on this machine, or the home cannot be used.
+        Conflict: this home has a menu already.
     """
-    app = QApplication([sys.argv[0]])
-    app.setApplicationName("Mooring")
-    app.setQuitOnLastWindowClosed(False)
-    machine = Machine.this(environ)
-    dark = sys.platform != "darwin"
-    item = login_item(machine.platform, machine.person, machine.config, str(home.root))
-    _await_tray(app)
-    menu = MenuBar(home, machine, item, dark=dark)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: app.quit())
-    ticking = QTimer()
-    ticking.timeout.connect(lambda: None)
-    ticking.start(SIGNAL_MS)
-    menu.begin()
-    status = app.exec()
-    menu.end()
+    home.prepare()
+    with _alone(home):
+        app = QApplication([sys.argv[0]])
+        app.setApplicationName("Mooring")
+        app.setQuitOnLastWindowClosed(False)
+        dress(app)
+        machine = Machine.this(environ)
+        item = login_item(machine.platform, machine.person, machine.config, str(home.root))
+        _await_tray(app)
+        menu = MenuBar(home, machine, item)
+        with _ended_by_signals(app):
+            menu.begin()
+            status = app.exec()
+            menu.end()
     return status
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Within it no other menu of this home is shown; the lock of one that was killed counts no more."""
+    lock = QLockFile(str(home.run_dir / LOCK))
+    lock.setStaleLockTime(0)
+    if not lock.tryLock(0):
+        raise Conflict(
+            "menu_already_shown",
+            "The menu bar shows Mooring already.",
+            money="That menu and the daemon go on as they are.",
+            todo="Use that one, or choose Quit this menu in it first.",
+        )
+    try:
+        yield
+    finally:
+        lock.unlock()
+
+
+@contextmanager
+def _ended_by_signals(app: QApplication) -> Iterator[None]:
+    """SIGTERM and SIGINT end it. Python sees a signal only while it runs, which Qt's loop lets it when this wakes."""
+    reader, writer = socket.socketpair()
+    for end in (reader, writer):
+        end.setblocking(False)
+    wakes = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read)
+    wakes.activated.connect(lambda *_: reader.recv(64))
+    former_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    former = {number: signal.signal(number, lambda *_: app.quit()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(former_fd)
+        wakes.setEnabled(False)
+        reader.close()
+        writer.close()
 
 
 def _await_tray(app: QApplication) -> None:

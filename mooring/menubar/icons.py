@@ -12,40 +12,42 @@ from mooring.menubar.look import Icon
 SIZES: Final = (16, 18, 22, 32, 44, 64)  # points of menu bars and trays, and twice that
 BOX: Final = 24.0  # the drawings' own units, as in the dashboard's icons
 INK: Final = QColor(0, 0, 0)
-DARK_INK: Final = QColor(255, 255, 255)
+HALO: Final = QColor(255, 255, 255, 200)
 
 
-def icon(kind: Icon, *, dark: bool = False) -> QIcon:
+def icon(kind: Icon, *, tinted: bool = True) -> QIcon:
     """One state's picture.
 
     Args:
-        dark: white ink, for panels that are dark and tint nothing; never on macOS, which tints by itself.
+        tinted: as a template, which the menu bar colours. Else with a light edge, so that it is seen on any panel.
     """
     made = QIcon()
     for size in SIZES:
-        made.addPixmap(pixmap(kind, size, DARK_INK if dark else INK))
-    made.setIsMask(not dark)
+        made.addPixmap(pixmap(kind, size, halo=not tinted))
+    made.setIsMask(tinted)
     return made
 
 
-def pixmap(kind: Icon, size: int, ink: QColor) -> QPixmap:
+def pixmap(kind: Icon, size: int, *, halo: bool = False) -> QPixmap:
     """The picture with so many pixels on a side."""
     picture = QPixmap(size, size)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(size / BOX, size / BOX)
-    pen = QPen(ink, 2.0)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    _draw(kind, painter, ink)
+    if halo:
+        _draw(kind, painter, HALO, wider=2.4)
+    _draw(kind, painter, INK)
     painter.end()
     return picture
 
 
-def _draw(kind: Icon, painter: QPainter, ink: QColor) -> None:
+def _draw(kind: Icon, painter: QPainter, ink: QColor, *, wider: float = 0.0) -> None:
+    pen = QPen(ink, 2.0 + wider)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     middle = QPointF(12, 12)
     if kind in {Icon.OFF, Icon.PAPER}:
         painter.drawEllipse(middle, 9.0, 9.0)
@@ -59,7 +61,7 @@ def _draw(kind: Icon, painter: QPainter, ink: QColor) -> None:
         painter.setBrush(ink)
         painter.drawEllipse(middle, 9.0, 9.0)
     elif kind is Icon.PAUSED:
-        _thick(painter, 4.0)
+        _thick(painter, 4.0 + wider)
         painter.drawLine(QPointF(8, 5), QPointF(8, 19))
         painter.drawLine(QPointF(16, 5), QPointF(16, 19))
     elif kind is Icon.HALTED:
@@ -67,7 +69,7 @@ def _draw(kind: Icon, painter: QPainter, ink: QColor) -> None:
         painter.drawLine(QPointF(12, 10), QPointF(12, 14.2))
         painter.drawPoint(QPointF(12, 17.3))
     elif kind is Icon.KILLED:
-        _thick(painter, 3.0)
+        _thick(painter, 3.0 + wider)
         painter.drawLine(QPointF(5, 5), QPointF(19, 19))
         painter.drawLine(QPointF(19, 5), QPointF(5, 19))
     elif kind is Icon.UNKNOWN:

@@ -1,36 +1,40 @@
 """The menu bar's connection to the daemon: looks, follows, asks, and outlives a daemon that is down or another one.
 
-Three threads: one follows the event stream, one does what was asked in order, and a third does nothing but the kill
-switch, which waits for nobody. Each says what it found through `tell`; none of them touches a window.
+Each kind of work has a thread of its own: one follows the event stream, one does what the menu asks, one what windows
+ask, one stops, and one does nothing but the kill switch. So neither of the last two waits for anybody. Each says what
+it found through `Listener`; none of them touches a window.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+import orjson
 import structlog
+from pydantic import ValidationError
 
 from mooring import __version__
 from mooring.control_api.client import Client, StreamEvent
 from mooring.control_api.models import Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
-from mooring.errors import MooringError, Unknown, Unreachable
+from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 from mooring.home import Home
+from mooring.menubar.lanes import Lane
 from mooring.menubar.look import Known, Link
 from mooring.menubar.today import ROWS, today_text
 
 LOOK_SECONDS: Final = 1.0
-KILL_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 STRANGE: Final = "strange_answer"
 ASKED_MAX: Final = 8
+WINDOWS_MAX: Final = 32
+INFO_BYTES_MAX: Final = 4096
+VERSION_MOST: Final = 20
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -43,8 +47,8 @@ class Listener:
     def heard(self, event: StreamEvent) -> None:
         """Something happened: an alert, progress of long work, a bundle."""
 
-    def failed(self, error: MooringError) -> None:
-        """What a person asked was refused, or went wrong."""
+    def failed(self, error: MooringError, *, grave: bool) -> None:
+        """What a person asked was refused, or went wrong; grave where it was to stop what trades."""
 
 
 class DaemonLink:
@@ -60,14 +64,15 @@ class DaemonLink:
         self._connect = connect or (
             lambda seconds: Client.connect(home.run_dir, actor="menubar", timeout_seconds=seconds)
         )
-        self._lock = threading.Lock()
         self._telling = threading.Lock()
         self._known = Known(own_version=__version__)
-        self._waiting = 0
+        self._words: list[str] = []
         self._ending = threading.Event()
         self._again = threading.Event()
-        self._asks = ThreadPoolExecutor(1, thread_name_prefix="ask")
-        self._kills = ThreadPoolExecutor(1, thread_name_prefix="kill")
+        self._asks = Lane("ask", ASKED_MAX)
+        self._windows = Lane("window", WINDOWS_MAX)
+        self._stops = Lane("stop", ASKED_MAX)
+        self._kills = Lane("kill", ASKED_MAX)
         self._following = threading.Thread(target=self._follow, name="follow", daemon=True)
 
     @property
@@ -80,11 +85,13 @@ class DaemonLink:
         self._following.start()
 
     def close(self) -> None:
-        """Look no more; what was asked and has not begun is dropped."""
+        """Look no more. What was asked and has not begun is dropped; but what stops trading is done to its end."""
         self._ending.set()
         self._again.set()
-        self._asks.shutdown(wait=False, cancel_futures=True)
-        self._kills.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._asks, self._windows):
+            lane.close(finish=False)
+        for lane in (self._stops, self._kills):
+            lane.close(finish=True)
 
     def look_again(self) -> None:
         """Look now rather than later."""
@@ -94,74 +101,96 @@ class DaemonLink:
         """Have something asked of the daemon, after what was asked before it; False where too much waits already.
 
         Args:
-            words: what the menu shows meanwhile, as "Stopping".
+            words: what the menu shows meanwhile, as "Pausing …".
             do: asks; a Status that it gives back is known at once.
             done: told what it gave back, on the thread that asked.
         """
-        return self._begin(words, lambda: self._asked(do), done)
+        return self._begin(self._asks, words, lambda: done(self._asked(do)))
 
-    def work(self, words: str, do: Callable[[], Any], done: Callable[[Any], None] = lambda _: None) -> bool:
+    def work(self, words: str, do: Callable[[], None]) -> bool:
         """The same for what needs no client, as starting the daemon itself."""
-        return self._begin(words, do, done)
+        return self._begin(self._asks, words, do)
 
-    def kill(self, reason: str) -> None:
-        """Press the kill switch, whatever else was asked."""
+    def ask_for_window(
+        self, do: Callable[[Client], None], failed: Callable[[MooringError], None], *, seconds: float = ANSWER_SECONDS
+    ) -> bool:
+        """The same for a window, which shows by itself how it stands; the menu goes on meanwhile.
 
-        def press() -> None:
+        Args:
+            do, failed: asks and shows; is told what kept it from being asked. Both on the thread that asks.
+            seconds: how long an answer may take.
+        """
+
+        def asked() -> None:
             try:
-                with self._connect(KILL_SECONDS) as client:
-                    self._learn(client.kill_switch(active=True, reason=reason))
+                with self._connect(seconds) as client:
+                    do(client)
             except MooringError as error:
-                if not self._is_strange(error):  # pressed, by a daemon that answers in another way
-                    self._listener.failed(error)
-            self.look_again()
+                failed(error)
+            except Exception:
+                failed(menu_failed())
+                raise
 
-        self._kills.submit(self._safely, press)
+        return self._windows.put(lambda: self._safely(asked))
 
-    def _begin(self, words: str, do: Callable[[], T], done: Callable[[T], None]) -> bool:
-        with self._lock:
-            if self._waiting >= ASKED_MAX or self._ending.is_set():
-                return False
-            self._waiting += 1
-        self._update(busy=words)
+    def stop(self, reason: str) -> bool:
+        """End the decision cycle, past what was asked before: what of that has not begun is forgotten."""
+        self._asks.drop()
+        return self._begin(self._stops, "Stopping …", lambda: self._asked(lambda it: it.stop(reason)), grave=True)
 
+    def kill(self, reason: str) -> bool:
+        """Press the kill switch, whatever else was asked."""
+        self._asks.drop()
+        words = "Pressing the kill switch …"
+
+        def press(client: Client) -> Status:
+            return client.kill_switch(active=True, reason=reason)
+
+        return self._begin(self._kills, words, lambda: self._asked(press), grave=True)
+
+    def _begin(self, lane: Lane, words: str, do: Callable[[], object], *, grave: bool = False) -> bool:
         def run() -> None:
             try:
-                done(do())
+                do()
             except MooringError as error:
-                if not self._is_strange(error):
-                    self._listener.failed(error)
+                self._failed(error, grave=grave)
             finally:
-                with self._lock:
-                    self._waiting -= 1
-                    idle = not self._waiting
-                if idle:
-                    self._update(busy="")
-                self.look_again()
+                self._again.set()
 
-        self._asks.submit(self._safely, run)
-        return True
+        def over() -> None:
+            self._busy(lambda busy: busy.remove(words))
 
-    def _asked(self, do: Callable[[Client], T]) -> T:
+        self._busy(lambda busy: busy.append(words), failed="")
+        if lane.put(lambda: self._safely(run), over):
+            return True
+        over()
+        if not self._ending.is_set():
+            self._failed(_too_much(), grave=grave)
+        return False
+
+    def _asked(self, do: Callable[[Client], Any]) -> Any:
         with self._connect(ANSWER_SECONDS) as client:
             found = do(client)
         if isinstance(found, Status):
             self._learn(found)
         return found
 
-    def _safely(self, do: Callable[[], None]) -> None:
+    def _busy(self, change: Callable[[list[str]], None], **more: Any) -> None:
+        with self._telling:
+            change(self._words)
+            self._tell(busy=self._words[-1] if self._words else "", **more)
+
+    def _failed(self, error: MooringError, *, grave: bool) -> None:
+        told = _not_confirmed() if error.code == STRANGE else error
+        self._update(failed=" ".join(part for part in (told.what, told.money) if part))
+        self._listener.failed(told, grave=grave)
+
+    def _safely(self, do: Callable[[], object]) -> None:
         try:
             do()
         except Exception:  # a menu that dies of one fault would leave a person without a kill switch
             log.exception("menu_failed")
-            self._listener.failed(
-                Unknown(
-                    "menu_failed",
-                    "Something went wrong in the menu bar itself.",
-                    money="The daemon goes on as it was.",
-                    todo="Look at what the menu shows before asking again.",
-                )
-            )
+            self._failed(menu_failed(), grave=False)
 
     def _follow(self) -> None:
         while not self._ending.is_set():
@@ -176,9 +205,10 @@ class DaemonLink:
                         self._take(client, event)
             except MooringError as error:
                 self._lost(error)
-            except Exception:
-                log.exception("menu_failed")
-                self._update(link=Link.STRANGE, status=None, today="")
+            except Exception:  # answered in a way that nobody could foresee: of a later version
+                if self._known.link is not Link.STRANGE:
+                    log.exception("menu_not_understood")
+                self._strange()
             self._again.wait(LOOK_SECONDS)
 
     def _load(self, client: Client) -> None:
@@ -197,32 +227,82 @@ class DaemonLink:
 
     def _count_today(self, client: Client) -> None:
         status = self._known.status
-        rows = client.page("equity", limit=ROWS).items
+        try:
+            rows = client.page("equity", limit=ROWS).items
+        except Unreachable as error:
+            if error.code != STRANGE:
+                raise
+            rows = []
+        except (MooringError, ValidationError):  # the state is known all the same
+            rows = []
         self._update(today=today_text(rows, "" if status is None else status.quote))
 
     def _learn(self, status: Status) -> None:
-        self._update(link=Link.THERE, status=status, why="")
+        self._update(link=Link.THERE, status=status, why="", other_version="")
 
     def _lost(self, error: MooringError) -> None:
         if self._ending.is_set():
             return
-        if self._is_strange(error):
-            self._update(link=Link.STRANGE, status=None, today="")
+        if error.code == STRANGE:
+            self._strange()
         elif isinstance(error, Unreachable) and holder(self._home) is None:
             said = attention.read(self._home)
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
-            self._update(link=Link.OFF, status=None, today="", why=why)
+            self._update(link=Link.OFF, status=None, today="", why=why, other_version="")
         elif isinstance(error, Unreachable):
-            self._update(link=Link.SILENT, status=None, today="")
+            self._update(link=Link.SILENT, status=None, today="", other_version="")
         else:
-            self._update(link=Link.SILENT, status=None, today="", why=error.what)
+            self._update(link=Link.SILENT, status=None, today="", why=error.what, other_version="")
 
-    def _is_strange(self, error: MooringError) -> bool:
-        return error.code == STRANGE
+    def _strange(self) -> None:
+        self._update(link=Link.STRANGE, status=None, today="", why="", other_version=told_version(self._home))
 
     def _update(self, **changes: Any) -> None:
-        with self._telling:  # told in the order in which it came to be known
-            before = self._known
-            self._known = after = replace(before, **changes)
-            if after != before:
-                self._listener.known(after)
+        with self._telling:
+            self._tell(**changes)
+
+    def _tell(self, **changes: Any) -> None:
+        """Under the lock `_telling`, so that it is told in the order in which it came to be known."""
+        before = self._known
+        self._known = after = replace(before, **changes)
+        if after != before:
+            self._listener.known(after)
+
+
+def told_version(home: Home) -> str:
+    """Which version the daemon says that it is, in the file that every version has; empty where it says none."""
+    try:
+        with home.control_json.open("rb") as file:
+            told = orjson.loads(file.read(INFO_BYTES_MAX))
+        version = str(told["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return version[:VERSION_MOST] if version.isprintable() else ""
+
+
+def menu_failed() -> Unknown:
+    """A fault of the menu's own."""
+    return Unknown(
+        "menu_failed",
+        "Something went wrong in the menu bar itself.",
+        money="The daemon goes on as it was.",
+        todo="Look at what the menu shows before asking again.",
+    )
+
+
+def _not_confirmed() -> Unknown:
+    return Unknown(
+        "answer_not_understood",
+        "It was asked, and the daemon's answer is not one that this menu understands.",
+        money="It may have happened or not.",
+        todo="Restart Mooring from the menu, so that both are of one version; `mooring status` says how it stands.",
+    )
+
+
+def _too_much() -> Conflict:
+    return Conflict(
+        "menu_busy",
+        "Too much is being asked already.",
+        money="Nothing was changed by this.",
+        todo="Wait until what was asked is answered, then ask again.",
+    )

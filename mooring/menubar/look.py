@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from mooring.control_api.models import Status
 
 TIP_MOST: Final = 120
+_NUMBER: Final = re.compile(r"-?[0-9]*(\.[0-9]*)?")
 
 
 class Icon(StrEnum):
@@ -44,6 +46,8 @@ class Known:
         why: why it is off, or what is wrong with it, in sentences.
         own_version: of this program.
         busy: what was asked and is not answered yet, as a word for the menu; empty otherwise.
+        failed: what came of the last thing asked, where it went wrong; empty otherwise.
+        other_version: of the daemon, where it is not understood and says so.
     """
 
     link: Link = Link.LOOKING
@@ -52,6 +56,8 @@ class Known:
     why: str = ""
     own_version: str
     busy: str = ""
+    failed: str = ""
+    other_version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +98,22 @@ def look_of(known: Known) -> Look:
     """What a menu shows of it."""
     if known.link is Link.THERE and known.status is not None:
         return _there(known, known.status)
+    note = known.busy or known.failed
+    free = not known.busy
     if known.link is Link.OFF:
         why = known.why or "Mooring is off. Nothing is being traded."
-        return Look(icon=Icon.OFF, word="Off", line=why, daemon_start=not known.busy, note=known.busy)
+        return Look(icon=Icon.OFF, word="Off", line=why, daemon_start=free, note=note)
+    # What trades may go on unseen, so it can be stopped in every other case, whatever else is being asked.
+    unknown = Look(icon=Icon.UNKNOWN, word="Unknown", line="Looking for Mooring.", note=note, stop=True, kill=True)
     if known.link is Link.SILENT:
         line = "Mooring runs and does not answer. It may be trading; what it does is recorded."
-        return Look(
-            icon=Icon.UNKNOWN, word="Unknown", line=line, note=known.busy or known.why, kill=True, daemon_restart=True
-        )
+        return replace(unknown, line=line, note=note or known.why, daemon_restart=free)
     if known.link is Link.STRANGE:
-        line = "Mooring's daemon is of another version than this menu. What it does goes on."
-        note = known.busy or "Restart it, so that both are of one version."
-        return Look(
-            icon=Icon.UNKNOWN, word="Unknown", line=line, note=note, stop=True, kill=True, daemon_restart=not known.busy
-        )
-    return Look(icon=Icon.UNKNOWN, word="Unknown", line="Looking for Mooring.")
+        other = f"version {known.other_version}" if known.other_version else "of another version"
+        line = f"Mooring's daemon is {other}, this menu {known.own_version}. What it does goes on."
+        todo = "Restart Mooring, so that both are of one version."
+        return replace(unknown, line=line, note=note or todo, daemon_restart=free)
+    return unknown
 
 
 def _there(known: Known, status: Status) -> Look:
@@ -139,6 +146,8 @@ def _money(status: Status, today: str) -> str:
 
 
 def _note(known: Known, status: Status) -> str:
+    if known.failed:
+        return known.failed
     if status.version != known.own_version:
         return f"The daemon is version {status.version}, this menu {known.own_version}. Restart the daemon."
     if status.alerts_open:
@@ -147,7 +156,12 @@ def _note(known: Known, status: Status) -> str:
 
 
 def grouped(text: str, places: int = 2) -> str:
-    """Decimal text with thousands apart and so many places, cut and not rounded: what is shown must be there."""
+    """Decimal text with thousands apart and so many places, cut and not rounded: what is shown must be there.
+
+    What is no such text stays as it is: a daemon of another version may spell it otherwise.
+    """
+    if _NUMBER.fullmatch(text) is None:
+        return text
     sign = "\u2212" if text.startswith("-") else ""
     whole, _, part = text.removeprefix("-").partition(".")
     return f"{sign}{int(whole or 0):,}.{part[:places]:0<{places}}"

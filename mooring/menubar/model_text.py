@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from mooring.control_api.models_bundles import Bundle, Bundles, OfferedBundle
+from mooring.control_api.models_bundles import Bundle, BundleEvent, Bundles, OfferedBundle
 
 KINDS: Final = {"stable": "Signed by trainer and reviewer.", "canary": "An early one, signed by one key."}
 BOUND: Final = "It can't loosen your limits. A bad one undoes itself."
+BY_PERSON: Final = "a person went back"
+OUTCOMES: Final = frozenset({"committed", "rolled_back", "revoked"})
+_NEGATIVE: Final = re.compile(r"(?<![0-9A-Za-z])-(?=[0-9])")
 
 
 def newest(found: Bundles) -> OfferedBundle | None:
@@ -24,7 +28,7 @@ def newest(found: Bundles) -> OfferedBundle | None:
 def decides_text(found: Bundles) -> str:
     """What decides now."""
     if found.probation is not None and found.phase == "trying" and found.candidate is not None:
-        return f"On trial: model {found.candidate.version}. {found.probation.line}"
+        return f"Model {found.candidate.version} is on trial. {found.probation.line}"
     if found.phase == "armed" and found.candidate is not None:
         return f"Model {found.candidate.version} passed its examination. Its trial begins after the next hour."
     if found.active is not None:
@@ -50,17 +54,36 @@ def figures(one: Bundle) -> str:
     main = " ".join(part for part in (said.get("net_return", ""), said.get("uncertainty", "")) if part)
     folds = f" over {said['folds']} folds" if "folds" in said else ""
     worst = f"; worst drawdown {said['worst_drawdown']}" if "worst_drawdown" in said else ""
-    baseline = f"; buy and hold {said['baseline']}" if "baseline" in said else ""
-    return f"{main}{folds}{worst}{baseline}" or "no figures"
+    compared = said.get("baseline", "")
+    baseline = f"; buy and hold {compared}" if any(digit.isdigit() for digit in compared) else ""
+    return _NEGATIVE.sub("\u2212", f"{main}{folds}{worst}{baseline}") or "no figures"
 
 
-def refused_text(found: Bundles) -> str:
-    """Why the last one was given up; empty where none was."""
-    if not found.rejected:
+def outcome_text(found: Bundles) -> str:
+    """What came of the last update; empty where there was none."""
+    last = next((one for one in found.history if one.kind in OUTCOMES), None)
+    if last is None:
         return ""
-    last = found.rejected[0]
-    name = f"Model {last.version}" if last.version else "A model"
-    return f"{name} was rolled back by itself: {last.reason}."
+    name = _name(found, last)
+    reason = last.detail.get("reason", "").rstrip(".")
+    if last.kind == "committed":
+        return f"Accepted: {name} passed its trial."
+    now = "" if found.active is None else f" You're on {found.active.version} again."
+    if last.kind == "revoked":
+        return f"Its publisher took {name} back: {reason}.{now}"
+    if reason.startswith(BY_PERSON):
+        return f"You went back from {name}.{now}"
+    return f"Rolled back by itself, {name}: {reason}.{now}"
+
+
+def _name(found: Bundles, event: BundleEvent) -> str:
+    """A bundle's version, as whatever else is known of it says."""
+    known = {one.id: one.version for one in found.offered}
+    known |= {one.id: one.version for one in found.rejected if one.version}
+    known |= {one.id: one.detail["version"] for one in found.history if "version" in one.detail}
+    slots = (found.active, found.last_known_good, found.candidate)
+    known |= {one.id: one.version for one in slots if one is not None}
+    return f"model {known.get(event.id, event.id.partition(':')[0])}"
 
 
 def can_go_back(found: Bundles) -> bool:

@@ -1,9 +1,94 @@
-"""Small parts that the windows share."""
+"""What the windows share: how they ask, how they look, and small parts."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QDialog, QFrame, QLabel, QPushButton
+
+from mooring.control_api.client import Client
+from mooring.errors import MooringError
+
+ANSWER_SECONDS: Final = 10.0
+# One accent, as the dashboard's.
+ACCENT: Final = QColor("#0f5f59")
+ACCENT_DARK: Final = QColor("#5fc4b8")
+ON_ACCENT: Final = QColor("#ffffff")
+ON_ACCENT_DARK: Final = QColor("#0c1a18")
+SOFT: Final = 0.72  # of the text's own ink
+
+
+class Ask(Protocol):
+    """As `DaemonLink.ask_for_window`."""
+
+    def __call__(
+        self, do: Callable[[Client], None], failed: Callable[[MooringError], None], *, seconds: float = ANSWER_SECONDS
+    ) -> bool: ...
+
+
+class AskingWindow(QDialog):
+    """A window that asks the daemon and never waits for it.
+
+    Args:
+        ask: as `DaemonLink.ask_for_window`.
+    """
+
+    _answered = Signal(object, object)
+    _failed = Signal(object)
+
+    def __init__(self, ask: Ask, title: str) -> None:
+        super().__init__()
+        self.setWindowTitle(title)
+        self._ask = ask
+        self._said = text_label("")
+        self._answered.connect(self._take_answer)
+        self._failed.connect(self.refused)
+
+    @property
+    def said(self) -> str:
+        """What is said under the window's content."""
+        return self._said.text()
+
+    def begin(self) -> None:
+        """Load what is shown; called whenever the window opens. The default has nothing to load."""
+
+    def send(
+        self,
+        words: str,
+        do: Callable[[Client], Any],
+        take: Callable[[Any], None],
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> bool:
+        """Have something asked; `take` is called with the answer on Qt's thread, `refused` where there is none.
+
+        Args:
+            words: said meanwhile, as "Loading"; empty where what is said stays.
+            seconds: how long an answer may take.
+        """
+        if words:
+            self._said.setText(f"{words} …")
+        if self._ask(lambda client: self._answered.emit(take, do(client)), self._failed.emit, seconds=seconds):
+            return True
+        self._said.setText("Too much is being asked already. Try again in a moment.")
+        return False
+
+    def refused(self, error: MooringError) -> None:
+        """What was asked was refused, or went wrong."""
+        self._said.setText(sentences(error))
+
+    def _take_answer(self, take: Callable[[Any], None], answer: Any) -> None:
+        take(answer)
+
+
+def sentences(error: MooringError) -> str:
+    """An error in the order of the house: what happened, what it means for the money, what to do; the code last."""
+    fields = [f"{one.field}: expected {one.expected}." for one in getattr(error, "errors", ()) if one.expected]
+    texts = (error.what, *fields, error.money, error.todo, f"({error.code})")
+    return " ".join(text for text in texts if text)
 
 
 def heading(text: str) -> QLabel:
@@ -16,10 +101,82 @@ def heading(text: str) -> QLabel:
     return label
 
 
-def text_label(text: str) -> QLabel:
-    """Sentences, which can be marked and copied; never taken for markup, as some of them came from elsewhere."""
-    label = QLabel(text)
+def text_label(text: str, *, soft: bool = False) -> QLabel:
+    """Sentences, which can be marked and copied; never taken for markup, as some of them came from elsewhere.
+
+    Args:
+        soft: smaller and less dark, for what explains something else.
+    """
+    label = SoftLabel(text) if soft else QLabel(text)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+class SoftLabel(QLabel):
+    """Text that stands back; it follows the palette from light to dark."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 0.92)
+        self.setFont(font)
+        self._soften()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 -- Qt's name
+        """As Qt's."""
+        if event.type() is QEvent.Type.PaletteChange:
+            self._soften()
+        super().changeEvent(event)
+
+    def _soften(self) -> None:
+        all_of_it, own = QApplication.palette(), self.palette()
+        ink, ground = all_of_it.color(QPalette.ColorRole.WindowText), all_of_it.color(QPalette.ColorRole.Window)
+        soft = mixed(ink, ground, SOFT)
+        if own.color(QPalette.ColorRole.WindowText) != soft:  # setting it is a change of the palette, too
+            own.setColor(QPalette.ColorRole.WindowText, soft)
+            self.setPalette(own)
+
+
+def mixed(one: QColor, other: QColor, share: float) -> QColor:
+    """So much of the one, and the rest of the other."""
+    return QColor.fromRgbF(
+        one.redF() * share + other.redF() * (1 - share),
+        one.greenF() * share + other.greenF() * (1 - share),
+        one.blueF() * share + other.blueF() * (1 - share),
+    )
+
+
+def line() -> QFrame:
+    """A hairline."""
+    made = QFrame()
+    made.setFrameShape(QFrame.Shape.HLine)
+    made.setFixedHeight(1)
+    made.setStyleSheet("color: palette(mid); background: palette(mid); border: none;")
+    return made
+
+
+def plain_button(text: str) -> QPushButton:
+    """A button that the return key does not press: only the window's own next step is pressed so."""
+    button = QPushButton(text)
+    button.setAutoDefault(False)
+    return button
+
+
+def dress(app: QApplication) -> None:
+    """One accent in light and dark, and what follows when the person changes between them."""
+
+    def paint() -> None:
+        dark = app.styleHints().colorScheme() is Qt.ColorScheme.Dark
+        palette = app.palette()
+        accent, ink = (ACCENT_DARK, ON_ACCENT_DARK) if dark else (ACCENT, ON_ACCENT)
+        for role in (QPalette.ColorRole.Accent, QPalette.ColorRole.Highlight):
+            palette.setColor(QPalette.ColorGroup.Active, role, accent)
+            palette.setColor(QPalette.ColorGroup.Inactive, role, accent)
+        for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+            palette.setColor(group, QPalette.ColorRole.HighlightedText, ink)
+        app.setPalette(palette)
+
+    app.styleHints().colorSchemeChanged.connect(paint)
+    paint()

@@ -81,11 +81,13 @@ def field_of(setting: Setting) -> Field:
         return Field(label=label, kind="switch", value=value)
     if isinstance(value, int):
         least, most = _range(setting.bounds)
+        if not least <= value <= most:  # a field would show, and save, another number than there is
+            raise ValueError("no small window shows this")
         unit = next((unit for end, unit in UNITS.items() if setting.key.endswith(end)), "")
         places = 2 if setting.key.endswith("_bps") else 0
         return Field(label=label, kind="number", value=value, least=least, most=most, unit=unit, places=places)
     words = _WORDS.match(setting.bounds)
-    if isinstance(value, str) and words is not None:
+    if isinstance(value, str) and words is not None and value in words.group(1).split(", "):
         return Field(label=label, kind="choice", value=value, choices=words.group(1).split(", "))
     raise ValueError("no small window shows this")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QValidator
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
-    QFormLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QScrollArea,
     QSpinBox,
@@ -23,53 +22,40 @@ from PySide6.QtWidgets import (
 from mooring.control_api.client import Client
 from mooring.control_api.models_settings import Setting, SettingsNow
 from mooring.errors import MooringError
-from mooring.menubar.parts import heading, text_label
+from mooring.menubar.parts import Ask, AskingWindow, heading, line, plain_button, text_label
 from mooring.menubar.settings_fields import COMMON, Field, changed, decimal, field_of, whole
-
-Ask = Callable[[str, Callable[[Client], Any], Callable[[Any], None]], bool]
 
 NOTE: Final = "changed in the menu bar's window"
 FROM: Final = {"now": "at once", "next_cycle": "from the next hour on", "next_start": "at the next start"}
+PART_WIDTH: Final = 144
 
 
-class SettingsWindow(QDialog):
+class SettingsWindow(AskingWindow):
     """The window.
 
     Args:
-        ask: as `DaemonLink.ask`.
+        ask: as `DaemonLink.ask_for_window`.
         dashboard: opens the dashboard, where all settings are.
     """
 
-    came = Signal(object)
-    failed = Signal(object)
-
     def __init__(self, ask: Ask, dashboard: Callable[[], None]) -> None:
-        super().__init__()
-        self.setWindowTitle("Settings")
-        self.setMinimumSize(560, 520)
-        self._ask = ask
+        super().__init__(ask, "Settings")
+        self.setMinimumSize(600, 560)
         self._now: SettingsNow | None = None
         self._parts: dict[str, QWidget] = {}
-        self._said = text_label("")
-        self._form = QFormLayout()
-        self._form.setVerticalSpacing(12)
-        self.save, self.again = QPushButton("Save"), QPushButton("Load again")
-        more = QPushButton("All settings…")
+        self.area = QScrollArea()
+        self.save, self.again = QPushButton("Save"), plain_button("Load again")
+        self.save.setDefault(True)
+        self.save.setEnabled(False)
+        more = plain_button("All settings…")
         more.clicked.connect(dashboard)
         self.save.clicked.connect(self._save)
         self.again.clicked.connect(self.begin)
         self._lay_out(more)
-        self.came.connect(self._take)
-        self.failed.connect(self._refused)
 
     def begin(self) -> None:
         """Load what is set."""
-        self._send("Loading", lambda client: client.settings())
-
-    @property
-    def said(self) -> str:
-        """What is said under the form."""
-        return self._said.text()
+        self._load("Loading", lambda client: client.settings(), self._take)
 
     def part(self, key: str) -> QWidget:
         """What changes this setting."""
@@ -80,13 +66,10 @@ class SettingsWindow(QDialog):
         column.setContentsMargins(24, 24, 24, 16)
         column.setSpacing(12)
         column.addWidget(heading("Settings"))
-        inner = QWidget()
-        inner.setLayout(self._form)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setWidget(inner)
-        column.addWidget(area, 1)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        column.addWidget(self.area, 1)
+        column.addWidget(line())
         column.addWidget(self._said)
         buttons = QHBoxLayout()
         buttons.addWidget(more)
@@ -95,32 +78,32 @@ class SettingsWindow(QDialog):
         buttons.addWidget(self.save)
         column.addLayout(buttons)
 
-    def _send(self, words: str, do: Callable[[Client], SettingsNow]) -> None:
-        def asked(client: Client) -> None:
-            try:
-                self.came.emit(do(client))
-            except MooringError as error:
-                self.failed.emit(error)
-
-        self.save.setEnabled(False)
-        self._said.setText(f"{words} …")
-        if not self._ask(words, asked, lambda _: None):
-            self._said.setText("Something else is still being asked. Try again in a moment.")
+    def _load(self, words: str, do: Callable[[Client], SettingsNow], take: Callable[[SettingsNow], None]) -> None:
+        self.save.setEnabled(not self.send(words, do, take) and self._now is not None)
 
     def _take(self, now: SettingsNow) -> None:
-        again = self._now is not None and self._said.text().startswith("Saving")
         self._now = now
-        while self._form.rowCount():
-            self._form.removeRow(0)
         self._parts.clear()
         known = {setting.key: setting for setting in now.items}
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 16, 0)
+        column.setSpacing(4)
         for key in COMMON:
             if key in known:
-                self._add(known[key])
-        self._said.setText(self._state(now) if again else "")
+                self._add(column, known[key])
+        column.addStretch(1)
+        at = self.area.verticalScrollBar().value()
+        self.area.setWidget(inner)  # which deletes the former one
+        self.area.verticalScrollBar().setValue(at)
+        self._said.setText("")
         self.save.setEnabled(True)
 
-    def _add(self, setting: Setting) -> None:
+    def _take_saved(self, now: SettingsNow) -> None:
+        self._take(now)
+        self._said.setText(_state(now))
+
+    def _add(self, column: QVBoxLayout, setting: Setting) -> None:
         try:
             field = field_of(setting)
         except ValueError:
@@ -128,18 +111,24 @@ class SettingsWindow(QDialog):
         part = _part(field)
         part.setEnabled(setting.changeable)
         part.setAccessibleName(field.label)
-        part.setToolTip(f"{setting.description} {setting.bounds}. Counts {FROM[setting.effective]}.")
+        part.setToolTip(f"{setting.bounds}. Counts {FROM[setting.effective]}.")
+        if field.kind != "switch":
+            part.setFixedWidth(PART_WIDTH)
         self._parts[setting.key] = part
         words = setting.description
         if setting.pending is not None:
             words += f" {_text(setting.pending.value, field)} is saved and counts {FROM[setting.pending.effective]}."
-        self._form.addRow(field.label, part)
-        self._form.addRow("", text_label(words))
-
-    def _state(self, now: SettingsNow) -> str:
-        if now.pending_restart:
-            return "Saved. Some of it counts at the next start of the daemon."
-        return "Saved. Some of it counts from the next hour on." if now.pending_cycle else "Saved."
+        label = QLabel(field.label)
+        label.setBuddy(part)
+        beside = QHBoxLayout()
+        beside.addWidget(label, 1)
+        beside.addWidget(part, 0, Qt.AlignmentFlag.AlignRight)
+        if column.count():
+            column.addSpacing(8)
+            column.addWidget(line())
+            column.addSpacing(8)
+        column.addLayout(beside)
+        column.addWidget(text_label(words, soft=True))
 
     def _save(self) -> None:
         now = self._now
@@ -150,14 +139,22 @@ class SettingsWindow(QDialog):
         if not changes:
             self._said.setText("Nothing was changed.")
             return
-        version = now.version
-        self._send("Saving", lambda client: client.change_settings(changes, version=version, note=NOTE))
 
-    def _refused(self, error: MooringError) -> None:
-        fields = [f"{one.field}: expected {one.expected}." for one in getattr(error, "errors", ()) if one.expected]
-        texts = (error.what, *fields, error.money, error.todo, f"({error.code})")
-        self._said.setText(" ".join(text for text in texts if text))
+        def change(client: Client) -> SettingsNow:
+            return client.change_settings(changes, version=now.version, note=NOTE)
+
+        self._load("Saving", change, self._take_saved)
+
+    def refused(self, error: MooringError) -> None:
+        """What was asked was refused; what was typed stays, so that it can be changed."""
+        super().refused(error)
         self.save.setEnabled(self._now is not None)
+
+
+def _state(now: SettingsNow) -> str:
+    if now.pending_restart:
+        return "Saved. Some of it counts at the next start of the daemon."
+    return "Saved. Some of it counts from the next hour on." if now.pending_cycle else "Saved."
 
 
 class Number(QSpinBox):
@@ -166,6 +163,10 @@ class Number(QSpinBox):
     def __init__(self, places: int) -> None:
         super().__init__()
         self._places = places
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 -- Qt's name
+        """Scrolling past a limit must not change it."""
+        event.ignore()
 
     def textFromValue(self, value: int) -> str:  # noqa: N802 -- Qt's name
         """As Qt's."""
@@ -186,13 +187,21 @@ class Number(QSpinBox):
         return (QValidator.State.Intermediate if typed else QValidator.State.Invalid), text, at
 
 
+class Choice(QComboBox):
+    """One of some words."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 -- Qt's name
+        """As a number's."""
+        event.ignore()
+
+
 def _part(field: Field) -> QWidget:
     if field.kind == "switch":
         box = QCheckBox()
         box.setChecked(bool(field.value))
         return box
     if field.kind == "choice":
-        choice = QComboBox()
+        choice = Choice()
         choice.addItems(field.choices)
         choice.setCurrentText(str(field.value))
         return choice
@@ -201,6 +210,7 @@ def _part(field: Field) -> QWidget:
     number.setSuffix(field.unit)
     number.setSingleStep(5 if field.places else 1)
     number.setValue(int(field.value))
+    number.setAlignment(Qt.AlignmentFlag.AlignRight)
     return number
 
 

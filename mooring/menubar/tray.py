@@ -8,13 +8,14 @@ from typing import Final, Protocol
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QMessageBox, QSystemTrayIcon
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from mooring.menubar.icons import icon
 from mooring.menubar.look import Look
+from mooring.menubar.questions import ask
 
 LINE_MOST: Final = 60  # characters of a menu's line
-LINES: Final = 3  # of the state; the whole of a longer sentence is in the pointer's tip
+LINES: Final = 3  # of the state, and of a note; the whole of a longer sentence is in the pointer's tip
 
 
 class Deeds(Protocol):
@@ -40,6 +41,7 @@ class Tray(QObject):
     """The item in the menu bar.
 
     Args:
+        tinted: the menu bar colours a template by itself, as on macOS.
         confirm: asks a person (title, question, word of the button); False where they would rather not.
     """
 
@@ -48,18 +50,18 @@ class Tray(QObject):
         deeds: Deeds,
         *,
         at_login: bool,
-        dark: bool = False,
+        tinted: bool = True,
         confirm: Callable[[str, str, str], bool] | None = None,
     ) -> None:
         super().__init__()
         self._deeds = deeds
-        self._dark = dark
+        self._tinted = tinted
         self.confirm = confirm or ask
         self.item = QSystemTrayIcon()
         self.menu = QMenu()
-        self._state = [self._line() for _ in range(LINES)]
+        self._state = [self._line(strong=True) for _ in range(LINES)]
         self._money = self._line()
-        self._note = self._line()
+        self._note = [self._line() for _ in range(LINES)]
         self.menu.addSeparator()
         self._items = {
             "start": self._action("Start", deeds.start),
@@ -85,6 +87,7 @@ class Tray(QObject):
         self._action("Quit this menu", deeds.quit)
         self.item.setContextMenu(self.menu)
         self._shown: Look | None = None
+        self.item.messageClicked.connect(self._to_dashboard)
 
     def show(self, look: Look) -> None:
         """Show this; nothing moves where it is shown already."""
@@ -92,11 +95,11 @@ class Tray(QObject):
         if before == look:
             return
         if before is None or before.icon is not look.icon:
-            self.item.setIcon(icon(look.icon, dark=self._dark))
-        self.item.setToolTip(look.tip)
-        lines = textwrap.wrap(look.line, LINE_MOST, max_lines=LINES, placeholder="…")
-        texts = [*lines, *[""] * (LINES - len(lines)), _cut(look.money), _cut(look.note)]
-        for action, text in zip((*self._state, self._money, self._note), texts, strict=True):
+            self.item.setIcon(icon(look.icon, tinted=self._tinted))
+        # A panel may take for markup what looks like it, and reasons come from whoever paused.
+        self.item.setToolTip(look.tip.replace("<", "\u2039"))
+        texts = [*_lines(look.line), _cut(look.money), *_lines(look.note)]
+        for action, text in zip((*self._state, self._money, *self._note), texts, strict=True):
             action.setText(text.replace("&", "&&"))  # a lone & would underline the next letter as a shortcut
             action.setVisible(bool(text))
         for name, action in self._items.items():
@@ -118,11 +121,19 @@ class Tray(QObject):
         """The menu's visible items by their text."""
         return {action.text(): action for action in self.menu.actions() if action.isVisible() and action.text()}
 
-    def _line(self) -> QAction:
-        action = self.menu.addAction("")
-        action.setEnabled(False)
+    def _line(self, *, strong: bool = False) -> QAction:
+        """What can be read as well as chosen: an item that is off would be too pale for what matters most."""
+        action = self._action("", self._to_dashboard)
+        if strong:
+            font = action.font()
+            font.setBold(True)
+            action.setFont(font)
         action.setVisible(False)
         return action
+
+    def _to_dashboard(self) -> None:
+        if self._shown is not None and self._shown.windows:
+            self._deeds.open_dashboard()
 
     def _action(self, text: str, do: Callable[[], None]) -> QAction:
         action = self.menu.addAction(text)
@@ -143,16 +154,9 @@ class Tray(QObject):
             self._deeds.release()
 
 
-def ask(title: str, question: str, word: str) -> bool:
-    """A question with two buttons; the harmless one is the default."""
-    box = QMessageBox()
-    box.setText(title)
-    box.setInformativeText(question)
-    yes = box.addButton(word, QMessageBox.ButtonRole.DestructiveRole)
-    no = box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(no)
-    box.exec()
-    return box.clickedButton() is yes
+def _lines(text: str) -> list[str]:
+    lines = textwrap.wrap(text, LINE_MOST, max_lines=LINES, placeholder="…")
+    return [*lines, *[""] * (LINES - len(lines))]
 
 
 def _cut(text: str) -> str:

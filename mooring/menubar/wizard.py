@@ -7,14 +7,14 @@ point stores nothing and loses nothing: the next one goes on where this one was 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
-    QDialog,
     QFormLayout,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from mooring.control_api.client import Client
 from mooring.control_api.models_onboarding import Onboarding
 from mooring.errors import Invalid, MooringError
-from mooring.menubar.parts import heading, text_label
+from mooring.menubar.parts import ANSWER_SECONDS, Ask, AskingWindow, heading, line, plain_button, text_label
 from mooring.onboarding import shapes
 
 SCREENS: Final = ("needs", "make", "paste", "check", "done")
@@ -43,26 +43,22 @@ STATES: Final = {
     "fail": "✕ not as needed",
 }
 
-Ask = Callable[[str, Callable[[Client], Any], Callable[[Any], None]], bool]
+CHECK_SECONDS: Final = 90.0  # it asks Kraken, which may be slow
+ROW_PAD: Final = 8
 
 
-class Wizard(QDialog):
+class Wizard(AskingWindow):
     """The window.
 
     Args:
-        ask: as `DaemonLink.ask`.
+        ask: as `DaemonLink.ask_for_window`.
         browse: opens a page.
     """
 
-    came = Signal(object)
-    failed = Signal(object)
-
-    def __init__(self, ask: Ask, browse: Callable[[str], object] | None = None) -> None:
-        super().__init__()
-        self.setWindowTitle("Connect Kraken")
-        self.setMinimumSize(640, 520)
-        self._ask = ask
-        self._browse = browse or (lambda page: QDesktopServices.openUrl(QUrl(page)))
+    def __init__(self, ask: Ask, browse: Callable[[str], object]) -> None:
+        super().__init__(ask, "Connect Kraken")
+        self.setMinimumSize(720, 560)
+        self._browse = browse
         self._view: Onboarding | None = None
         self._screen = "needs"
         self._busy = False
@@ -70,7 +66,6 @@ class Wizard(QDialog):
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setMaximumHeight(4)
-        self._said = text_label("")
         self.key, self.secret = _hidden_field("API key"), _hidden_field("Private key")
         self._seen = text_label("")
         self.table = _table()
@@ -78,8 +73,8 @@ class Wizard(QDialog):
         self._lines = {name: text_label("") for name in SCREENS}
         for name in SCREENS:
             self._pages.addWidget(self._page(name))
-        self.back, self.next = QPushButton("Back"), QPushButton("Next")
-        self.page = QPushButton("Open Kraken's page")
+        self.back, self.next = plain_button("Back"), QPushButton("Next")
+        self.page = plain_button("Open Kraken's page")
         self.page.clicked.connect(self._open_page)
         self.back.clicked.connect(self._go_back)
         self.next.clicked.connect(self._go_on)
@@ -87,12 +82,17 @@ class Wizard(QDialog):
         self._lay_out()
         self.key.textChanged.connect(self._look_at_fields)
         self.secret.textChanged.connect(self._look_at_fields)
-        self.came.connect(self._take)
-        self.failed.connect(self._refused)
+        self._show_buttons()
 
     def begin(self) -> None:
         """Show how far it is, and go on from there."""
+        self._view = None
         self._send("Looking", lambda client: client.onboarding())
+
+    def look_again(self) -> None:
+        """The daemon came back: what it knows of the connecting may be another."""
+        if not self._busy:
+            self._send("Looking", lambda client: client.onboarding())
 
     @property
     def shown_screen(self) -> str:
@@ -100,23 +100,14 @@ class Wizard(QDialog):
         return self._screen
 
     @property
-    def said(self) -> str:
-        """What is said under the screen."""
-        return self._said.text()
-
-    @property
     def seen_text(self) -> str:
         """What is said of the two fields while they are filled in."""
         return self._seen.text()
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 -- Qt's name
-        """Nothing of what was pasted stays here."""
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 -- Qt's name
+        """Nothing of what was pasted stays here, however the window went: closed, by Escape, or with the menu."""
         self._forget()
-        super().closeEvent(event)
-
-    def tell_failure(self, error: MooringError) -> None:
-        """Something that was asked for this window went wrong; from any thread."""
-        self.failed.emit(error)
+        super().hideEvent(event)
 
     def _page(self, name: str) -> QWidget:
         page = QWidget()
@@ -142,6 +133,7 @@ class Wizard(QDialog):
             column.addWidget(part)
         column.addWidget(self._pages, 1)
         column.addWidget(self._said)
+        column.addWidget(line())
         buttons = QHBoxLayout()
         buttons.addWidget(self.page)
         buttons.addStretch(1)
@@ -149,25 +141,9 @@ class Wizard(QDialog):
         buttons.addWidget(self.next)
         column.addLayout(buttons)
 
-    def _send(self, words: str, do: Callable[[Client], Onboarding]) -> None:
-        self._busy = True
+    def _send(self, words: str, do: Callable[[Client], Onboarding], *, seconds: float = ANSWER_SECONDS) -> None:
+        self._busy = self.send(words, do, self._take, seconds=seconds)
         self._show_buttons()
-        self._said.setText(f"{words} …")
-        if not self._ask(words, self._guarded(do), lambda _: None):
-            self._busy = False
-            self._said.setText("Something else is still being asked. Try again in a moment.")
-            self._show_buttons()
-
-    def _guarded(self, do: Callable[[Client], Onboarding]) -> Callable[[Client], None]:
-        """Failures are shown in this window, not as a notification."""
-
-        def asked(client: Client) -> None:
-            try:
-                self.came.emit(do(client))
-            except MooringError as error:
-                self.failed.emit(error)
-
-        return asked
 
     def _take(self, view: Onboarding) -> None:
         first = self._view is None
@@ -187,9 +163,10 @@ class Wizard(QDialog):
             return "needs"
         return self._screen if self._screen in {"needs", "make", "paste"} else "paste"
 
-    def _refused(self, error: MooringError) -> None:
+    def refused(self, error: MooringError) -> None:
+        """What was asked was refused, or went wrong."""
         self._busy = False
-        self._said.setText(" ".join(part for part in (error.what, error.money, error.todo, f"({error.code})") if part))
+        super().refused(error)
         self._show_buttons()
 
     def _show(self) -> None:
@@ -212,19 +189,19 @@ class Wizard(QDialog):
         self._look_at_fields()
 
     def _text(self, view: Onboarding, lines: list[str]) -> str:
-        shown = list(lines)
         if self._screen == "make":
-            shown += ["Tick:", *(f"   ☑ {right.label} ({right.why})" for right in view.tick)]
-            shown += ["Leave unticked; with one of these the key is refused:"]
-            shown += [f"   ☐ {right.label} ({right.why})" for right in view.leave]
+            tick = [f"   ☑  {right.label}: {right.why}" for right in view.tick]
+            leave = [f"   ☐  {right.label}: {right.why}" for right in view.leave]
+            parts = [*lines, "Tick:\n" + "\n".join(tick)]
+            return "\n\n".join([*parts, "Leave unticked; with one of these the key is refused:\n" + "\n".join(leave)])
         if self._screen == "done":
             where = f"the look-alike at {view.venue}" if view.look_alike else "Kraken"
-            shown = [
+            lines = [
                 f"The API key that ends in {view.key_ends} works at {where}, and is in {view.where}.",
                 "Nothing else changed: trading on paper stays on paper until you go live yourself.",
                 *([view.next] if view.restart_needed or view.old_key is not None else []),
             ]
-        return "\n\n".join(shown) if self._screen != "make" else "\n".join(shown)
+        return "\n\n".join(lines)
 
     def _show_findings(self, view: Onboarding) -> None:
         rows: list[tuple[str, str, str]] = [
@@ -237,6 +214,8 @@ class Wizard(QDialog):
             for column, text in enumerate((STATES.get(state, state), what, more)):
                 self.table.setItem(at, column, QTableWidgetItem(text))
         self.table.resizeRowsToContents()
+        for at in range(len(rows)):
+            self.table.setRowHeight(at, self.table.rowHeight(at) + ROW_PAD)
 
     def _show_buttons(self) -> None:
         refused = self._view is not None and self._view.problem is not None
@@ -250,6 +229,7 @@ class Wizard(QDialog):
         self.next.setEnabled(not self._busy and self._view is not None and ready)
 
     def _go_back(self) -> None:
+        self._forget()
         self._screen = {"make": "needs", "paste": "make", "check": "paste"}[self._screen]
         self._said.setText("")
         self._show()
@@ -266,11 +246,11 @@ class Wizard(QDialog):
         elif self._screen == "paste":
             key, secret = self.key.text(), self.secret.text()
             self._forget()
-            self._send("Asking Kraken about the key", lambda client: _check(client, key, secret))
+            self._send("Asking Kraken about the key", lambda it: _check(it, key, secret), seconds=CHECK_SECONDS)
         elif self._screen == "check" and view.step == "verified":
-            self._send("Keeping the key", lambda client: client.onboarding_complete())
+            self._send("Keeping the key", lambda client: client.onboarding_complete(), seconds=CHECK_SECONDS)
         elif self._screen == "check":
-            self._send("Asking Kraken about the key", lambda client: client.onboarding_verify())
+            self._send("Asking Kraken about the key", lambda it: it.onboarding_verify(), seconds=CHECK_SECONDS)
         else:
             self.close()
 
@@ -287,8 +267,8 @@ class Wizard(QDialog):
         return ""
 
     def _forget(self) -> None:
-        self.key.clear()
-        self.secret.clear()
+        for field in (self.key, self.secret):
+            field.setText("")  # clear() would keep the text for undoing it
 
     def _open_page(self) -> None:
         if self._view is not None:
@@ -318,11 +298,16 @@ def _hidden_field(name: str) -> QLineEdit:
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, 3)
-    table.setHorizontalHeaderLabels(["", "What", "What to do"])
+    table.setHorizontalHeaderLabels(["Result", "What", "What to do"])
     table.verticalHeader().setVisible(False)
-    table.horizontalHeader().setStretchLastSection(True)
-    table.setColumnWidth(0, 120)
-    table.setColumnWidth(1, 230)
+    header = table.horizontalHeader()
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    header.setStretchLastSection(True)
+    table.setColumnWidth(0, 112)
+    table.setColumnWidth(1, 320)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     table.setWordWrap(True)
     table.setShowGrid(False)
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)

@@ -40,7 +40,7 @@ def status(**changes) -> Status:
 
 
 def there(**changes) -> Look:
-    known = {name: changes.pop(name) for name in ("busy", "today", "own_version") if name in changes}
+    known = {name: changes.pop(name) for name in ("busy", "failed", "today", "own_version") if name in changes}
     return look_of(Known(link=Link.THERE, status=status(**changes), own_version=known.pop("own_version", "1"), **known))
 
 
@@ -88,15 +88,34 @@ def test_a_daemon_of_another_version_that_is_understood_can_be_restarted():
     ("link", "wanted"),
     [
         (Link.OFF, {"daemon_start"}),
-        (Link.SILENT, {"kill", "daemon_restart"}),
+        (Link.SILENT, {"stop", "kill", "daemon_restart"}),
         (Link.STRANGE, {"stop", "kill", "daemon_restart"}),
-        (Link.LOOKING, set()),
+        (Link.LOOKING, {"stop", "kill"}),
     ],
 )
 def test_without_a_daemon_that_is_understood_only_what_can_work_is_offered(link, wanted):
     look = look_of(Known(link=link, own_version="1"))
     assert can(look) == wanted
     assert look.line
+
+
+def test_a_daemon_of_another_version_is_named_with_both_numbers_and_what_to_do():
+    look = look_of(Known(link=Link.STRANGE, own_version="2", other_version="1"))
+    assert look.line == "Mooring's daemon is version 1, this menu 2. What it does goes on."
+    assert look.note == "Restart Mooring, so that both are of one version."
+    assert "of another version, this menu 2" in look_of(Known(link=Link.STRANGE, own_version="2")).line
+
+
+@pytest.mark.parametrize("link", [Link.OFF, Link.SILENT, Link.STRANGE, Link.LOOKING])
+def test_what_went_wrong_stands_in_the_menu_also_without_a_daemon(link):
+    assert look_of(Known(link=link, own_version="1", failed="It was refused.")).note == "It was refused."
+    assert look_of(Known(link=link, own_version="1", failed="x", busy="Starting …")).note == "Starting …"
+    assert there(failed="It was refused.", own_version="2").note == "It was refused."
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e5", "much", "+3", "1,000"])
+def test_money_that_is_spelt_otherwise_is_shown_as_it_came(text):
+    assert there(equity=text).money == f"{text} USDT"
 
 
 def test_why_it_is_off_is_said():

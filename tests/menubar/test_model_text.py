@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.control_api.models_bundles import Bundle, Bundles, OfferedBundle, Probation, Rejected, Staleness
-from mooring.menubar.model_text import can_go_back, decides_text, figures, newest, offer_text, refused_text
+from mooring.control_api.models_bundles import Bundle, BundleEvent, Probation, Rejected
+from mooring.menubar.model_text import can_go_back, decides_text, figures, newest, offer_text, outcome_text
+from tests.menubar.bundles_made import bundle, found, offered
 
 EVALUATION = {
     "net_return": "+4.1 %",
@@ -12,43 +13,6 @@ EVALUATION = {
     "worst_drawdown": "-6.2 %",
     "baseline": "+1.0 %",
 }
-
-
-def bundle(seq: int, name: str = "core", **changes) -> dict:
-    made = {
-        "id": f"{name}@{seq}:{'0' * 16}",
-        "bundle_id": name,
-        "seq": seq,
-        "version": f"2026-{seq:02d}",
-        "channel": "stable",
-        "repository": "own",
-        "manifest_sha256": "0" * 64,
-        "size": 1,
-    }
-    return made | changes
-
-
-def found(**changes) -> Bundles:
-    made = {
-        "active": None,
-        "last_known_good": None,
-        "candidate": None,
-        "phase": "none",
-        "running": None,
-        "probation": None,
-        "no_model": True,
-        "offered": [],
-        "staleness": Staleness(),
-        "repository": None,
-        "revoked": [],
-        "rejected": [],
-        "history": [],
-    }
-    return Bundles(**(made | changes))
-
-
-def offered(seq: int, name: str = "core", standing: str = "new", **changes) -> OfferedBundle:
-    return OfferedBundle(**bundle(seq, name, **changes), standing=standing)
 
 
 def test_the_newest_of_the_line_that_decides_is_offered():
@@ -69,7 +33,9 @@ def test_an_offer_says_who_signed_it_what_it_was_worth_and_what_is_there_now():
     one = offered(3, evaluation=EVALUATION, notes="Trained anew.")
     text = offer_text(one, found(active=Bundle(**bundle(1, evaluation={"net_return": "+3.2 %"}))))
     assert "Model 2026-03 is available. Signed by trainer and reviewer." in text
-    assert "Out of sample, after fees: +4.1 % ± 3.0 over 6 folds; worst drawdown -6.2 %; buy and hold +1.0 %." in text
+    assert (
+        "Out of sample, after fees: +4.1 % ± 3.0 over 6 folds; worst drawdown \u22126.2 %; buy and hold +1.0 %." in text
+    )
     assert "Yours now: +3.2 %." in text
     assert "can't loosen your limits" in text
     assert text.endswith("Trained anew.")
@@ -77,6 +43,10 @@ def test_an_offer_says_who_signed_it_what_it_was_worth_and_what_is_there_now():
 
 def test_without_figures_that_is_said():
     assert figures(offered(1)) == "no figures"
+
+
+def test_a_baseline_that_is_a_name_is_no_figure():
+    assert figures(offered(1, evaluation={"net_return": "+1 %", "baseline": "buy-and-hold"})) == "+1 %"
 
 
 def test_a_trial_says_how_it_stands():
@@ -93,12 +63,34 @@ def test_no_model_says_why():
     assert decides_text(found(no_model_reason="No bundle is installed.")) == "No model decides. No bundle is installed."
 
 
-def test_what_was_rolled_back_says_why():
-    gone = Rejected(manifest_sha256="0" * 64, version="2026-11", reason="2 answers were not numbers")
-    assert (
-        refused_text(found(rejected=[gone])) == "Model 2026-11 was rolled back by itself: 2 answers were not numbers."
+def happened(kind: str, seq: int, **detail: str) -> BundleEvent:
+    return BundleEvent(at="2026-01-01T00:00:00Z", kind=kind, id=bundle(seq)["id"], detail=detail)
+
+
+def test_what_was_rolled_back_says_why_and_what_decides_again():
+    gone = Rejected(id=bundle(2)["id"], manifest_sha256="0" * 64, version="2026-02", reason="x")
+    now = found(
+        active=Bundle(**bundle(1)),
+        rejected=[gone],
+        history=[happened("loaded", 1), happened("rolled_back", 2, reason="2 answers were not numbers.")],
     )
-    assert refused_text(found()) == ""
+    assert outcome_text(now) == (
+        "Rolled back by itself, model 2026-02: 2 answers were not numbers. You're on 2026-01 again."
+    )
+
+
+def test_who_went_back_is_told_so_and_not_that_it_failed():
+    now = found(active=Bundle(**bundle(1)), history=[happened("rolled_back", 2, reason="a person went back: menu")])
+    assert outcome_text(now) == "You went back from model core@2. You're on 2026-01 again."
+
+
+def test_an_accepted_one_and_one_that_was_taken_back_are_told_by_the_newest_that_happened():
+    staged = happened("staged", 2, version="2026-02")
+    accepted = [happened("committed", 2), happened("rolled_back", 3, reason="x"), staged]
+    assert outcome_text(found(history=accepted)) == "Accepted: model 2026-02 passed its trial."
+    revoked = [happened("revoked", 2, reason="wrong data"), *accepted]
+    assert outcome_text(found(history=revoked)) == "Its publisher took model 2026-02 back: wrong data."
+    assert outcome_text(found(history=[staged])) == ""
 
 
 def test_there_is_a_way_back_only_where_there_is_something_to_go_back_to():

@@ -21,6 +21,7 @@ class Told(Listener):
         self.all: list[Known] = []
         self.events: list[StreamEvent] = []
         self.errors: list[MooringError] = []
+        self.grave: list[bool] = []
 
     def known(self, known: Known) -> None:
         with self.changed:
@@ -32,9 +33,10 @@ class Told(Listener):
             self.events.append(event)
             self.changed.notify_all()
 
-    def failed(self, error: MooringError) -> None:
+    def failed(self, error: MooringError, *, grave: bool = False) -> None:
         with self.changed:
             self.errors.append(error)
+            self.grave.append(grave)
             self.changed.notify_all()
 
     def until(self, holds: Callable[[Known], bool]) -> Known:

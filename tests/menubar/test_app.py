@@ -1,0 +1,209 @@
+"""The whole menu over a daemon of its own, without a screen: what happens on which thread, and what a person is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("PySide6")
+
+from PySide6.QtWidgets import QApplication
+
+from mooring.daemon.supervision.choosing import Machine
+from mooring.errors import Conflict
+from mooring.home import Home
+from mooring.menubar import app as menubar
+from mooring.menubar.app import MenuBar
+from mooring.menubar.login import FileItem
+from mooring.menubar.look import Link
+from mooring.menubar.notices import QUIET_SECONDS
+from tests.daemon.daemons import running
+from tests.support.odd_daemon import STATUS, odd_daemon
+
+Until = Callable[..., None]
+EMPTY = {"items": [], "next_cursor": None}
+
+
+class Person:
+    """What a person sees of it, and on which threads it was done."""
+
+    def __init__(self, keep: Callable[[object], None]) -> None:
+        self.keep = keep
+        self.pages: list[tuple[str, bool]] = []
+        self.asked: list[str] = []
+        self.told: list[tuple[str, bool]] = []
+        self.says = True
+        self.now = 0.0
+
+    def browse(self, page: str) -> None:
+        self.pages.append((page, threading.current_thread() is threading.main_thread()))
+
+    def confirm(self, title: str, question: str, word: str) -> bool:
+        self.asked.append(word)
+        return self.says
+
+    def tell(self, title: str, text: str, *, serious: bool) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        self.told.append((text, serious))
+
+
+@pytest.fixture
+def person(keep: Callable[[object], None]) -> Person:
+    return Person(keep)
+
+
+@contextmanager
+def shown(home: Home, person: Person, tmp_path: Path) -> Iterator[MenuBar]:
+    """A menu of this home."""
+    item = FileItem(tmp_path / "autostart" / "it", b"x")
+    machine = Machine.this({})
+    menu = MenuBar(home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now)
+    menu.tray.tell = person.tell  # type: ignore[method-assign]
+    menu.begin()
+    try:
+        yield menu
+    finally:
+        menu.end()
+        QApplication.processEvents()
+        person.keep(menu)
+
+
+def choose(menu: MenuBar, text: str) -> None:
+    menu.tray.actions()[text].trigger()
+
+
+def can(menu: MenuBar, text: str) -> bool:
+    action = menu.tray.actions().get(text)
+    return action is not None and action.isEnabled()
+
+
+def test_pages_are_opened_by_the_thread_that_draws(home: Home, person: Person, tmp_path: Path, until: Until) -> None:
+    with running(home) as daemon, shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.link is Link.THERE)
+        until(lambda: can(menu, "Open dashboard"))
+        choose(menu, "Open dashboard")
+        until(lambda: person.pages)
+        page, drew = person.pages[0]
+        assert page.startswith(f"{daemon.daemon.server.url}/open/")
+        assert drew
+
+
+def test_a_storm_of_alerts_is_two_notifications_and_says_how_many(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    alerts = [("alert", {"severity": "warning", "code": "x", "text": f"Alert {n}."}) for n in range(500)]
+    answers = {
+        "/v1/status": STATUS,
+        "/v1/equity": EMPTY,
+        "/v1/events": [*alerts, ("status", STATUS | {"word": "Live"})],
+    }
+    with odd_daemon(home, answers), shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.status is not None and menu.link.known.status.word == "Live")
+        until(lambda: person.told)
+        assert person.told == [("Alert 0.", False)]
+        person.now = QUIET_SECONDS
+        menu._tell_alerts()
+        assert person.told[1:] == [("Alert 499. And 498 more alerts.", False)]
+
+
+def test_a_kill_switch_that_nobody_heard_is_told_in_a_window_of_its_own(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with odd_daemon(home) as odd, shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.link is Link.STRANGE)
+        person.says = False
+        choose(menu, "Kill switch…")
+        assert odd.asked.count("POST /v1/kill-switch") == 0
+        person.says = True
+        choose(menu, "Kill switch…")
+        until(lambda: menu.grave.box is not None and menu.grave.box.isVisible())
+        assert menu.grave.box is not None
+        assert "may have happened or not" in menu.grave.box.informativeText()
+        assert not menu.grave.box.isModal(), "the menu can still be used"
+        until(lambda: not menu.link.known.busy)
+        choose(menu, "Stop")
+        odd.wait_for("POST /v1/runtime/stop")
+        until(lambda: len(person.told) == 2)
+        assert [serious for _, serious in person.told] == [True, True]
+
+
+def test_a_second_wish_for_a_window_keeps_what_is_being_typed(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with running(home), shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.link is Link.THERE)
+        until(lambda: can(menu, "Settings…"))
+        choose(menu, "Settings…")
+        window: Any = menu.window("settings")
+        until(window.save.isEnabled)
+        part = window.part("risk.risk_per_trade_bps")
+        part.setValue(part.value() - 5)
+        typed = part.value()
+        choose(menu, "Settings…")
+        assert menu.window("settings") is window
+        assert window.part("risk.risk_per_trade_bps").value() == typed
+        window.close()
+        choose(menu, "Settings…")
+        assert menu.window("settings") is window, "one window of each kind, for good"
+        until(lambda: window.save.isEnabled() and window.part("risk.risk_per_trade_bps").value() == typed + 5)
+
+
+def test_an_update_window_that_was_open_shows_what_the_daemon_that_came_back_says(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with shown(home, person, tmp_path) as menu:
+        with running(home):
+            until(lambda: menu.link.known.link is Link.THERE)
+            until(lambda: can(menu, "Update model…"))
+            choose(menu, "Update model…")
+            window: Any = menu.window("update")
+            until(lambda: window.texts["decides"].startswith("No model decides"))
+        until(lambda: menu.link.known.link is Link.OFF)
+        window.check.setEnabled(True)
+        window.check.click()
+        until(lambda: "daemon_not_reachable" in window.said)
+        with running(home):
+            until(lambda: "daemon_not_reachable" not in window.said and window.said != "Loading …")
+            assert window.isVisible()
+
+
+def test_the_state_can_be_read_and_leads_to_the_dashboard_only_where_there_is_one(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.link is Link.OFF)
+        line = "Mooring is off. Nothing is being traded."
+        until(lambda: line in menu.tray.actions())
+        assert menu.tray.actions()[line].isEnabled()
+        choose(menu, line)
+        with running(home):
+            until(lambda: menu.link.known.link is Link.THERE)
+            until(lambda: can(menu, "Open dashboard"))
+            menu.tray.item.messageClicked.emit()
+            until(lambda: person.pages)
+        assert len(person.pages) == 1
+
+
+def test_what_looks_like_markup_is_never_taken_for_it(home: Home, person: Person, tmp_path: Path, until: Until) -> None:
+    line = "Paused by you: <img src=x> & <b>lunch</b>"
+    answers = {"/v1/status": STATUS | {"first_line": line}, "/v1/equity": EMPTY, "/v1/events": []}
+    with odd_daemon(home, answers), shown(home, person, tmp_path) as menu:
+        until(lambda: menu.link.known.link is Link.THERE)
+        until(lambda: "Paused" in menu.tray.item.toolTip())
+        assert "<" not in menu.tray.item.toolTip()
+        assert line.replace("&", "&&") in menu.tray.actions()
+
+
+def test_one_home_has_one_menu(app: QApplication, home: Home) -> None:
+    home.prepare()
+    with menubar._alone(home):
+        with pytest.raises(Conflict) as caught, menubar._alone(home):
+            pass
+        assert caught.value.code == "menu_already_shown"
+    with menubar._alone(home):
+        pass

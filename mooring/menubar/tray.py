@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -88,9 +88,14 @@ class Tray(QObject):
         self.item.setContextMenu(self.menu)
         self._shown: Look | None = None
         self.item.messageClicked.connect(self._to_dashboard)
+        # Once it is closed, and what was chosen is done.
+        self.menu.aboutToHide.connect(self._fill, Qt.ConnectionType.QueuedConnection)
 
     def show(self, look: Look) -> None:
-        """Show this; nothing moves where it is shown already."""
+        """Show this; nothing moves where it is shown already.
+
+        While the menu is open its items stay where they are, so that none slips under a pointer that was on another.
+        """
         before, self._shown = self._shown, look
         if before == look:
             return
@@ -98,6 +103,13 @@ class Tray(QObject):
             self.item.setIcon(icon(look.icon, tinted=self._tinted))
         # A panel may take for markup what looks like it, and reasons come from whoever paused.
         self.item.setToolTip(look.tip.replace("<", "\u2039"))
+        if not self.menu.isVisible():
+            self._fill()
+
+    def _fill(self) -> None:
+        look = self._shown
+        if look is None or self.menu.isVisible():
+            return
         texts = [*_lines(look.line), _cut(look.money), *_lines(look.note)]
         for action, text in zip((*self._state, self._money, *self._note), texts, strict=True):
             action.setText(text.replace("&", "&&"))  # a lone & would underline the next letter as a shortcut
@@ -106,7 +118,6 @@ class Tray(QObject):
             action.setVisible(getattr(look, name))
         for action in self._windows:
             action.setEnabled(look.windows)
-        self.item.show()
 
     def tell(self, title: str, text: str, *, serious: bool) -> None:
         """A notification."""

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication
 
 from mooring.daemon.supervision.choosing import Machine
@@ -187,6 +188,21 @@ def test_the_state_can_be_read_and_leads_to_the_dashboard_only_where_there_is_on
             menu.tray.item.messageClicked.emit()
             until(lambda: person.pages)
         assert len(person.pages) == 1
+
+
+def test_items_stay_where_they_are_while_the_menu_is_open(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with running(home, hours=None, speed=1.0) as daemon, shown(home, person, tmp_path) as menu:
+        until(lambda: can(menu, "Start"))
+        menu.tray.menu.popup(QPoint(0, 0))
+        until(menu.tray.menu.isVisible)
+        before = list(menu.tray.actions())
+        daemon.client.start("by somebody else")
+        until(lambda: "Paper" in menu.tray.item.toolTip())
+        assert list(menu.tray.actions()) == before
+        menu.tray.menu.close()
+        until(lambda: can(menu, "Pause"))
 
 
 def test_what_looks_like_markup_is_never_taken_for_it(home: Home, person: Person, tmp_path: Path, until: Until) -> None:

@@ -19,10 +19,11 @@ from mooring.daemon.options import Options
 from mooring.daemon.present import money_text, time_text
 from mooring.daemon.rehearsal import rehearsing, shown_by
 from mooring.daemon.starter import Version
-from mooring.daemon.starter_demo import SETTINGS, WARM_HOURS, Starter, bundle_of, with_models
+from mooring.daemon.starter_demo import SETTINGS, Starter, bundle_of, with_models
 from mooring.errors import Invalid, MooringError
 from mooring.home import Home
 from mooring.runtime.domain.bars import HOUR_SECONDS
+from mooring.runtime.engine.warming import ANSWERING_HOURS
 from mooring.runtime.market.clock import SystemClock
 from mooring.runtime.replay.recompute import Recomputed
 from mooring.runtime.store.place import Place
@@ -98,7 +99,7 @@ def demonstration(
     if request.first is not None:
         overrides |= SETTINGS
     settings = load_settings(request.home.root, environ, overrides=overrides)
-    warm = WARM_HOURS if request.models else 0
+    warm = ANSWERING_HOURS if request.models else 0
     if request.models:
         overrides |= with_models(settings)
     shown = _shown(request, settings, warm)

@@ -19,7 +19,6 @@ from mooring.daemon.starter import NAME, StarterRepository, Version
 from mooring.daemon.static_files import Host
 from mooring.errors import MooringError
 from mooring.home import Home
-from mooring.runtime.decision.model_features import MODEL_WARMUP_BARS
 from mooring.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 ACTOR: Final = "daemon"
 MODEL: Final = "model"
-WARM_HOURS: Final = MODEL_WARMUP_BARS + 7  # of the past: models say nothing before they have seen as many
 LOOK_SECONDS: Final = 0.1
 SETTLE_SECONDS: Final = 60.0
 FIRST: Final = Version(text="starter-1")

@@ -340,7 +340,7 @@ def test_models_that_are_turned_on_are_shown_features_that_have_seen_the_account
 
 
 def test_no_more_of_the_past_is_read_than_features_need_to_settle(tmp_path, monkeypatch):
-    monkeypatch.setattr(warming, "MODEL_SETTLED_BARS", 15)
+    monkeypatch.setattr(warming, "SETTLED_HOURS", 15)
     models = Scripted()
     with Store.open(tmp_path / "m.db") as store:
         runs.ahead(runs.make_engine(store, BARS, pasts.plan(3)), 40)

@@ -22,6 +22,7 @@ from mooring.runtime.domain.scores import (
     P_SPECIALIST,
     P_STATE,
 )
+from mooring.runtime.engine.warming import SETTLED_HOURS
 from mooring.runtime.engine.world import Machine, World
 from mooring.runtime.models.predictor import quantised
 from mooring.runtime.research.simulate import N_FEES, N_TRADES, Chunk, Loop, simulate
@@ -30,7 +31,6 @@ from mooring.runtime.research.training.folds import Span
 from mooring.runtime.research.training.labels import MILLION
 
 DAY_HOURS: Final = 24
-WARM_HOURS: Final = 720  # of the past that everybody has seen before the first hour that counts
 LEAST_SCORE: Final = 10_000  # millionths
 SHARES: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 FULL_SHARE: Final = 0.995
@@ -79,7 +79,7 @@ def warm(machine: Machine, loop: Loop, bars: Bars, first: int) -> World:
     silent there while features of models are long warm.
     """
     world = machine.init()
-    began = max(0, first - max(WARM_HOURS, machine.decider.warmup_bars))
+    began = max(0, first - max(SETTLED_HOURS, machine.decider.warmup_bars))
     seen, _ = simulate(machine, loop, part_of(bars, Span(began, first)))
     known = world.decision._replace(features=seen.decision.features, producers=seen.decision.producers)
     return world._replace(decision=known)

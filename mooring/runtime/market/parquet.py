@@ -18,5 +18,5 @@ def require_polars() -> None:
             "parquet_not_installed",
             "Parquet files need polars, which this installation leaves out.",
             money="Nothing was read, written or traded.",
-            todo="Export as CSV; for recorded bars or trades, install Mooring with pip and use that.",
+            todo="Export as CSV; for recorded bars or trades, use a clone of Mooring after `make setup`.",
         )

@@ -23,6 +23,7 @@ from mooring.daemon.prices import LivePrices
 from mooring.daemon.shadow_check import Checked, Checker, Submit
 from mooring.daemon.venue import execution_options, kraken_venue_from, require_real_prices
 from mooring.daemon.venue_watch import VenueWatch
+from mooring.daemon.wake_watch import WakeWatch
 from mooring.errors import Denied, MooringError, Retry
 from mooring.home import Home
 from mooring.hosts import is_local
@@ -98,6 +99,7 @@ class KrakenDesk:
         self._settings, self._home = settings, home
         self._keys = KeyStore(vault, home, settings.venue.rest_url, clock.now)
         self._key_ends = ""
+        self._machine = clock
         self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
         self._loop = LoopThread("mooring-venue")
         self._warm_hours = min(CANDLES_MAX, warmup_bars + WARM_SPARE)
@@ -162,6 +164,7 @@ class KrakenDesk:
             public=self._public,
         )
         instruments = self._instruments = self._prices.begin()
+        self._loop.submit(WakeWatch(self._machine, self._renew).run())
         source = "look-alike" if is_local(self._settings.venue.rest_url) else "kraken"
         return LiveMarket(
             instruments=instruments,
@@ -277,6 +280,15 @@ class KrakenDesk:
             self._prices.close()
         self._loop.stop()
 
+    async def _renew(self) -> None:
+        """The machine slept; in the loop."""
+        await self._prices.renew()
+        execution, venue = self._execution, self._venue
+        if execution is not None:
+            await execution.woke()
+        elif venue is not None:
+            await venue.renew()
+
     def _require_figures(self, venue: KrakenVenue) -> None:
         """What is bought now is counted with the decimals that prices are: those of when this process began."""
         recounted = [change for change in venue.changes(self._instruments) if change.recounted]
@@ -315,7 +327,7 @@ class KrakenDesk:
 
     def _execution_for(self, venue: KrakenVenue, engine: LiveEngine) -> Execution:
         options = execution_options(self._settings, self.clock)
-        self._execution = Execution(venue, engine.books, self.clock, options=options)
+        self._execution = Execution(venue, engine.books, self.clock, options=options, renew=venue.renew)
         return self._execution
 
     def _run(self, execution: Execution) -> None:

@@ -118,6 +118,11 @@ class LivePrices:
         self._following = self._loop.submit(self._follow())
         return instruments
 
+    async def renew(self) -> None:
+        """Give up every connection and open others; belongs to the loop."""
+        self.source.drop("the machine slept")
+        await self._http.renew()
+
     def close(self) -> None:
         """Follow no longer; whoever waits for a bar is told that none comes. Safe to call twice."""
         if self._closing:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ PHRASE = "I_UNDERSTAND"
 # The look-alike's names of assets, as Kraken's are, and ours.
 NAMES = {"ZUSD": "USD", "XXBT": "BTC", "XETH": "ETH", "XXRP": "XRP"}
 LOT_DECIMALS = 8
+ASLEEP_SECONDS = 11.0  # more than no slow machine needs between two looks
 
 
 def story(root: Path) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def story(root: Path) -> dict[str, Any]:
         facts["crash"] = crash(home, at)
         facts["kill switch"] = kill_switch(home, at)
         facts["outside"] = outside(home, at)
+        facts["asleep"] = asleep(home, at)
         facts["quiet"] = quiet(home, at)
         facts["taken"] = taken(home, at)
         facts["leaks"] = leaks(home, at)
@@ -116,6 +119,22 @@ def kept(home: LiveHome, kind: str) -> list[dict[str, Any]]:
         return [dict(row) for row in reader.page(kind, limit=500).items]
     finally:
         reader.close()
+
+
+def asleep(home: LiveHome, at: LookAlike) -> dict[str, Any]:
+    """The process stands still for hours of the market, as when a laptop is closed."""
+    assert home.process is not None
+    last = kept(home, "reconciles")[0]["seq"]
+    home.process.send_signal(signal.SIGSTOP)
+    time.sleep(ASLEEP_SECONDS)
+    home.process.send_signal(signal.SIGCONT)
+
+    def since() -> list[dict[str, Any]]:
+        return [one for one in kept(home, "reconciles") if one["seq"] > last and one["trigger"] == "wake"]
+
+    home.wait("a comparison", since)
+    home.wait("prices and account", lambda: home.status()["venue"]["connected"] and not home.status()["blocked"])
+    return {"equal": since()[0]["equal"], "twice": twice(at), "log": (home.home / "logs" / "daemon.log").read_text()}
 
 
 def quiet(home: LiveHome, at: LookAlike) -> dict[str, Any]:

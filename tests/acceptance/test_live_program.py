@@ -67,6 +67,13 @@ def test_a_pause_is_said_with_its_reason(day: dict[str, Any]) -> None:
     assert day["outside"]["resumed"] == "Live"
 
 
+def test_a_daemon_that_stood_still_compares_before_it_goes_on_and_sends_nothing_twice(day: dict[str, Any]) -> None:
+    said = day["asleep"]
+    assert "machine_slept" in said["log"]
+    assert said["equal"] == 1
+    assert said["twice"] == []
+
+
 def test_books_are_equal_to_the_last_digit(day: dict[str, Any]) -> None:
     said = day["quiet"]
     assert said["equal"] == 1

@@ -12,9 +12,10 @@ from mooring.daemon import kraken_desk
 from mooring.daemon.kraken_desk import KrakenDesk
 from mooring.errors import Denied
 from mooring.home import Home
-from mooring.runtime.market.clock import SystemClock
+from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.runtime.venues.kraken.limits import Lane
 from mooring.settings import load_settings
+from tests.acceptance.live_rig import wait_for
 from tests.support.keys import with_key
 from tests.support.memory_books import MemoryBooks
 from tests.support.served import Served, served
@@ -53,10 +54,10 @@ class Engine:
 
 
 @contextmanager
-def at(it: Served, home: Home) -> Iterator[KrakenDesk]:
+def at(it: Served, home: Home, machine: Clock | None = None) -> Iterator[KrakenDesk]:
     vault = with_key(home, it)
     settings = load_settings(home.root, {}, overrides=LIVE | it.overrides)
-    desk = KrakenDesk(settings, home, vault, SystemClock(), warmup_bars=0)
+    desk = KrakenDesk(settings, home, vault, machine or SystemClock(), warmup_bars=0)
     try:
         yield desk
     finally:
@@ -115,6 +116,39 @@ def test_prices_and_account_count_their_public_calls_together(home: Home) -> Non
         assert counted.count(True) >= 1
         desk._loop.call(desk._venue._listing.load(), seconds=30)
         assert counted.count(True) >= 4, "the feed may have asked too"
+
+
+class Sleeper(SystemClock):
+    """A machine that can be asleep for a while."""
+
+    def __init__(self) -> None:
+        self.asleep_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.asleep_ms
+
+
+def test_a_machine_that_slept_connects_anew_and_compares_before_it_buys(home: Home) -> None:
+    engine, machine, opened = Engine(), Sleeper(), []
+    with served(speed=60) as it, at(it, home, machine) as desk:
+        connect = it.simulation.connect
+
+        def connecting(*, private: bool) -> object:
+            opened.append(private)
+            return connect(private=private)
+
+        it.simulation.connect = connecting
+        desk.begin(cold=True)
+        desk.connect(engine)
+        desk._loop.call(desk._execution.ready.wait(), seconds=30)
+        wait_for("prices and account", lambda: desk.connected)
+        assert sorted(opened) == [False, True]
+        triggers = engine.books.comparisons
+        assert "wake" not in [one.trigger for one in triggers]
+        machine.asleep_ms = 8 * 3_600_000
+        wait_for("a comparison", lambda: "wake" in [one.trigger for one in triggers])
+        wait_for("new connections", lambda: sorted(opened) == [False, False, True, True])
+        wait_for("prices and account", lambda: desk.connected and not desk._execution.state.held)
 
 
 def fail(desk: KrakenDesk) -> None:

@@ -47,10 +47,13 @@ class Rig:
         self.venue = venue or ScriptedVenue(clock)
         self.options = Options(**options)
         self.call = direct
+        self.renew = None
         self.execution = self._new()
 
     def _new(self) -> Execution:
-        return Execution(self.venue, self.books, self.clock, options=self.options, call=self.call)
+        return Execution(
+            self.venue, self.books, self.clock, options=self.options, call=self.call, renew=self.renew
+        )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def running(self, *, ready: bool = True):

@@ -47,7 +47,7 @@ class Options:
     poll_ms: int = 30_000
     hold_ms: int = 30_000
     reconcile_ms: int = 600_000
-    slept_ms: int = 10_000
+    slept_ms: int = 5_000
     dead_man: DeadMan = DeadMan.ENTRIES
     dead_man_s: int = 60
     dead_man_every_s: int = 20

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,6 +31,7 @@ from mooring.runtime.venues.protocol import Event, LinkDown, LinkUp, MoneyMoved,
 INBOX_MAX: Final = 1_000
 TICK: Final = 1.0
 RETRY_MAX: Final = 30.0
+RENEW_SECONDS: Final = 3.0
 STOP_SECONDS: Final = 10.0  # of each step of an end; supervisors wait no longer than half a minute
 LOOK_BACK_MS: Final = 2 * 86_400_000  # for an order that only the books know of
 
@@ -59,6 +61,7 @@ class Execution:
     Args:
         call: makes the calls of the books, which may block.
         sleep: lets time pass.
+        renew: gives up the venue's connections, which may have died unnoticed, and opens others.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class Execution:
         options: Options | None = None,
         call: Call = asyncio.to_thread,
         sleep: Sleep = asyncio.sleep,
+        renew: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         options = options or Options()
+        self._renew, self._renewed_at = renew, -math.inf
         self._venue, self._books, self._options = venue, books, options
         self._clock, self._call, self._sleep = clock, call, sleep
         self._board = Board(books, call=call, sleep=sleep)
@@ -135,6 +140,17 @@ class Execution:
         """Compare books and venue now, because a person asked; see `reconcile.compare` for `accept`."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._reconciling.ask("person", accept=accept))
+
+    async def woke(self) -> None:
+        """The machine slept: take new connections, then compare before anything new is bought. In its own loop."""
+        self._gate.close()
+        self._gate.woken = False
+        self._switch.woke()
+        now = self._clock.monotonic()
+        if self._renew is not None and now - self._renewed_at > RENEW_SECONDS:  # two may notice the same sleep
+            self._renewed_at = now
+            await self._renew()
+        self._reconciling.ask("wake")
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
@@ -319,9 +335,7 @@ class Execution:
         while True:
             self._gate.look()
             if self._gate.woken:
-                self._gate.woken = False
-                self._switch.woke()
-                self._reconciling.ask("wake")
+                await self.woke()
             if not self._linked and self._clock.monotonic() - self._down_since >= self._options.alert_ms / 1000:
                 text = f"The venue does not tell of orders by itself: {self._why}. They are asked after; entries wait."
                 self._board.alert("warning", "venue_link_down", text)

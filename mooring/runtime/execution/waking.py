@@ -6,7 +6,7 @@ from typing import Final
 
 from mooring.runtime.market.clock import Clock
 
-STILL_MS: Final = 30_000  # without a look for so long, the process stood still even if the clocks agree
+STILL_MS: Final = 10_000  # without a look for so long, the process stood still even if the clocks agree
 
 
 class Waking:

@@ -257,6 +257,35 @@ def test_a_machine_that_slept_compares_before_it_buys_and_looks_at_its_orders() 
     assert "holdings" in names[names.index("place") + 1 : -1]
 
 
+def test_after_a_sleep_connections_are_opened_anew_before_anything_is_asked_over_them() -> None:
+    order: list[str] = []
+
+    async def use(rig):
+        async def renew() -> None:
+            order.append("renewed")
+
+        asked = rig.venue.holdings
+
+        async def holdings():
+            order.append("asked")
+            return await asked()
+
+        rig.venue.holdings = holdings
+        rig.renew = renew
+        async with rig.running() as execution:
+            await asyncio.sleep(5)
+            order.clear()
+            rig.clock.asleep = 6.0
+            await rig.until(lambda: "wake" in triggers(rig))
+            await asyncio.sleep(5)
+            await execution.woke()
+            await execution.woke()  # noticed by two, within a moment
+
+    play(use)
+    assert order[:2] == ["renewed", "asked"]
+    assert order.count("renewed") == 2
+
+
 def test_a_stop_does_not_wait_for_ever_for_the_comparison_after_a_sleep() -> None:
     buy, protect, other = entry(1), stop(), entry(2, lots=WHOLE // 2)
 
@@ -278,11 +307,12 @@ def test_a_stop_does_not_wait_for_ever_for_the_comparison_after_a_sleep() -> Non
 
 
 @pytest.mark.parametrize(
-    ("wall", "steady", "slept"), [(1, 1, False), (60, 1, True), (-60, 1, True), (5, 1, False), (31, 31, True)]
+    ("wall", "steady", "slept"),
+    [(1, 1, False), (60, 1, True), (-60, 1, True), (6, 1, False), (7, 1, True), (9, 9, False), (11, 11, True)],
 )
 def test_a_sleep_is_a_jump_of_the_wall_clock_or_a_process_that_stood_still(wall, steady, slept) -> None:
     clock = ManualClock(1000)
-    waking = Waking(clock, jump_ms=10_000)
+    waking = Waking(clock, jump_ms=Options().slept_ms)
     clock.advance(steady)
     clock.set(1000 + wall)
     assert waking.slept() is slept

@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -38,6 +39,19 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(kw_only=True)
+class _Line:
+    """Connections that are used together, and how many requests wait on them."""
+
+    client: httpx.AsyncClient
+    busy: int = 0
+
+
+async def _closed(line: _Line) -> None:
+    with suppress(httpx.HTTPError, OSError):  # it may be dead, which is why it is left
+        await line.client.aclose()
 
 
 @cache
@@ -70,20 +84,32 @@ class Http:
         self._clock = clock
         self._answer_max = answer_max
         self.warnings: deque[str] = deque(maxlen=WARNINGS_KEPT)
-        # trust_env: neither a proxy nor a .netrc of the machine may see a key.
-        self._client = httpx.AsyncClient(
-            base_url=checked_url(url, scheme="http"),
-            follow_redirects=False,
-            trust_env=False,
-            verify=_trusted(),
-            transport=transport,
-            headers={"User-Agent": USER_AGENT},
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
-        )
+        self._url, self._transport = checked_url(url, scheme="http"), transport
+        self._line = self._another()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._line.client.aclose()
+
+    async def renew(self) -> None:
+        """Ask over new connections from now on, as those at hand may have died unnoticed; who waits on one goes on."""
+        former, self._line = self._line, self._another()
+        if not former.busy:
+            await _closed(former)
+
+    def _another(self) -> _Line:
+        # trust_env: neither a proxy nor a .netrc of the machine may see a key.
+        return _Line(
+            client=httpx.AsyncClient(
+                base_url=self._url,
+                follow_redirects=False,
+                trust_env=False,
+                verify=_trusted(),
+                transport=self._transport,
+                headers={"User-Agent": USER_AGENT},
+                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+            )
+        )
 
     async def ask(self, call: Call, request: Request, *, seconds: float) -> Any:
         """Send once, and give back `result`.
@@ -115,7 +141,19 @@ class Http:
         return data if data is not None else no_answer(call, too_long if status == _OK else f"HTTP status {status}")
 
     async def _fetch(self, request: Request, seconds: float) -> tuple[int, bytes | None]:
-        async with self._client.stream(
+        line = self._line
+        line.busy += 1
+        try:
+            return await self._fetch_over(line.client, request, seconds)
+        finally:
+            line.busy -= 1
+            if line is not self._line and not line.busy:
+                await _closed(line)
+
+    async def _fetch_over(
+        self, client: httpx.AsyncClient, request: Request, seconds: float
+    ) -> tuple[int, bytes | None]:
+        async with client.stream(
             request.method,
             request.path,
             params=dict(request.params) or None,

@@ -78,6 +78,8 @@ class Link:
         self._asked: dict[int, _Asked] = {}
         self._outbox: list[str] = []
         self._wanted: dict[Subscription, None] = {}
+        self._patience: asyncio.Timeout | None = None
+        self._dropped_why = ""
 
     @property
     def connected(self) -> bool:
@@ -109,6 +111,12 @@ class Link:
             self._ask("unsubscribe", gone)
             await self._try_flush(self._socket)
 
+    def drop(self, why: str) -> None:
+        """Give up the connection at hand, or the one being opened, and open another one soon."""
+        if self._patience is not None and not self._patience.expired():
+            self._dropped_why = self._dropped_why or why
+            self._patience.reschedule(0.0)
+
     async def run(self) -> None:
         """Keep it up until cancelled.
 
@@ -129,8 +137,9 @@ class Link:
     async def _once(self) -> str:
         """One connection from beginning to end; gives back why it ended."""
         reason, was_up = "", False
+        self._dropped_why = ""
         try:
-            async with self._connector(self._url) as socket:
+            async with asyncio.timeout(None) as self._patience, self._connector(self._url) as socket:
                 credentials = await self._credentials()
                 self._socket, was_up = socket, True
                 self._opened(credentials)
@@ -145,7 +154,7 @@ class Link:
         except SocketClosed as closed:
             reason = str(closed) or "closed"
         except TimeoutError:
-            reason = f"silent for {self._stale_seconds:g} seconds"
+            reason = self._dropped_why or f"silent for {self._stale_seconds:g} seconds"
         except asyncio.QueueFull:
             reason = "its signals were not taken in time"
         except MooringError as error:
@@ -154,7 +163,7 @@ class Link:
             reason = error.code
             self._force(Refused(what="a frame" if was_up else "a token", error=error))
         finally:
-            self._socket = None
+            self._socket = self._patience = None
             self._asked.clear()
             self._outbox.clear()
             self._dropped()

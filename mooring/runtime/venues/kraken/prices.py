@@ -97,6 +97,10 @@ class KrakenPrices:
     def description(self) -> str:
         return self._description
 
+    def drop(self, why: str) -> None:
+        """Give up the connection at hand; another one is opened, and what was missed is asked for."""
+        self._link.drop(why)
+
     def now_ms(self) -> int:
         return self._clock.now_ms() + self._offset_ms
 

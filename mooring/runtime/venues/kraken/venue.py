@@ -182,6 +182,12 @@ class KrakenVenue:
         except KeyError as missing:
             raise unreadable("TradeVolume", f"has no fee of {missing.args[0]}") from None
 
+    async def renew(self) -> None:
+        """Give up every connection and open others: the machine slept, and nobody said what became of these."""
+        if self._stream is not None:
+            self._stream.link.drop("the machine slept")
+        await self._http.renew()
+
     async def close(self) -> None:
         """End every connection; orders stay as they are."""
         stream, self._stream, self._trading = self._stream, None, None

@@ -136,7 +136,7 @@ class Settings(BaseSettings):
                 "strategy": True,
                 "risk": True,
             },
-            exclude={"trading": {"autostart", "shadow_validate"}},
+            exclude={"trading": {"autostart", "keep_awake", "shadow_validate"}},
         )
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 

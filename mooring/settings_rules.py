@@ -58,6 +58,7 @@ _FIXED: Final = {
 _KEYS: Final = {
     "trading.kill_positions": Rule(effect=Effect.CYCLE, armed=Armed.YES),
     "trading.autostart": Rule(effect=Effect.START, armed=Armed.YES),
+    "trading.keep_awake": Rule(effect=Effect.START, armed=Armed.YES),
 }
 _SECTIONS: Final = {
     "signals": Rule(effect=Effect.CYCLE, armed=Armed.NO),

@@ -92,6 +92,9 @@ class Trading(BaseModel):
         default="paper", description="Simulated fills; or decisions recorded and nothing sent; or real orders."
     )
     autostart: bool = Field(default=True, description="Start the decision cycle when the daemon starts.")
+    keep_awake: bool = Field(
+        default=False, description="Keep this machine from falling asleep by itself while the daemon trades."
+    )
     dry_run: bool = Field(default=True, description="Send no real order in live mode; whatever else is set.")
     shadow_validate: bool = Field(
         default=False, description="In shadow mode have the venue check each order without placing it."

@@ -216,6 +216,7 @@ def test_fingerprint_changes_with_all_that_can_change_a_decision_and_with_nothin
         "market.seed": 5,
         "market.symbols": ["BTC-USDT"],
         "trading.autostart": False,
+        "trading.keep_awake": True,
         "treasury.monthly_costs": 20,
         "treasury.principal_protection": False,
         "treasury.minimum_transfer": 0,

@@ -19,6 +19,7 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
+from mooring.daemon.activity import Working, activities
 from mooring.daemon.bundle_desk import BundleDesk
 from mooring.daemon.bundle_health import component, families
 from mooring.daemon.bundle_runtime import ActiveModels, Watching
@@ -45,6 +46,7 @@ from mooring.daemon.trader import Parts, Trader
 from mooring.daemon.trader_ports import Desk
 from mooring.daemon.vault_watch import VaultWatch
 from mooring.errors import MooringError
+from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.universe import instruments
@@ -143,7 +145,7 @@ class Daemon:
                 store=store,
                 clock=clock,
                 market=market,
-                listener=counting,
+                listener=self._working(counting, keeper),
                 desk=desk,
                 keeper=keeper,
                 bundles=models,
@@ -284,6 +286,12 @@ class Daemon:
         desk.manager.start(asked="model" in keeper.wanted.signals.producers)
         self._closing.callback(desk.close)
         return desk
+
+    def _working(self, listener: Listener, keeper: Keeper) -> Working:
+        """The listener, which also tells this system while it trades."""
+        working = Working(listener, activities(keep_awake=keeper.boot.trading.keep_awake))
+        self._closing.callback(working.end)
+        return working
 
     def _stop_engine(self) -> None:
         self.trader.close()

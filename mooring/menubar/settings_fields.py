@@ -20,6 +20,7 @@ COMMON: Final = (
     "risk.max_entries_per_day",
     "trading.kill_positions",
     "trading.autostart",
+    "trading.keep_awake",
     "treasury.monthly_costs",
     "treasury.principal_protection",
     "bundles.channel",

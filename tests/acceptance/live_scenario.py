@@ -130,7 +130,7 @@ def asleep(home: LiveHome, at: LookAlike) -> dict[str, Any]:
     home.process.send_signal(signal.SIGCONT)
 
     def since() -> list[dict[str, Any]]:
-        return [one for one in kept(home, "reconciles") if one["seq"] > last and one["trigger"] == "wake"]
+        return [one for one in kept(home, "reconciles") if one["seq"] > last and one["cause"] == "wake"]
 
     home.wait("a comparison", since)
     home.wait("prices and account", lambda: home.status()["venue"]["connected"] and not home.status()["blocked"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,12 +11,16 @@ from typing import Final
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Role, Root, Signed, Targets
+from tuf.api.serialization import DeserializationError
 
 SIGNED_AT: Final = "signed_at"
 STABLE: Final = "models-stable"
 CANARY: Final = "models-canary"
 REVOCATIONS: Final = "revocations.json"
 ROLE_NAME_MAX: Final = 200
+DEPTH_MAX: Final = 32  # of what TUF has in its metadata, and an offer in its custom fields, eight are enough
+_TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[][{}]")
 VERSION_MAX: Final = 2**63 - 1
 
 
@@ -63,6 +68,19 @@ class Policy:
             raise PolicyError(f"{name or 'a role'} needs {role.threshold} signatures; {needed} are asked for here")
         if needed > 1 and _one_by_two_names(role, delegator):
             raise PolicyError(f"{name} has a key that goes by two names, or is no Ed25519 key")
+
+
+def check_depth(data: bytes) -> None:
+    """Refuse JSON that nests so deeply that reading it back, from wherever, might meet the end of the stack.
+
+    Raises:
+        DeserializationError: it does.
+    """
+    depth = 0
+    for bracket in _BRACKET.findall(_TEXT.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEPTH_MAX:
+            raise DeserializationError(f"it is nested more than {DEPTH_MAX} deep")
 
 
 def _one_by_two_names(role: Role, delegator: Root | Targets) -> bool:
@@ -113,7 +131,8 @@ def write_time(time: datetime) -> str:
 
 
 MODELS: Final = Policy(
-    thresholds=MappingProxyType({STABLE: 2}),
+    # Who alone may sign for root or targets could name both keys of the stable channel.
+    thresholds=MappingProxyType({Root.type: 2, Targets.type: 2, STABLE: 2}),
     channels=MappingProxyType({"stable": STABLE, "canary": CANARY}),
     revocations=REVOCATIONS,
 )

@@ -24,7 +24,7 @@ from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 from tuf.ngclient.config import EnvelopeType
 
 from mooring.bundles.trust.floors import Keeper
-from mooring.bundles.trust.policy import Policy, signed_at
+from mooring.bundles.trust.policy import Policy, check_depth, signed_at
 from mooring.bundles.trust.wire import Wire
 
 _ABSENT: Final = frozenset({403, 404})
@@ -79,8 +79,14 @@ class GuardedSet(TrustedMetadataSet):
         """What is trusted, by role; tuf's own `items` gives none."""
         return dict(self._trusted_set)
 
+    def update_root(self, data: bytes) -> Root:
+        """As tuf's."""
+        check_depth(data)
+        return super().update_root(data)
+
     def update_timestamp(self, data: bytes) -> Timestamp:
         """As tuf's; what it takes in raises the floors, and the time if it was signed later than what counts as now."""
+        check_depth(data)
         timestamp = super().update_timestamp(data)
         self.note(Timestamp.type, Root.type)
         self.reference_time = max(self.reference_time, signed_at(timestamp) or self.reference_time)
@@ -88,15 +94,21 @@ class GuardedSet(TrustedMetadataSet):
 
     def update_snapshot(self, data: bytes, trusted: bool | None = False) -> Snapshot:
         """As tuf's; what it takes in raises the floors."""
+        check_depth(data)
         snapshot = super().update_snapshot(data, trusted)
         self.note(Snapshot.type, Root.type)
         return snapshot
 
     def update_delegated_targets(self, data: bytes, role_name: str, delegator_name: str) -> Targets:
         """As tuf's; what it takes in raises the floors."""
+        check_depth(data)
         targets = super().update_delegated_targets(data, role_name, delegator_name)
         self.note(role_name, delegator_name)
         return targets
+
+    def _load_trusted_root(self, data: bytes) -> None:
+        check_depth(data)
+        super()._load_trusted_root(data)
 
     def _delegator(self, name: str) -> Root | Targets:
         return cast("Root | Targets", self[name])

@@ -22,9 +22,10 @@ import app_sizes
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = ROOT / "build" / "app"
+ICON: Final = BUILD / "mooring.icns"
 DIST: Final = ROOT / "dist"
 SPEC: Final = ROOT / "packaging" / "pyinstaller" / "mooring.spec"
-SOURCES: Final = ("mooring", "packaging/pyinstaller", "packaging/macos/entitlements.plist", "pyproject.toml", "tools")
+SOURCES: Final = ("mooring", "packaging/pyinstaller", "pyproject.toml", "tools")
 LOCKS: Final = ("base", "menubar", "build", "app")
 SELFTEST_SECONDS: Final = 300
 MACOS: Final = sys.platform == "darwin"
@@ -54,7 +55,11 @@ def build(variant: str, *, quiet: bool) -> int:
     if made.is_file() and made.read_text() == now and program(variant).is_file():
         return 0
     made.unlink(missing_ok=True)
-    status = _run(_pyinstaller(variant), _environ(variant), quiet=quiet)
+    status = 0
+    if MACOS and variant == "mooring":
+        status = _run([sys.executable, str(ROOT / "tools" / "app_icon.py"), str(ICON)], dict(os.environ), quiet=quiet)
+    if status == 0:
+        status = _run(_pyinstaller(variant), _environ(variant), quiet=quiet)
     if status == 0:
         status = _run([str(program(variant)), "selftest"], dict(os.environ), quiet=quiet)
     if status == 0:
@@ -73,10 +78,9 @@ def program(variant: str) -> Path:
 
 
 def key(variant: str) -> str:
-    """sha256 (hex) of all that it is made of: sources, locked requirements, interpreter, system, who signs."""
+    """sha256 (hex) of all that it is made of: sources, locked requirements, interpreter, system."""
     told = hashlib.sha256()
-    signs = os.environ.get("CODESIGN_IDENTITY", "")
-    told.update(json.dumps([variant, sys.version, sys.platform, os.uname().machine, signs]).encode())
+    told.update(json.dumps([variant, sys.version, sys.platform, os.uname().machine]).encode())
     for path in _files():
         told.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return told.hexdigest()
@@ -102,6 +106,8 @@ def _environ(variant: str) -> dict[str, str]:
     made.pop("PYTHONPATH", None)  # nothing of whoever calls this gets in
     if variant == "mooring-headless":
         made["MOORING_APP_HEADLESS"] = "1"
+    elif MACOS:
+        made["MOORING_APP_ICON"] = str(ICON)
     return made
 
 

@@ -36,7 +36,9 @@ def environ(**more: str) -> dict[str, str]:
 
 
 def command(*args: object) -> list[str]:
-    return [sys.executable, "-m", "mooring", *map(str, args)]
+    """From sources; or the program that `TESTED_PROGRAM` names, which tests of the application set."""
+    stated = os.environ.get("TESTED_PROGRAM")
+    return [*([stated] if stated else [sys.executable, "-m", "mooring"]), *map(str, args)]
 
 
 def mooring(*args: object, **env: str) -> subprocess.CompletedProcess[str]:

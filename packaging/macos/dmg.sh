@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Make the disk image that people download: the application, and a link to where it belongs. Signed where there is an identity.
+#   packaging/macos/dmg.sh          writes dist/Mooring-VERSION-ARCH.dmg and its sha256 beside it
+# shellcheck source=packaging/macos/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+has_app
+if ! command -v hdiutil >/dev/null 2>&1; then
+  say "skipped, since hdiutil is not here: disk images are made on macOS"
+  exit 0
+fi
+version="$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -n 1)"
+[ -n "$version" ] || { say "pyproject.toml names no version" >&2; exit 1; }
+image="dist/Mooring-$version-$(uname -m).dmg"
+
+staged="$(mktemp -d)"
+trap 'rm -rf "$staged"' EXIT
+ditto "$APP" "$staged/Mooring.app" # keeps links and signatures, which cp may not
+ln -s /Applications "$staged/Applications"
+rm -f "$image"
+hdiutil create -volname "Mooring $version" -srcfolder "$staged" -fs HFS+ -format UDZO -ov "$image"
+if [ -n "${CODESIGN_IDENTITY:-}" ]; then
+  codesign --force --timestamp --sign "$CODESIGN_IDENTITY" "$image"
+else
+  say "not signed, since CODESIGN_IDENTITY is not set"
+fi
+hdiutil verify "$image"
+(cd dist && shasum -a 256 "$(basename "$image")" >"$(basename "$image").sha256")
+say "made: $image"

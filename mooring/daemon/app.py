@@ -124,7 +124,7 @@ class Daemon:
         bundles = self.bundles = await asyncio.to_thread(self._bundles, keeper, store, hub)
         writer = StatusWriter(
             options.clock,
-            bundle=lambda: None if bundles.running is None else bundles.running.slot.reference,
+            bundle=lambda: bundles.asks,
             quote=market.instruments[0].quote,
             replay=lambda: replaying.seen,
             connected=(lambda: True) if desk is None else (lambda: desk.connected),

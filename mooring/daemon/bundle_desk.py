@@ -73,6 +73,7 @@ class BundleDesk:
         self._engine: Callable[[], Engine] | None = None
         self.ignored: tuple[str, ...] = ()  # settings of the bundle that were not taken
         self.asked = False  # whether a producer asks models
+        self.asks: str | None = None  # the bundle whose models are asked; for moments another one than decides
         self._checked_at: int | None = None
         self._problem = ""
         self._closing = threading.Event()
@@ -95,13 +96,13 @@ class BundleDesk:
 
     @property
     def running(self) -> Loaded | None:
-        """What decides; None also where nobody asks it."""
+        """What decides, or will once its models are loaded; None also where nobody asks it."""
         now = self.manager.running.now
         return now if self.asked and isinstance(now, Loaded) else None
 
     def now(self) -> Bundles:
         """All of it."""
-        return self._view.bundles(self._repository(), self.staleness(), self.ignored, asked=self.asked)
+        return self._view.bundles(self._repository(), self.staleness(), self.ignored, asked=self.asked, asks=self.asks)
 
     def one(self, name: str) -> Bundle:
         """One that is installed or offered."""

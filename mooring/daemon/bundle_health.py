@@ -31,6 +31,10 @@ def component(desk: BundleDesk) -> Component:
         return Component(name="bundle", state="ok" if never else "warn", detail=BUILT_IN if never else now.reason)
     if not desk.asked:
         return Component(name="bundle", state="ok", detail=f"{now.slot.reference} is installed; no producer asks it.")
+    if desk.asks != now.slot.reference:
+        until = "nothing" if desk.asks is None else desk.asks
+        detail = f"{now.slot.reference} is being loaded; {until} decides until it is."
+        return Component(name="bundle", state="ok", detail=detail)
     said = f"{now.slot.reference} decides" + (", on trial." if state.phase is Phase.TRYING else ".")
     if stale.expired_seconds:
         said += f" What is known of its repository expired {stale.expired_seconds // DAY + 1} days ago."
@@ -40,7 +44,7 @@ def component(desk: BundleDesk) -> Component:
 def families(desk: BundleDesk) -> Iterable[Family]:
     """What is measured."""
     now = desk.manager.running.now
-    active = {} if isinstance(now, NoModel) or not desk.asked else {now.slot.reference: 1.0}
+    active = {} if desk.asks is None else {desk.asks: 1.0}
     yield by("mooring_bundle", "gauge", "1 for the bundle that decides.", "bundle", active)
     yield one("mooring_no_model", "gauge", "1 where no bundle decides.", isinstance(now, NoModel))
     trying = desk.manager.state.phase is Phase.TRYING

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from mooring.bundles.store.ports import Loaded
 from mooring.errors import Denied
 from mooring.runtime.decision.model_features import MODEL_FEATURE_NAMES, PIPELINE
-from mooring.runtime.models.bounded import Bounded, loaded_within
+from mooring.runtime.models.bounded import Bounded
 from mooring.settings import Settings, value_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ STRATEGY: Final = "strategy."
 
 
 def models_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], float] = time.monotonic) -> Bounded:
-    """The bundle's models, loaded from the bytes that were proved, for an engine; errors as `predictor_of`."""
-    return Bounded(loaded_within(lambda: predictor_of(loaded, symbols, monotonic), LOAD_SECONDS))
+    """The bundle's models for an engine, asked once. May take long, or hang.
+
+    Raises:
+        Unverified: they do not answer. MooringError: as `predictor_of`.
+    """
+    models = Bounded(predictor_of(loaded, symbols, monotonic))
+    models.warm(len(symbols), len(MODEL_FEATURE_NAMES), LOAD_SECONDS)
+    return models
 
 
 def predictor_of(loaded: Loaded, symbols: Sequence[str], monotonic: Callable[[], float]) -> Predictor:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
 from mooring.bundles.store.ports import Loaded, NoModel
+from mooring.bundles.store.state import Phase
 from mooring.daemon.bundle_desk import BundleDesk
-from mooring.daemon.bundle_models import adjusted, models_of
+from mooring.daemon.bundle_models import LOAD_SECONDS, adjusted, models_of
+from mooring.daemon.trader_ports import patient
 from mooring.errors import MooringError
 from mooring.runtime.engine.cycle import HourDone
 from mooring.runtime.engine.desk import TableRow
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.status import EngineStatus
 from mooring.runtime.models.bounded import Bounded
+from mooring.runtime.models.loading import Loading
 from mooring.runtime.models.predicted import Models
 from mooring.settings import Settings
 
-ATTEMPTS: Final = 4  # the candidate, the active one, the last known good one, and one that lies there
+TURN_SECONDS: Final = 5.0  # most bundles are loaded within one
+STEP_SECONDS: Final = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +33,14 @@ log = structlog.get_logger(__name__)
 class ActiveModels:
     """The models of the bundle that decides, for a trader. Called in the engine's turn, or before there is an engine.
 
+    They load in a thread of their own. A turn waits a moment for them, and not at all once somebody else wants it, such
+    as a person who kills; until they are there, what was asked before is asked. So the first hours may pass without.
+
     Args:
         symbols: the universe, in its order.
         asked: whether a producer asks models, by the settings at hand; without one nothing is loaded or tried.
         make: makes models of a bundle; raises what is wrong with it.
+        load_seconds: after which models that are not there are unusable. turn_seconds: how long a turn waits for them.
     """
 
     def __init__(
@@ -40,13 +49,21 @@ class ActiveModels:
         symbols: Sequence[str],
         asked: Callable[[], bool],
         make: Callable[[Loaded, Sequence[str]], Bounded] = models_of,
+        *,
+        load_seconds: float = LOAD_SECONDS,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._desk = desk
         self._symbols = tuple(symbols)
         self._asked = asked
         self._make = make
+        self._load_seconds = load_seconds
+        self._turn_seconds = turn_seconds
         self._loaded: Loaded | None = None
         self._models: Bounded | None = None
+        self._coming: tuple[Loaded, Loading] | None = None
+        self._hurried: Callable[[], bool] = patient  # of the turn at hand
+        self._new = ""  # the slot whose trial this process began
         self._lock = threading.RLock()
 
     @property
@@ -54,23 +71,28 @@ class ActiveModels:
         """What to ask; None: there is none."""
         return self._models
 
-    def take_up(self, *, quiet: bool = True) -> bool:
+    def take_up(self, *, quiet: bool = True, hurried: Callable[[], bool] = patient) -> bool:
         """Go on with what decides from the next hour on; whether that is another bundle than before.
 
         Args:
-            quiet: whether no order is on its way.
+            quiet: whether a trial may begin: no order is on its way, and nobody's real money is at stake.
+            hurried: whether to wait for nothing any more.
         """
         with self._lock:
-            self._desk.asked = self._asked()
+            self._desk.asked, self._hurried = self._asked(), hurried
             if not self._desk.asked:
+                self._desk.asks = None
                 return False
+            before, was = self._loaded, self._desk.manager.state.phase
             found = self._desk.manager.running.at_safe_point(quiet=quiet)
-            if found is None and self._models is None:
+            if found is None and self._models is None and self._coming is None:
                 found = self._desk.running  # what a start proved, and nobody has loaded yet
-            if found is None:
-                return False
-            before = self._loaded
-            self._load(found)
+            elif was is Phase.ARMED and self._is_on_trial(found):
+                self._new = found.slot.name if isinstance(found, Loaded) else ""
+            if found is not None:
+                self._begin(found)
+            self._take_over(quiet, hurried)
+            self._desk.asks = None if self._loaded is None else self._loaded.slot.reference
             return (None if before is None else before.slot) != (None if self._loaded is None else self._loaded.slot)
 
     def adjusted(self, settings: Settings) -> Settings:
@@ -86,7 +108,10 @@ class ActiveModels:
                 return False
             self._desk.manager.running.failed(self._loaded, reason)
             found = self._desk.manager.running.at_safe_point()
-            self._load(NoModel(reason=reason) if found is None else found)
+            self._begin(NoModel(reason=reason) if found is None else found)
+            self._let_go()
+            self._take_over(quiet=True, hurried=self._hurried)
+            self._desk.asks = None if self._loaded is None else self._loaded.slot.reference
             return True
 
     def observed(self, done: HourDone) -> None:
@@ -98,29 +123,55 @@ class ActiveModels:
     def close(self) -> None:
         """Let the models go."""
         with self._lock:
+            self._stop_loading()
             models, self._models = self._models, None
             if models is not None:
                 models.close()
 
-    def _load(self, found: Loaded | NoModel) -> None:
-        for _ in range(ATTEMPTS):
-            self.close()
-            self._loaded = None
-            if isinstance(found, NoModel):
-                return
+    def _begin(self, found: Loaded | NoModel) -> None:
+        """Have its models loaded; nothing is asked any more where there is none."""
+        self._stop_loading()
+        if isinstance(found, NoModel):
+            self._let_go()
+        elif self._models is None or self._loaded is None or self._loaded.slot != found.slot:
+            self._coming = (found, Loading(lambda: self._make(found, self._symbols), self._load_seconds))
+
+    def _take_over(self, quiet: bool, hurried: Callable[[], bool]) -> None:
+        """Ask the models that are there now; where they failed, those that take their place once these are there."""
+        until = time.monotonic() + self._turn_seconds
+        while self._coming is not None:
+            found, loading = self._coming
+            while not loading.wait(0 if hurried() else STEP_SECONDS):
+                if hurried() or time.monotonic() >= until:
+                    return
+            if not quiet and found.slot.name == self._new and self._desk.manager.running.trial.last_close == 0:
+                return  # they took longer than the turn that began the trial, and live was armed meanwhile
+            self._coming = None
             try:
-                self._models = self._make(found, self._symbols)
+                models = loading.models()
             except Exception as error:  # noqa: BLE001 -- a runtime of others may fail in any way; the next one is taken
                 log.warning("bundle_not_loaded", bundle=found.slot.reference, error=type(error).__name__)
                 why = error.what if isinstance(error, MooringError) else f"it failed ({type(error).__name__})"
                 self._desk.manager.running.failed(found, why)
-                again = self._desk.manager.running.at_safe_point()
-                if again is None:
-                    return
-                found = again
+                self._begin(self._desk.manager.running.at_safe_point(quiet=quiet) or NoModel(reason=why))
             else:
-                self._loaded = found
-                return
+                self._let_go()
+                self._models, self._loaded = models, found
+
+    def _is_on_trial(self, found: Loaded | NoModel | None) -> bool:
+        candidate = self._desk.manager.state.candidate
+        return isinstance(found, Loaded) and candidate is not None and candidate.name == found.slot.name
+
+    def _let_go(self) -> None:
+        """Without a wait: what was asked last may hang."""
+        models, self._models, self._loaded = self._models, None, None
+        if models is not None:
+            models.leave()
+
+    def _stop_loading(self) -> None:
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming[1].leave()
 
 
 class Watching:

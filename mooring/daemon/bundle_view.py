@@ -53,9 +53,15 @@ class BundleView:
         self._said: dict[str, Mapping[str, Any]] = {}
 
     def bundles(
-        self, repository: Repository | None, staleness: Staleness, ignored: Sequence[str], *, asked: bool
+        self,
+        repository: Repository | None,
+        staleness: Staleness,
+        ignored: Sequence[str],
+        *,
+        asked: bool,
+        asks: str | None,
     ) -> Bundles:
-        """All of it."""
+        """All of it; `asks` is the bundle whose models are asked."""
         state, running = self._manager.state, self._manager.running.now
         none = running.reason if isinstance(running, NoModel) else ""
         revoked = [one for known in self._manager.revocations.values() for one in known.revoked.values()]
@@ -64,7 +70,7 @@ class BundleView:
             last_known_good=self._maybe(state.last_good),
             candidate=self._maybe(state.candidate),
             phase=state.phase.value,
-            running=None if isinstance(running, NoModel) or not asked else running.slot.reference,
+            running=asks,
             probation=self.probation(),
             no_model=isinstance(running, NoModel),
             no_model_reason=none,

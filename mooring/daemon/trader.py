@@ -328,7 +328,7 @@ class Trader:
         keeper, bundles = self._parts.keeper, self._parts.bundles
         # A trial begins with nobody's real money: what a person may not change while live is armed, no bundle changes.
         quiet = not (self.engine.orders_in_flight or self.engine.status.armed)
-        another = bundles is not None and bundles.take_up(quiet=quiet)
+        another = bundles is not None and bundles.take_up(quiet=quiet, hurried=lambda: self.engine.awaited)
         # Also where one was taken up before, and no run could be recorded for it: what the run at hand asks is closed.
         if bundles is not None and self.run.machine.decider.reads_models:
             another = another or bundles.models is not self.run.models

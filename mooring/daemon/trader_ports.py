@@ -56,6 +56,11 @@ class Desk(Protocol):
         ...
 
 
+def patient() -> bool:
+    """Nobody waits."""
+    return False
+
+
 class BundleModels(Protocol):
     """The models of the bundle that decides."""
 
@@ -64,11 +69,12 @@ class BundleModels(Protocol):
         """What to ask; None: there is none."""
         ...
 
-    def take_up(self, *, quiet: bool = True) -> bool:
-        """Go on with what decides from the next hour on; whether that is another one.
+    def take_up(self, *, quiet: bool = True, hurried: Callable[[], bool] = patient) -> bool:
+        """Go on with what decides from the next hour on; whether that is another one. Waits for moments only.
 
         Args:
-            quiet: whether no order is on its way.
+            quiet: whether a trial may begin.
+            hurried: whether to wait for nothing any more.
         """
         ...
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mooring.daemon.trader import Trader
+from mooring.daemon.trader_ports import patient
 from mooring.errors import Halt
 from mooring.home import Home
 from mooring.runtime.domain.bars import Bools, Float64s
@@ -38,7 +39,8 @@ class Bundles:
         self.given_up: list[str] = []
         self.quiet: list[bool] = []
 
-    def take_up(self, *, quiet: bool = True) -> bool:
+    def take_up(self, *, quiet: bool = True, hurried: Callable[[], bool] = patient) -> bool:
+        assert not hurried()
         self.quiet.append(quiet)
         changed, self.changed = self.changed, False
         return changed

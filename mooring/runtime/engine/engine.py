@@ -310,7 +310,8 @@ class Engine(Notes):
         # Writes are done in order: once this one is answered, an earlier one that was not is settled too.
         self._store.commit(Batch())
         done = self._cycle.last_close_ts
-        self._take_up()  # a change whose answer did not come is settled too
+        with self._turns.hurry():  # a person may be waiting for a kill
+            self._take_up()  # a change whose answer did not come is settled too
         self._from_last_commit()
         if self._cycle.last_close_ts != done:  # the hour that was not answered is there, and what it used is used up
             self._control = replace(self._control, rebase=False)

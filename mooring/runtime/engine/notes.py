@@ -12,6 +12,7 @@ from mooring.runtime.domain.ids import content_hash, derived_id
 from mooring.runtime.engine.cycle import Cycle
 from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.engine.run import Run
+from mooring.runtime.engine.turns import Turns
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow, Row
@@ -30,6 +31,12 @@ class Notes:
     _clock: Clock
     _control: ControlRow
     _cycle: Cycle
+    _turns: Turns
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for the turn, such as a kill: who is asked within it then waits for nothing."""
+        return self._turns.awaited
 
     @property
     def orders_in_flight(self) -> bool:

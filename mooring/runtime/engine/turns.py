@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 
@@ -14,6 +16,21 @@ class Turns:
         self._guard = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Event] = deque()
+        self._hurried = 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody stands in line, or who has the turn must not wait for anything."""
+        return bool(self._waiting) or self._hurried > 0
+
+    @contextmanager
+    def hurry(self) -> Iterator[None]:
+        """Have what is done within, in the turn at hand, wait for nothing."""
+        self._hurried += 1
+        try:
+            yield
+        finally:
+            self._hurried -= 1
 
     def __enter__(self) -> None:
         with self._guard:

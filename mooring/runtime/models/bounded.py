@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from typing import Final
+
+import numpy as np
 
 from mooring.errors import Unverified
 from mooring.runtime.domain.bars import Bools, Float64s
@@ -15,36 +16,6 @@ from mooring.runtime.models.predicted import Models, Predicted
 
 ANSWER_SECONDS: Final = 2.0  # a hundred times what an answer takes on a slow machine
 US: Final = 1_000_000
-
-
-def loaded_within(load: Callable[[], Models], seconds: float) -> Models:
-    """What `load` makes, in a thread of its own, so that models that hang while they load hold up an hour only so long.
-
-    Raises:
-        Exception: whatever `load` raised. Unverified: it took longer; its thread, a daemon, is left to itself.
-    """
-    made: list[Models] = []
-    failed: list[Exception] = []
-
-    def work() -> None:
-        try:
-            made.append(load())
-        except Exception as error:  # noqa: BLE001 -- handed to who asked
-            failed.append(error)
-
-    thread = threading.Thread(target=work, name="models-load", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failed:
-        raise failed[0]
-    if not made:
-        raise Unverified(
-            "model_unusable",
-            f"The models cannot be used: they did not load within {seconds:g} s.",
-            money="Nothing is traded on their word.",
-            todo="Report this to whoever published the bundle; go back to an earlier one.",
-        )
-    return made[0]
 
 
 class Bounded:
@@ -80,11 +51,7 @@ class Bounded:
         if self._overdue is not None and not self._overdue.done.is_set():
             return self._late(len(present), 0)
         self._overdue = None
-        question = _Question(values.copy(), present.copy())
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="models", daemon=True)
-            self._thread.start()
-        self._asked.put(question)
+        question = self._ask(values.copy(), present.copy())
         if not question.done.wait(self._seconds):
             self._overdue = question
             return self._late(len(present), round(self._seconds * US))
@@ -93,11 +60,41 @@ class Bounded:
         assert question.answer is not None
         return question.answer
 
-    def close(self) -> None:
-        """Let the thread end, once it has answered what it was asked."""
+    def warm(self, symbols: int, features: int, seconds: float) -> None:
+        """Ask once about zeros, so that the first answer that counts is no slower than those after it.
+
+        What is said, and what is raised, says nothing: models were held to known answers before.
+
+        Raises:
+            Unverified: nothing was said within the time.
+        """
+        question = self._ask(np.zeros((symbols, features)), np.ones(symbols, np.bool_))
+        if not question.done.wait(seconds):
+            self._overdue = question
+            raise Unverified(
+                "model_unusable",
+                f"The models cannot be used: they did not answer within {seconds:g} s of being loaded.",
+                money="Nothing is traded on their word.",
+                todo="Report this to whoever published the bundle; go back to an earlier one.",
+            )
+
+    def leave(self) -> None:
+        """Let the thread end, once it has answered what it was asked; waits for nothing."""
         self._asked.put(None)
+
+    def close(self) -> None:
+        """Let the thread end, and wait for that as long as for an answer."""
+        self.leave()
         if self._thread is not None:
             self._thread.join(self._seconds)
+
+    def _ask(self, values: Float64s, present: Bools) -> _Question:
+        question = _Question(values, present)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="models", daemon=True)
+            self._thread.start()
+        self._asked.put(question)
+        return question
 
     def _late(self, symbols: int, latency_us: int) -> Predicted:
         return Predicted(

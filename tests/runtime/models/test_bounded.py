@@ -9,7 +9,7 @@ import pytest
 
 from mooring.errors import Unverified
 from mooring.runtime.domain.scores import P_STATE
-from mooring.runtime.models.bounded import Bounded, loaded_within
+from mooring.runtime.models.bounded import Bounded
 from tests.support.models import FAULT, OK, REFERENCE, Scripted, raising
 
 VALUES, PRESENT = np.full((2, 3), 0.1), np.ones(2, np.bool_)
@@ -80,22 +80,25 @@ def test_what_is_asked_is_a_copy_so_that_a_late_model_sees_no_other_hours_number
     made.close()
 
 
-def test_models_that_hang_while_they_load_are_unusable_in_time():
-    let = threading.Event()
-    seen = []
+def test_it_is_asked_once_about_zeros_in_the_thread_that_answers_later_and_whatever_is_said_is_thrown_away():
+    inner = Hanging()
+    inner.let.set()
+    made = Bounded(inner, seconds=60)
+    made.warm(2, 3, 60)
+    assert inner.inner.asked[0][0].tolist() == [[0.0] * 3] * 2
+    made.predict(VALUES, PRESENT)
+    assert inner.asked[0] is inner.asked[1]
+    broken = Bounded(Scripted({0: raising}), seconds=60)
+    broken.warm(2, 3, 60)
+    assert broken.predict(VALUES, PRESENT).faults == ()
+    made.close()
+    broken.close()
 
-    def hangs():
-        seen.append(threading.current_thread())
-        assert let.wait(60)
 
-    with pytest.raises(Unverified, match="did not load"):
-        loaded_within(hangs, 0.02)
-    let.set()
-    seen[0].join(60)
-    assert seen[0].daemon
-
-
-def test_what_loads_in_time_is_handed_on_and_what_fails_says_why():
-    assert loaded_within(lambda: "models", 60) == "models"
-    with pytest.raises(ZeroDivisionError):
-        loaded_within(lambda: 1 // 0, 60)
+def test_one_that_does_not_answer_when_it_is_warmed_is_unusable():
+    inner = Hanging()
+    made = Bounded(inner, seconds=0.02)
+    with pytest.raises(Unverified, match="did not answer"):
+        made.warm(2, 3, 0.02)
+    inner.let.set()
+    made.close()

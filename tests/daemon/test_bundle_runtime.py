@@ -1,0 +1,221 @@
+"""Which models are asked while others load: the engine's turn waits for none, least of all while a person kills."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mooring.bundles.store import state as st
+from mooring.bundles.store.ports import Loaded, NoModel
+from mooring.bundles.store.state import State, Trial
+from mooring.daemon.bundle_runtime import ActiveModels
+from mooring.daemon.trader import Trader
+from mooring.home import Home
+from mooring.runtime.models.bounded import Bounded
+from tests.bundles.store.slot_kit import TERMS, slot_of
+from tests.daemon.daemons import running
+from tests.support.models import Scripted
+
+SECONDS = 60.0
+
+
+def loaded(seq: int) -> Loaded:
+    manifest: Any = SimpleNamespace(strategy=SimpleNamespace(parameters={}))
+    return Loaded(slot=slot_of(seq), manifest=manifest, files={})
+
+
+@dataclass
+class Decides:
+    """What decides, as the store would say it: `found` is what the next safe point comes to."""
+
+    found: Loaded | NoModel | None = None
+    instead: Loaded | NoModel | None = None
+    state: State = field(default_factory=State)
+    trial: Trial = field(default_factory=Trial)
+    failures: list[str] = field(default_factory=list)
+
+    def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:
+        if self.state.phase is st.Phase.ARMED and quiet:
+            self.state = st.begin_try(self.state)
+        found, self.found = self.found, None
+        return found
+
+    def failed(self, one: Loaded, reason: str) -> None:
+        self.failures.append(f"{one.slot.seq}: {reason}")
+        self.found = self.instead
+
+
+@dataclass(frozen=True)
+class Managing:
+    """As much of a manager as is asked."""
+
+    running: Decides
+
+    @property
+    def state(self) -> State:
+        return self.running.state
+
+
+@dataclass
+class Makes:
+    """Makes models of a bundle; of some only once it may, and of some none."""
+
+    hangs: dict[int, threading.Event] = field(default_factory=dict)
+    fails: set[int] = field(default_factory=set)
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, found: Loaded, symbols: Any) -> Bounded:
+        del symbols
+        self.begun.set()
+        if found.slot.seq in self.hangs:
+            assert self.hangs[found.slot.seq].wait(SECONDS)
+        if found.slot.seq in self.fails:
+            raise RuntimeError("no models")
+        models = Scripted()
+        models.reference = found.slot.reference
+        return Bounded(models)
+
+
+@pytest.fixture
+def decides() -> Decides:
+    return Decides()
+
+
+@pytest.fixture
+def makes() -> Iterator[Makes]:
+    made = Makes()
+    yield made
+    for event in made.hangs.values():
+        event.set()
+
+
+def active(decides: Decides, makes: Makes, **how: float) -> ActiveModels:
+    desk: Any = SimpleNamespace(asked=False, asks=None, ignored=(), running=None, manager=Managing(decides))
+    return ActiveModels(desk, ["BTC-USDT"], lambda: True, makes, **{"turn_seconds": SECONDS, **how})
+
+
+def asked(made: ActiveModels) -> str | None:
+    assert made._desk.asks == (None if made.models is None else made.models.reference)
+    return made._desk.asks
+
+
+def hang(makes: Makes, seq: int) -> threading.Event:
+    makes.hangs[seq] = threading.Event()
+    return makes.hangs[seq]
+
+
+def take_up_once_loaded(made: ActiveModels) -> bool:
+    """The next turn after the load has ended."""
+    assert made._coming is not None
+    assert made._coming[1].wait(SECONDS)
+    return made.take_up()
+
+
+def test_what_loads_within_the_turn_is_asked_from_this_hour_on(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    assert made.take_up()
+    assert asked(made) == slot_of(1).reference
+    assert not made.take_up()
+    made.close()
+
+
+def test_until_models_are_loaded_those_before_them_are_asked(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    made.take_up()
+    made._turn_seconds = 0.0
+    let = hang(makes, 2)
+    decides.found = loaded(2)
+    assert not made.take_up()
+    assert asked(made) == slot_of(1).reference
+    let.set()
+    assert take_up_once_loaded(made)
+    assert asked(made) == slot_of(2).reference
+    made.close()
+
+
+def test_models_that_hang_while_they_load_are_given_up_and_those_before_them_go_on(
+    decides: Decides, makes: Makes
+) -> None:
+    made = active(decides, makes, load_seconds=0.05)
+    makes.hangs = {}
+    decides.found = loaded(1)
+    made._load_seconds = SECONDS
+    assert made.take_up()
+    made._load_seconds = 0.02
+    hang(makes, 2)
+    decides.found, decides.instead = loaded(2), loaded(1)
+    assert not made.take_up()
+    assert decides.failures == ["2: The models cannot be used: they did not load within 0.02 s."]
+    assert asked(made) == slot_of(1).reference
+    made.close()
+
+
+def test_one_after_the_other_is_taken_until_one_loads_or_none_is_left(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    makes.fails = {1, 2}
+    decides.found, decides.instead = loaded(2), loaded(3)
+    assert made.take_up()
+    assert asked(made) == slot_of(3).reference
+    decides.found, decides.instead = loaded(1), NoModel(reason="None is left.")
+    assert made.take_up()
+    assert asked(made) is None
+    assert decides.failures == ["2: it failed (RuntimeError)", "1: it failed (RuntimeError)"]
+
+
+def test_what_is_given_up_while_it_loads_is_never_asked(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes, turn_seconds=0.0)
+    let = hang(makes, 2)
+    decides.found = loaded(2)
+    made.take_up()
+    decides.found = NoModel(reason="It was taken back.")
+    made.take_up()
+    let.set()
+    assert not made.take_up()
+    assert asked(made) is None
+
+
+@pytest.mark.parametrize("bars", [0, 1])
+def test_a_trial_whose_models_were_late_begins_with_nobodys_real_money_either(
+    decides: Decides, makes: Makes, bars: int
+) -> None:
+    """Armed between the turn that began it and the one in which its models are there: it waits. One under way goes on."""
+    made = active(decides, makes, turn_seconds=0.0)
+    let = hang(makes, 2)
+    decides.state = st.arm(st.stage(State(), slot_of(2), TERMS, wanted=True))
+    decides.found = loaded(2)
+    assert not made.take_up()
+    decides.trial = replace(decides.trial, last_close=3600 * bars)
+    let.set()
+    assert made._coming is not None
+    assert made._coming[1].wait(SECONDS)
+    assert made.take_up(quiet=False) is (bars == 1)
+    made.take_up()
+    assert asked(made) == slot_of(2).reference
+    made.close()
+
+
+def test_a_kill_waits_for_no_model_that_hangs_while_it_loads(home: Home, decides: Decides, makes: Makes) -> None:
+    with running(home, hours=20, signals__producers=["momentum", "model"], strategy__weights=[50, 50]) as it:
+        trader: Trader = it.daemon.trader
+        hang(makes, 1)
+        decides.found = loaded(1)
+        made = active(decides, makes)
+        trader._parts = replace(trader._parts, bundles=made)
+        trader.engine.start()
+        assert makes.begun.wait(SECONDS)
+        kill = threading.Thread(target=trader.kill, args=("now",), daemon=True)
+        kill.start()
+        kill.join(SECONDS / 4)
+        assert (kill.is_alive(), trader.status.kill_active) == (False, True)
+        assert made.models is None, "they hang all the while"
+        makes.hangs[1].set()
+        assert trader.engine.wait_finished(SECONDS)
+        assert asked(made) == slot_of(1).reference
+        assert it.client.status().last_cycle == "2024-01-01T20:00:00Z", "every hour was done"

@@ -50,7 +50,11 @@ def pg_place(postgres: pg.Server) -> Iterator[Place]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that asks for the server carries the mark, so that `-m "not postgres"` leaves them all out."""
+    """Every test that asks for the server carries the mark, so that `-m "not postgres"` leaves them all out.
+
+    The built application comes first: one process builds it for a minute while the others go on with the rest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("frozen") is None)
     for item in items:
         if "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)

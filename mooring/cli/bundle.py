@@ -6,7 +6,11 @@ import typer
 
 from mooring.cli import bundle_publisher, bundle_roles, bundle_user
 
-bundle = typer.Typer(help="Model bundles.", no_args_is_help=True, rich_markup_mode=None)
+HELP = """Model bundles.
+
+For whoever uses them: list to trust. For whoever makes them: keygen to revoke; `mooring train` comes before.
+"""
+bundle = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 bundle_user.add_user_commands(bundle)
 bundle_publisher.add_publisher_commands(bundle)
 bundle_roles.add_role_commands(bundle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from mooring.cli.bundle_keys import KEYCHAIN, KeyOption, PassphraseOption, Passphrases, signers_of
-from mooring.cli.bundle_show import show_done, show_looked, show_verified
+from mooring.cli.bundle_show import show_built, show_done, show_looked, show_verified
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.errors import Denied, Invalid
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 VALID_DAYS: Final = 180
 FolderArgument = Annotated[Path, typer.Argument(help="The publisher's folder.", metavar="DIR", show_default=False)]
-ChannelOption = Annotated[str, typer.Option("--channel", help="stable or canary.")]
+ChannelOption = Annotated[str, typer.Option("--channel", help="stable or canary.", metavar="CHANNEL")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
 KeysHereOption = Annotated[
     bool, typer.Option("--keys-here", help="Accept keys of root and targets beside the repository.")
@@ -62,9 +63,11 @@ def keygen(
         (signer,) = signers_of([where], home_of(ctx, home), passphrase_fd)
     elif keychain:
         signer = keys.new_signer(name)
+        keys.make_folder(out)
         keys.keep_private(keeper_of(home_of(ctx, home)), signer)
     else:
         signer = keys.new_signer(name)
+        keys.make_folder(out)
         keys.check_free(out / f"{name}.key")  # before anybody is asked for a passphrase
         keys.save_private(out / f"{name}.key", signer, Passphrases(passphrase_fd).next(name, new=True))
     keys.save_public(out / f"{name}.pub", signer.public_key)
@@ -85,7 +88,7 @@ def build(
     ] = None,
     channel: ChannelOption = "stable",
     seq: Annotated[
-        int | None, typer.Option("--seq", help="Its number (default: one above the last published).")
+        int | None, typer.Option("--seq", help="Its number (default: one above the last published).", metavar="N")
     ] = None,
     valid_days: Annotated[int, typer.Option("--valid-days", help="Days for which it may be activated.")] = VALID_DAYS,
     created_at: Annotated[
@@ -129,12 +132,7 @@ def build(
     if repository is not None:
         bundle = drafts.BundleFile(sha256=built.sha256, size=built.size, custom=built.custom)
         facts["request"] = str(stage_bundle(repository, built.path, bundle))
-    if as_json:
-        put_json(facts)
-        return
-    say(f"{built.path}: {bundle_id} number {seq} for {channel}, {built.size} bytes, sha256 {built.sha256}")
-    if "request" in facts:
-        hint(f"Next: mooring bundle sign {facts['request']} --key KEY, by each who has to.")
+    show_built(facts, as_json=as_json)
 
 
 def inspect(
@@ -239,7 +237,7 @@ def publish(
     publishing.require_complete(workshop)
     signers = signers_of(key or [], home_of(ctx, home), passphrase_fd)
     done = publishing.publish(workshop, signers, utc_now(), keys_here=keys_here, old_keys_lost=old_keys_lost)
-    show_done(done, as_json=as_json)
+    show_done(done, workshop.public, as_json=as_json)
 
 
 def timestamp(
@@ -263,14 +261,15 @@ def timestamp(
 
     workshop = Workshop.open(folder)
     signers = signers_of(key or [], home_of(ctx, home), passphrase_fd)
-    show_done(renew_timestamp(workshop, signers, utc_now(), snapshot=snapshot), as_json=as_json)
+    done = renew_timestamp(workshop, signers, utc_now(), snapshot=snapshot)
+    show_done(done, workshop.public, as_json=as_json)
 
 
 def pack_sideload(
     ctx: typer.Context,
     folder: FolderArgument,
-    bundle_id: Annotated[str, typer.Option("--bundle-id", help="Which bundle.")],
-    seq: Annotated[int, typer.Option("--seq", help="Its number.")],
+    bundle_id: Annotated[str, typer.Option("--bundle-id", help="Which bundle.", metavar="ID")],
+    seq: Annotated[int, typer.Option("--seq", help="Its number.", metavar="N")],
     channel: ChannelOption = "stable",
     out: Annotated[Path | None, typer.Option("--out", help="File to write (default: ID-NUMBER.mbundle here).")] = None,
     home: HomeOption = None,  # noqa: ARG001 -- every command takes it; this one reads no home
@@ -344,7 +343,11 @@ def _check_is_for(asked: Request, bundle: Path) -> None:
 
 def _ask(asked: Request) -> None:
     expected = f"{asked.role} {asked.signed.version}"
-    if not sys.stdin.isatty() or input(f"To sign, type {expected}: ").strip() != expected:
+    said = ""
+    if sys.stdin.isatty():
+        with suppress(EOFError):
+            said = input(f"To sign, type {expected}: ").strip()
+    if said != expected:
         raise Denied(
             "not_confirmed",
             "The signature was not confirmed.",
@@ -355,6 +358,14 @@ def _ask(asked: Request) -> None:
 
 def add_publisher_commands(app: typer.Typer) -> None:
     """Put these commands into `mooring bundle`."""
-    for command in (keygen, build, inspect, sign, publish, timestamp, verify):
-        app.command()(command)
-    app.command("pack-sideload")(pack_sideload)
+    for command, short in (
+        (keygen, "Make a signing key, encrypted, and its public part."),
+        (build, "Make a bundle of a training run."),
+        (inspect, "Check a bundle's file, and show what is in it."),
+        (sign, "Sign a request with your key, after reading it in words."),
+        (publish, "Make public what is fully signed."),
+        (timestamp, "Say that what is public is the newest; every six days."),
+        (verify, "See a repository as a client does, and what ends when."),
+    ):
+        app.command(short_help=short)(command)
+    app.command("pack-sideload", short_help="Put a bundle into one file, for a machine offline.")(pack_sideload)

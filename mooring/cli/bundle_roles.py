@@ -69,14 +69,16 @@ def init(
 def rotate(
     ctx: typer.Context,
     folder: FolderArgument,
-    role: Annotated[str, typer.Argument(help="Whose keys, or what is to hold longer.", show_default=False)],
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", metavar="ROLE", show_default=False)],
     add: Annotated[
         list[Path] | None, typer.Option("--add", help="A public key that is to count.", metavar="PUB")
     ] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", help="Name or id of a key that is not to count any more.")
+        list[str] | None, typer.Option("--remove", help="A key that is not to count any more.", metavar="NAME|ID")
     ] = None,
-    threshold: Annotated[int | None, typer.Option("--threshold", help="Signatures needed; never fewer.")] = None,
+    threshold: Annotated[
+        int | None, typer.Option("--threshold", help="Signatures needed; never fewer.", metavar="N")
+    ] = None,
     home: HomeOption = None,  # noqa: ARG001 -- every command takes it; this one reads no home
     json: JsonOption = False,
 ) -> None:
@@ -103,15 +105,18 @@ def rotate(
 def revoke(
     ctx: typer.Context,
     folder: FolderArgument,
-    bundle_id: Annotated[str, typer.Option("--bundle-id", help="Which bundle.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; shown to everybody who has it.")] = "",
-    seq: Annotated[int | None, typer.Option("--seq", help="Its number.")] = None,
+    bundle_id: Annotated[str, typer.Option("--bundle-id", help="Which bundle.", metavar="ID")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown to everybody who has it.", metavar="TEXT")] = "",
+    seq: Annotated[int | None, typer.Option("--seq", help="Its number.", metavar="N")] = None,
     channel: ChannelOption = "stable",
     manifest: Annotated[
-        str | None, typer.Option("--manifest", help="sha256 of its manifest, where it is no longer listed.")
+        str | None,
+        typer.Option("--manifest", help="Its manifest's hash, where it is no longer listed.", metavar="SHA256"),
     ] = None,
     warn: Annotated[bool, typer.Option("--warn", help="Only say it; the bundle goes on deciding.")] = False,
-    below: Annotated[int | None, typer.Option("--below", help="Take back every number below this one.")] = None,
+    below: Annotated[
+        int | None, typer.Option("--below", help="Take back every number below this one.", metavar="N")
+    ] = None,
     home: HomeOption = None,  # noqa: ARG001 -- every command takes it; this one reads no home
     json: JsonOption = False,
 ) -> None:
@@ -144,7 +149,7 @@ def _change(bundle_id: str, manifest: str | None, severity: str, reason: str, be
             "bad_revocation",
             "A revocation names a bundle by --seq or --manifest with a --reason of one line, or numbers by --below.",
             money="Nothing was changed.",
-            todo="Run the command with --help.",
+            todo='Say what and why, like: --bundle-id core --seq 3 --reason "trained on wrong prices".',
         )
     change: dict[str, Any] = {}
     if manifest is not None:
@@ -168,6 +173,10 @@ def _threshold(text: str) -> tuple[str, int]:
 
 def add_role_commands(app: typer.Typer) -> None:
     """Put these commands into `mooring bundle`."""
-    commands: Sequence[Any] = (init, rotate, revoke)
-    for command in commands:
-        app.command()(command)
+    commands: Sequence[tuple[Any, str]] = (
+        (init, "Begin a repository, with everybody's public keys."),
+        (rotate, "Change the keys of a role, or renew what it signed."),
+        (revoke, "Take a bundle back, for good."),
+    )
+    for command, short in commands:
+        app.command(short_help=short)(command)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
     from mooring.bundles.publisher.requests import Request
     from mooring.bundles.publisher.verifying import Seen
 
-SOON_DAYS: Final = 7
+SOON_PART: Final = 4  # of the time for which a role's signatures hold
+
+
+def show_built(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """A bundle that was built, and what comes next."""
+    if as_json:
+        put_json(facts)
+        return
+    say(f"{facts['path']}: {facts['bundle_id']} number {facts['seq']} for {facts['channel']}, {facts['size']} bytes")
+    say(f"sha256 {facts['sha256']}")
+    if "request" in facts:
+        hint(f"Next: mooring bundle sign {facts['request']} --key KEY, by each who has to.")
+    else:
+        hint(f"Next: mooring bundle publish DIR --bundle {facts['path']} asks for its signatures.")
 
 
 def show_requests(requests: Sequence[Request], paths: Sequence[Path], *, as_json: bool) -> None:
@@ -43,16 +57,17 @@ def show_requests(requests: Sequence[Request], paths: Sequence[Path], *, as_json
     hint("Next: mooring bundle sign FILE --key KEY, by each who has to; then mooring bundle publish.")
 
 
-def show_done(done: Done, *, as_json: bool) -> None:
-    """What was published, and what still waits."""
+def show_done(done: Done, public: Path, *, as_json: bool) -> None:
+    """What was published, what still waits, and what to do with the folder that everybody gets."""
     if as_json:
         put_json({"versions": dict(done.versions), "added": list(done.added), "waiting": dict(done.waiting)})
         return
     for name in done.added:
         say(f"Published {name}")
-    say("Now: " + ", ".join(f"{role} {version}" for role, version in sorted(done.versions.items())))
+    say("Public now: " + ", ".join(f"{role} {version}" for role, version in sorted(done.versions.items())))
     for text in done.waiting.values():
         hint(f"Still waits: {text}")
+    hint(f"Next: copy {public} to your host; timestamp.json after all that is new, a new root.json last.")
 
 
 def show_looked(looked: Looked) -> None:
@@ -70,10 +85,12 @@ def show_looked(looked: Looked) -> None:
     for model in manifest.models:
         table.add_row(model.role, model.symbol or "all", model.path, ", ".join(model.ops))
     _print(table)
-    table = _table("Fold from", "To", right=("Net return", "Baseline", "Worst drawdown", "Trades"))
+    table = _table("Fold from", "To", right=("Net", "Holding", "Classical", "Drawdown", "Trades"))
     for fold in manifest.eval_.folds:
-        figures = [fold[name] for name in ("net_return", "baseline_return", "max_drawdown", "trades")]
-        table.add_row(fold["from"][:10], fold["to"][:10], *figures)
+        names = ("net_return", "baseline_return", "classical_return", "max_drawdown")
+        figures = [f"{Decimal(fold[name]):+.1%}" if name in fold else "" for name in names]
+        figures[-1] = figures[-1].replace("+", "-")
+        table.add_row(fold["from"][:10], fold["to"][:10], *figures, fold["trades"])
     _print(table)
     _pairs(manifest.eval_.summary)
     for name, value in sorted(manifest.strategy.parameters.items()):
@@ -84,6 +101,8 @@ def show_looked(looked: Looked) -> None:
 
 def show_verified(seen: Seen, now: datetime, *, as_json: bool) -> None:
     """What a client finds in a repository; ends with 6 where it refuses something."""
+    from mooring.bundles.publisher.roles import rule_of  # noqa: PLC0415 -- not needed for --help
+
     if as_json:
         put_json(_verified(seen))
     else:
@@ -91,16 +110,18 @@ def show_verified(seen: Seen, now: datetime, *, as_json: bool) -> None:
         for role, until in seen.expires:
             threshold, names = seen.keys.get(role, (0, ()))
             who = f"{threshold} of {', '.join(names)}" if names else ""
-            left = (until - now).days
+            left, soon = until - now, timedelta(days=rule_of(role).days) / SOON_PART
             table.add_row(
-                role, who, until.strftime("%Y-%m-%d %H:%M UTC"), f"{left}{' soon' if left < SOON_DAYS else ''}"
+                role, who, until.strftime("%Y-%m-%d %H:%M UTC"), f"{left.days}{' soon' if left < soon else ''}"
             )
         _print(table)
-        table = _table("Bundle", "Version", "sha256", "Client", right=("Number", "Bytes"))
+        table = _table("Bundle", "Version", "sha256", "Client")
         for one in seen.bundles:
-            said = [str(one.custom.get(name, "")) for name in ("version", "seq")]
-            table.add_row(one.name, said[0], one.sha256[:16], one.problem or "accepts it", said[1], str(one.size))
+            name = one.name.removeprefix("bundles/").removesuffix(".zip")
+            table.add_row(name, str(one.custom.get("version", "")), one.sha256[:16], one.problem or "accepts it")
         _print(table)
+        if not seen.bundles:
+            say("No bundle is published yet.")
         if seen.revocations:
             say(f"Revoked: {seen.revocations}")
     if not seen.good:

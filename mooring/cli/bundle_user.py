@@ -65,7 +65,7 @@ def check(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False)
 
 def update(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="such as core@4; the newest without", metavar="[BUNDLE]")] = None,
+    name: Annotated[str | None, typer.Argument(help="such as core@4; the newest without", metavar="BUNDLE")] = None,
     again: AgainOption = False,
     yes: YesOption = False,
     home: HomeOption = None,
@@ -315,6 +315,13 @@ def _short(one: Bundle) -> str:
 
 def add_user_commands(app: typer.Typer) -> None:
     """Put these commands into `mooring bundle`."""
-    app.command("list")(show_list)
-    for command in (check, update, sideload, activate, rollback, trust):
-        app.command()(command)
+    app.command("list", short_help="What decides, what is on trial, offered, or refused.")(show_list)
+    for command, short in (
+        (check, "Ask the repository what there is."),
+        (update, "Show what is new, ask, and try it."),
+        (sideload, "Take a bundle from a file, and try it."),
+        (activate, "Have one bundle tried: it waits, or is offered."),
+        (rollback, "End the trial, or go back to the last good bundle."),
+        (trust, "Trust a repository by its root."),
+    ):
+        app.command(short_help=short)(command)

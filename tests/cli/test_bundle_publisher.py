@@ -90,7 +90,9 @@ def test_a_release_is_one_path_from_a_run_to_what_clients_see(
     shown = mooring("bundle", "verify", publisher)
     assert "timestamp" in shown.out
     assert "trainer" in shown.out
-    assert re.search(r" (?:6 soon|7) *\n", shown.out)  # seven days are whole for less than a second
+    assert re.search(r" [67] *\n", shown.out)  # seven days are whole for less than a second
+    assert "soon" not in shown.out
+    assert "stable/core-2 " in shown.out, "a name that was cut off says nothing"
 
 
 def test_a_keys_file_is_encrypted_only_its_owners_and_never_written_over(mooring, keys: Path) -> None:
@@ -109,6 +111,19 @@ def test_no_private_key_is_made_whose_public_one_has_no_place(mooring, tmp_path:
     (tmp_path / "new.pub").write_bytes(b"somebody else's")
     assert mooring("bundle", "keygen", "new", "--out", tmp_path, "--json").error["code"] == "signing_key_exists"
     assert not (tmp_path / "new.key").exists()
+
+
+def test_the_folder_of_a_new_key_is_made_for_its_owner_alone(mooring, keys: Path, tmp_path: Path) -> None:
+    """As the help's own example needs it."""
+    made = mooring("bundle", "keygen", "first", "--out", tmp_path / "new" / "keys", "--json")
+    assert made.status == 0, made.out
+    assert stat.S_IMODE((tmp_path / "new" / "keys").stat().st_mode) == 0o700
+
+
+def test_the_variable_that_names_the_passphrases_is_no_unknown_setting(mooring, keys: Path, home: Path) -> None:
+    assert os.environ["MOORING_BUNDLE_PASSPHRASE_FILE"]
+    home.chmod(0o700)
+    assert mooring("backtest", "--data", home, "--symbols", "A-B", "--json").error["code"] != "unknown_setting"
 
 
 def test_a_public_part_that_is_lost_is_written_again(mooring, keys: Path) -> None:
@@ -262,7 +277,16 @@ def test_what_a_bundle_holds_is_shown_after_it_was_checked(mooring, run: Path, t
     built = mooring("bundle", "build", run, "--seq", 3, "--out", tmp_path / "b.zip", "--json").answer
     shown = mooring("bundle", "inspect", tmp_path / "b.zip")
     assert shown.status == 0
-    for text in ("core number 3", built["manifest_sha256"], "global", "specialist", "ensemble", "0.12"):
+    for text in (
+        "core number 3",
+        built["manifest_sha256"],
+        "global",
+        "specialist",
+        "ensemble",
+        "+12.0%",
+        "+3.0%",
+        "-10.0%",
+    ):
         assert text in shown.out
     as_json = mooring("bundle", "inspect", tmp_path / "b.zip", "--json").answer
     assert as_json["manifest"]["seq"] == 3

@@ -45,6 +45,13 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     assert names == set(wanted.split("|"))
 
 
+def test_what_each_command_of_bundles_does_fits_on_its_line(mooring, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = mooring("bundle", "--help")
+    assert "..." not in said.out.partition("Commands:")[2]
+    assert "…" not in said.out
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_help_of_each_command_has_an_example_of_that_command(mooring, words: tuple[str, ...]) -> None:
     said = mooring(*words, "--help")

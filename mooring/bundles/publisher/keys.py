@@ -99,6 +99,18 @@ def check_free(path: Path) -> None:
         raise _exists(str(path))
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder that keys are to lie in, 0700, where there is none.
+
+    Raises:
+        Invalid: `signing_key_unusable`.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error.strerror or "it cannot be made") from None
+
+
 def save_private(path: Path, signer: CryptoSigner, passphrase: str) -> None:
     """Write a private key, encrypted, mode 0600, where there is no file yet.
 

@@ -107,12 +107,18 @@ def _bundle(custom: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {said['bundle_id']}, number {said['seq']}, version {said['version']}, for the channel {said['channel']}."
     yield f"  Manifest sha256 {plain(custom.get('manifest_sha256', 'unknown'))}."
     if "requires" in custom:
-        yield f"  Requires {plain(custom['requires'])}."
+        yield f"  Requires {_requires(custom['requires'])}."
     evaluation = custom.get("evaluation")
     for name, value in sorted(evaluation.items()) if isinstance(evaluation, dict) else ():
         yield f"  {plain(name)}: {plain(value)}"
     for line in str(custom.get("notes", "")).splitlines():
         yield f"  Notes: {plain(line, NOTES_MOST)}"
+
+
+def _requires(said: Any) -> str:
+    if not isinstance(said, dict):
+        return plain(said)
+    return "; ".join(f"{plain(name)} {plain(value).replace(chr(34), '')}" for name, value in sorted(said.items()))
 
 
 def _revocations(text: str) -> Iterator[str]:

@@ -119,7 +119,10 @@ class Workshop:
         except (OSError, ValueError):
             known = False
         if not known:
-            raise _unusable(folder, "it is no publisher's folder of this version")
+            there = folder.is_dir()
+            raise _unusable(
+                folder, "it is no publisher's folder of this version" if there else "there is no such folder"
+            )
         return cls(folder=folder)
 
     @contextmanager

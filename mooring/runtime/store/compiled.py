@@ -1,7 +1,7 @@
-"""Statements for SQLite are compiled once per process, not once per connection that is opened.
+"""Statements are compiled once per process, not once per database that is opened.
 
 SQLAlchemy keeps what it compiled by engine. A history is opened again and again, for each command, check and replay;
-to compile its statements takes longer than to run them over a short one. All files are of one kind, so they share.
+to compile its statements takes longer than to run them over a short one. Databases of one kind share.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
 KEPT_MAX: Final = 1000  # statements; more than there are
-URL: Final = "sqlite+mooring://"
+SQLITE: Final = "sqlite+mooring://"
+POSTGRESQL: Final = "postgresql+mooring://"
 
 
 class OneSQLite(SQLiteDialect_pysqlite):
@@ -31,10 +32,16 @@ class OneSQLite(SQLiteDialect_pysqlite):
 
 
 registry.register("sqlite.mooring", __name__, OneSQLite.__name__)
+registry.register("postgresql.mooring", "mooring.runtime.store.compiled_postgres", "OnePostgres")
 
 
 @cache
 def compiled_statements() -> MutableMapping[Any, Any]:
-    """What is compiled, by dialect and statement, for the execution option `compiled_cache`; at most KEPT_MAX."""
+    """What is compiled, by dialect and statement; at most KEPT_MAX."""
     kept: LRUCache[Any, Any] = LRUCache(KEPT_MAX)
     return kept
+
+
+def sharing() -> dict[str, Any]:
+    """The execution options of an engine that shares what is compiled."""
+    return {"compiled_cache": compiled_statements()}

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, Pool, QueuePool, StaticPool, create_engine, event
 
 from mooring.errors import Invalid, NotFound, Unverified
-from mooring.runtime.store.compiled import URL, compiled_statements
+from mooring.runtime.store.compiled import SQLITE, sharing
 from mooring.runtime.store.failures import KEEP
 from mooring.runtime.store.moved import OpenFiles
 
@@ -191,8 +191,8 @@ def reader_engine(path: Path) -> Engine:
 
 
 def _engine(connect: Any, pool: type[Pool]) -> Engine:
-    limits: dict[str, Any] = {"execution_options": {"compiled_cache": compiled_statements()}}
+    limits: dict[str, Any] = {"execution_options": sharing()}
     if pool is QueuePool:
         limits |= {"pool_size": 2, "max_overflow": READERS_MAX - 2, "pool_timeout": READER_WAIT_S}
     # Values of rows never go into error texts or logs.
-    return create_engine(URL, creator=connect, poolclass=pool, hide_parameters=True, **limits)
+    return create_engine(SQLITE, creator=connect, poolclass=pool, hide_parameters=True, **limits)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, QueuePool, StaticPool, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unknown, Unreachable
+from mooring.runtime.store.compiled import POSTGRESQL, sharing
 from mooring.runtime.store.failures import NOTHING_WRITTEN, sqlstate
 from mooring.runtime.store.place import SCHEMA, Place
 
@@ -115,7 +116,8 @@ def reader_engine(place: Place, *, statement_timeout_ms: int = READ_TIMEOUT_MS) 
 def _engine(connect: Callable[[], Any], **how: Any) -> Engine:
     # pre_ping: a server that was started anew since is connected to again before work begins, not in the middle of it.
     return create_engine(
-        "postgresql+psycopg://",
+        POSTGRESQL,
+        execution_options=sharing(),
         module=driver(),
         creator=connect,
         hide_parameters=True,  # values of rows never go into error texts or logs

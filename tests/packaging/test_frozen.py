@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.acceptance.program import answer, command, environ, mooring, same, sh
 from tests.daemon.daemons import short_home as daemons_home
 from tests.packaging.frozen_scenario import PERSONS_LIBRARIES
 from tests.support.keyring_session import keyring_session, why_not
-from tests.support.screen import missing, screen
+from tests.support.screen import Screen, missing, screen
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS = 60.0
@@ -160,19 +160,18 @@ def test_the_menu_bar_is_a_program_of_its_own_and_starts_the_daemon_beside_it(fr
     with screen() as made, daemons_home() as home:
         home.prepare()
         home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        display = {"DISPLAY": made.environ["DISPLAY"], "QT_QPA_PLATFORM": "xcb"}
         menu = subprocess.Popen(
             command("--home", home.root, "menubar"),
-            env=environ(DISPLAY=made.environ["DISPLAY"], QT_QPA_PLATFORM="xcb"),
+            env=environ(HOME=str(tmp_path), **display),
             stderr=subprocess.PIPE,
             text=True,
         )
         try:
-            _until(
-                lambda: _click_first_item(made, lambda: holder(home)) or menu.poll() is not None, "it starts a daemon"
-            )
-            assert menu.poll() is None, menu.stderr.read() if menu.stderr else ""
-            assert Path(f"/proc/{menu.pid}/exe").resolve() == frozen.with_name("mooring-menubar")
+            _start_by_menu(made)
             _until((home.run_dir / "control.json").exists, "the daemon answers")
+            assert menu.poll() is None
+            assert Path(f"/proc/{menu.pid}/exe").resolve() == frozen.with_name("mooring-menubar")
             assert Path(f"/proc/{holder(home)}/exe").resolve() == frozen
         finally:
             menu.terminate()
@@ -181,23 +180,24 @@ def test_the_menu_bar_is_a_program_of_its_own_and_starts_the_daemon_beside_it(fr
         assert (menu.returncode, ended.returncode) == (0, 0), said
 
 
-def _click_first_item(made: Any, started: Any) -> bool:
-    """Open the menu by the tray and take what stands first in it; true when that has been done."""
-    if started() is not None:
-        return True
-    found = made.run("xdotool", "search", "--class", "trayer").split()
-    shape = dict(
-        line.split("=", 1) for line in made.run("xdotool", "getwindowgeometry", "--shell", found[-1]).splitlines()
-    )
-    made.click(int(shape["X"]) + int(shape["WIDTH"]) // 2, int(shape["Y"]) + int(shape["HEIGHT"]) // 2, button=3)
-    time.sleep(1)
-    for name in ("Down", "Return"):
+def _start_by_menu(made: Screen) -> None:
+    """Open the menu at the item in the tray, and take what stands below the line of the state: Start Mooring."""
+    _until(lambda: len(_windows(made)) == 1, "the item is in the tray")
+    told = made.run("xdotool", "getwindowgeometry", "--shell", *_windows(made))
+    shape = {name: int(value) for name, value in (line.split("=", 1) for line in told.splitlines())}
+    made.click(shape["X"] + shape["WIDTH"] // 2, shape["Y"] + shape["HEIGHT"] // 2, button=3)
+    _until(lambda: len(_windows(made)) > 1, "the menu opens")
+    for name in ("Down", "Down", "Return"):
         made.key(name)
-    time.sleep(1)
-    return started() is not None
 
 
-def _until(holds: Any, what: str) -> None:
+def _windows(made: Screen) -> list[str]:
+    look = ["xdotool", "search", "--onlyvisible", "--class", "mooring"]
+    found = subprocess.run(look, env=made.environ, capture_output=True, text=True, check=False)
+    return found.stdout.split()
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
         assert time.monotonic() < deadline, what

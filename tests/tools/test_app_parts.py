@@ -114,3 +114,14 @@ def test_one_that_fails_its_selftest_does_not_count_as_built(tree):
     assert build_app.main(["--quiet"]) == 1
     assert build_app.main(["--quiet"]) == 0
     assert len(ran) == 4
+
+
+def test_after_a_build_that_failed_what_stood_before_does_not_count_either(tree):
+    root, ran, statuses = tree
+    assert build_app.main(["--quiet"]) == 0
+    (root / "mooring" / "a.py").write_text("2")
+    statuses += [1]
+    assert build_app.main(["--quiet"]) == 1
+    (root / "mooring" / "a.py").write_text("1")
+    assert build_app.main(["--quiet"]) == 0
+    assert len(ran) == 5, "what was left half made is built anew"

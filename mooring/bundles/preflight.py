@@ -41,16 +41,23 @@ def main(arguments: Sequence[str], source: TextIO, target: TextIO) -> int:
 
 
 def examine(slot: Path, manifest_sha256: str) -> dict[str, int]:
-    """Every byte, every model's structure, known outputs of known inputs, and how long an answer takes.
+    """Every byte, what the models will need, their structure, known outputs of known inputs, how long an answer takes.
 
     Raises:
         Unverified, Denied: what is wrong. OSError: the disk fails.
     """
-    from mooring.bundles.format.golden import golden_check  # noqa: PLC0415 -- under the limits, as all that is heavy
+    from mooring.bundles.format import fields  # noqa: PLC0415 -- under the limits, as all that is heavy
+    from mooring.bundles.format.golden import golden_check  # noqa: PLC0415
     from mooring.bundles.format.lint import lint_models  # noqa: PLC0415
     from mooring.bundles.format.slot import rehash  # noqa: PLC0415
 
     manifest = rehash(slot, manifest_sha256)
+    size = sum(manifest.files[model.path].size for model in manifest.models)
+    if size > fields.MODELS_BYTES_MAX:
+        raise Denied(
+            "bundle_too_large",
+            f"The bundle's models have {size} bytes together, and may have {fields.MODELS_BYTES_MAX}.",
+        )
     lint_models(slot, manifest)
     latency = golden_check(slot, manifest, clock_ns=time.perf_counter_ns)
     return {"p50_us": latency.p50_us, "p99_us": latency.p99_us, "rows": latency.rows}

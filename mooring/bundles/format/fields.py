@@ -14,6 +14,7 @@ FILES_MAX: Final = 127  # and the manifest: 128
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
 MODEL_BYTES_MAX: Final = 64 * 1024 * 1024
+MODELS_BYTES_MAX: Final = 96 * 1024 * 1024  # all of a bundle together; loaded they take up to six times that
 MANIFEST_BYTES_MAX: Final = 1024 * 1024
 PATH_CHARS_MAX: Final = 128
 DEPTH_MAX: Final = 4

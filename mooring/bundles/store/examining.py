@@ -20,6 +20,7 @@ SECONDS: Final = 120.0
 ANSWER_BYTES_MAX: Final = 16_384
 END_SECONDS: Final = 5.0
 WORDS_MAX: Final = 500
+TOO_MUCH: Final = frozenset({"bundle_too_large", "bundle_too_slow"})  # for this machine; nothing about it is untrue
 # A system that goes down, or a service that ends, asks all of its processes to end: no bundle is to blame for that.
 ASKED_TO_END: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -105,7 +106,7 @@ def _refused(said: Mapping[str, Any]) -> MooringError:
         return _failed("its examination failed")
     if code == NOT_READ:
         return _not_examined("The bundle could not be read when it was to be examined.")
-    kind = Denied if code == "bundle_too_slow" else Unverified
+    kind = Denied if code in TOO_MUCH else Unverified
     return kind(
         code[:64], what[:WORDS_MAX], money="It decides nothing; what decided goes on.", todo="Take another one."
     )

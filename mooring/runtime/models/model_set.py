@@ -11,6 +11,7 @@ from mooring.errors import Invalid
 Role = Literal["global", "specialist", "ensemble"]
 MODELS_MAX: Final = 128
 MODEL_BYTES_MAX: Final = 64 * 1024 * 1024
+MODELS_BYTES_MAX: Final = 96 * 1024 * 1024  # together; loaded they take up to six times that (docs/models.md)
 REFERENCE_MAX: Final = 200
 
 
@@ -71,6 +72,8 @@ class ModelSet:
                 raise _bad(f"the specialist of {model.symbol} is outside of its universe")
             if not 0 < len(model.data) <= MODEL_BYTES_MAX:
                 raise _bad(f"the model {model.name} is empty or larger than {MODEL_BYTES_MAX} bytes")
+        if sum(len(model.data) for model in self.models) > MODELS_BYTES_MAX:
+            raise _bad(f"together its models are larger than {MODELS_BYTES_MAX} bytes")
         if not any(role != "ensemble" for role, _ in known):
             raise _bad("an ensemble needs scores of a global model or of specialists")
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mooring.bundles.format import fields
+from mooring.bundles.store import examining
 from mooring.bundles.store.examining import ChildExaminer
 from mooring.errors import Denied, Halt, Unverified
+from mooring.runtime.models import model_set
 from tests.bundles.store.store_rig import world
 
 HASH = "0" * 64
@@ -109,3 +112,23 @@ def test_its_limits_hold_for_itself_and_nobody_else() -> None:
     assert done.stdout.strip() == "[0, 0, 64]"
     assert resource.getrlimit(resource.RLIMIT_FSIZE) == before
     assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+
+
+def test_models_that_would_take_too_much_memory_are_refused_before_one_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fields.MODELS_BYTES_MAX == model_set.MODELS_BYTES_MAX, "what is examined is what is loaded"
+    made = world(tmp_path)
+    made.release(1)
+    monkeypatch.setattr(fields, "MODELS_BYTES_MAX", 100)
+    monkeypatch.setattr("mooring.bundles.format.lint.lint_models", lambda *_: pytest.fail("it was looked into"))
+    with pytest.raises(Denied, match="bytes together, and may have 100") as told:
+        made.manager.update(made.source)
+    assert told.value.code == "bundle_too_large"
+
+
+def test_what_is_too_much_for_this_machine_is_no_forgery() -> None:
+    answer = b'{"ok": false, "code": "bundle_too_large", "what": "It is too large."}'
+    with pytest.raises(Denied) as told:
+        examining._answer(answer, 0, hung=False, seconds=1)
+    assert (told.value.code, told.value.what) == ("bundle_too_large", "It is too large.")

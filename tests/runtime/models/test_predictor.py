@@ -254,3 +254,12 @@ def test_what_runs_without_models_imports_no_onnx():
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('onnxruntime', 'onnx')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_models_that_are_too_large_together_are_no_set(monkeypatch):
+    sizes = sum(len(model.data) for model in model_set().models)
+    monkeypatch.setattr("mooring.runtime.models.model_set.MODELS_BYTES_MAX", sizes)
+    model_set()
+    monkeypatch.setattr("mooring.runtime.models.model_set.MODELS_BYTES_MAX", sizes - 1)
+    with pytest.raises(Invalid, match="together its models are larger"):
+        model_set()

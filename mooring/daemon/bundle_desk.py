@@ -156,7 +156,7 @@ class BundleDesk:
         from mooring.bundles.trust import ZipFetcher  # noqa: PLC0415 -- a daemon without bundles stays light
 
         with file, self._audited(actor, "bundle.sideloaded", ""):
-            file.flush()
+            self._slots.written(file)
             name = self._named()
             source = Source(
                 name=name,

@@ -118,6 +118,7 @@ class Bringer:
         books, offer = self._books, chosen.offer
         require_standing(chosen)
         st.require_free(books.state)
+        books.slots.require_refusable()
         size = int(offer.custom["unpacked_size"])
         with books.slots.part(offer.sha256, offer.length + size) as file:
             trust.download(offer, fetch, file, tell)  # 2, and hashed as it is written: 3

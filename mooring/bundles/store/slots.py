@@ -4,25 +4,26 @@ slots/<seq>-<hash>/       the files of a bundle, read-only
 slots/<seq>-<hash>.json   how to prove it again
 slots/<seq>-<hash>.good   it was accepted once
 staging/                  what is being brought in
-rejected/<manifest>.json  it was refused: never taken by itself again
+rejected/                 what was refused: `mooring.bundles.store.refused`
 lock                      one at a time
 """
 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import orjson
-
 from mooring.bundles.store.coding import slot_bytes, slot_from
+from mooring.bundles.store.refused import Refusals
 from mooring.bundles.store.state import UNTOUCHED, Slot
 from mooring.durable import read_private, replace_file, sync_folder
 from mooring.errors import Conflict, Denied
@@ -30,7 +31,6 @@ from mooring.errors import Conflict, Denied
 PRIVATE: Final = 0o700
 READ_ONLY: Final = 0o500
 RECORD_BYTES_MAX: Final = 16_384
-REJECTED_MAX: Final = 1000
 SLOTS_MAX: Final = 64
 FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,6 +44,9 @@ class Slots:
         self._slots = root / "slots"
         self._staging = root / "staging"
         self._rejected = root / "rejected"
+        self._refusals = Refusals(self._rejected)
+        self._promised: dict[int, int] = {}  # bytes of what is being received, by its file
+        self._promises = threading.Lock()
         self.state = root / "state"
 
     def prepare(self) -> None:
@@ -106,17 +109,30 @@ class Slots:
     def unnamed(self, most: int) -> BinaryIO:
         """A private file that has no name, for so many bytes; gone when it is closed.
 
+        The room counts as taken until all is `written` or the file is closed: of several at once none fails half-way.
+
         Raises:
             Denied: the disk has too little room.
         """
-        self.require_room(most)
-        descriptor, name = tempfile.mkstemp(dir=self._staging)
+        with self._promises:
+            self.require_room(most)
+            descriptor, name = tempfile.mkstemp(dir=self._staging)
+            self._promised[descriptor] = most
         try:
             Path(name).unlink()
-            return os.fdopen(descriptor, "w+b")
+            return _Received(descriptor, self._written)
         except BaseException:
+            self._written(descriptor)
             os.close(descriptor)
             raise
+
+    def written(self, file: BinaryIO) -> None:
+        """All of an unnamed file is on the disk, and counts there from now on."""
+        file.flush()
+        self._written(file.fileno())
+
+    def _written(self, descriptor: int) -> None:
+        self._promised.pop(descriptor, None)
 
     def require_room(self, wanted: int) -> None:
         """Refuse to begin what the disk could not hold.
@@ -126,10 +142,11 @@ class Slots:
         """
         facts = os.statvfs(self._staging)
         free = facts.f_bavail * facts.f_frsize
+        free -= sum(tuple(self._promised.values()))
         if free < wanted + FREE_BYTES_MIN:
             raise Denied(
                 "bundle_no_space",
-                f"The bundle needs {wanted // 2**20 + 1} MB on the disk, and {free // 2**20} MB are free.",
+                f"The bundle needs {wanted // 2**20 + 1} MB on the disk, and {max(0, free) // 2**20} MB are free.",
                 money=UNTOUCHED,
                 todo="Make room on the disk, then update again.",
             )
@@ -165,7 +182,7 @@ class Slots:
     def installed(self) -> list[tuple[Slot, bool]]:
         """What lies in the slots by its own account, newest first, and whether it was once accepted. None is proved."""
         found: list[tuple[Slot, bool]] = []
-        for path in sorted(self._slots.glob("*.json"))[:SLOTS_MAX]:
+        for path in sorted(self._slots.glob("*.json"), key=_changed_at, reverse=True)[:SLOTS_MAX]:
             try:
                 data = read_private(path, RECORD_BYTES_MAX)
                 slot = None if data is None else slot_from(data)
@@ -176,31 +193,34 @@ class Slots:
         return sorted(found, key=lambda one: (one[0].seq, one[0].as_of, one[0].name), reverse=True)
 
     def reject(self, slot: Slot, reason: str, at: int) -> None:
-        """Write down that it was refused, durable when this returns; the first reason stays."""
-        path = self._rejected / f"{slot.manifest_sha256}.json"
-        if path.exists():
-            return
-        said = {"bundle_id": slot.bundle_id, "seq": slot.seq, "version": slot.version, "reference": slot.reference}
-        replace_file(path, orjson.dumps({**said, "reason": reason, "at": at, "manifest_sha256": slot.manifest_sha256}))
+        """Write down that it was refused, durable when this returns."""
+        self._refusals.add(slot, reason, at)
 
     def forgive(self, manifest_sha256: str) -> None:
         """A person wants it tried again."""
-        (self._rejected / f"{manifest_sha256}.json").unlink(missing_ok=True)
-        sync_folder(self._rejected)
+        self._refusals.forgive(manifest_sha256)
 
     def is_rejected(self, manifest_sha256: str) -> bool:
         """Whether it was refused. A record that cannot be read refuses all the same."""
-        return (self._rejected / f"{manifest_sha256}.json").exists()
+        return manifest_sha256 in self._refusals
+
+    def require_refusable(self) -> None:
+        """Refuse to bring in what might have to be refused, where no refusal could be kept any more.
+
+        Raises:
+            Denied: so it is.
+        """
+        if self._refusals.full:
+            raise Denied(
+                "too_many_refused",
+                "So many bundles were refused in this home that no more refusals can be kept, or they cannot be read.",
+                money=UNTOUCHED,
+                todo="Look at who publishes so many bad ones, and at bundles/rejected; else use another home.",
+            )
 
     def rejections(self) -> list[Mapping[str, Any]]:
-        """What was refused, newest first."""
-        found: list[Mapping[str, Any]] = []
-        for path in sorted(self._rejected.glob("*.json"))[:REJECTED_MAX]:
-            try:
-                found.append(orjson.loads(read_private(path, RECORD_BYTES_MAX) or b""))
-            except (OSError, ValueError):
-                found.append({"manifest_sha256": path.stem, "reason": "its record cannot be read", "at": 0})
-        return sorted(found, key=lambda one: int(one.get("at", 0)), reverse=True)
+        """What was refused last, newest first."""
+        return self._refusals.newest()
 
     def collect(self, named: frozenset[str]) -> list[str]:
         """Remove every slot that is not named, and all that lies in staging; the names of the slots that went."""
@@ -229,6 +249,28 @@ class Slots:
 
     def _record(self, name: str) -> Path:
         return self._slots / f"{name}.json"
+
+
+class _Received(io.BufferedRandom):
+    """A file whose room was promised until it is closed."""
+
+    def __init__(self, descriptor: int, closed: Callable[[int], None]) -> None:
+        self._number = descriptor
+        self._told = closed
+        super().__init__(io.FileIO(descriptor, "r+"))
+
+    def close(self) -> None:
+        """Also where it was not all received."""
+        if not self.closed:
+            self._told(self._number)  # before the number is another file's
+        super().close()
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _remove(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mooring.bundles.trust.floors import Floors
 from mooring.bundles.trust.generations import Generation, Generations
+from mooring.bundles.trust.refusals import too_many_kept
 from mooring.bundles.trust.shapes import Limits
 from mooring.bundles.two_copies import TwoCopies
 
@@ -107,11 +108,11 @@ def kept(page: Page, *numbers: int) -> Page:
     """The page with more generations that are not collected.
 
     Raises:
-        ValueError: there are too many.
+        Denied: there are too many.
     """
     every = page.kept | {*numbers}
     if len(every) > KEPT_MAX:
-        raise ValueError("more generations than may be kept")
+        raise too_many_kept()
     return replace(page, kept=every)
 
 

@@ -17,7 +17,7 @@ from tuf.api.exceptions import (
 
 from mooring.bundles.trust.policy import PolicyError
 from mooring.bundles.trust.updater import NotStoredError
-from mooring.errors import Invalid, MooringError, Retry, Unverified
+from mooring.errors import Denied, Invalid, MooringError, Retry, Unverified
 
 _UNTOUCHED: Final = "Nothing of it was used; the models in use stay as they are."
 _AGAIN_SECONDS: Final = 60.0
@@ -166,6 +166,16 @@ def not_offered() -> Unverified:
         "Verified metadata does not offer this bundle, or other keys signed it than those of its channel.",
         money=_UNTOUCHED,
         todo="Check for updates, and choose among what is offered then.",
+    )
+
+
+def too_many_kept() -> Denied:
+    """The record names as many generations as it may."""
+    return Denied(
+        "bundle_metadata_full",
+        "Metadata of so many installed bundles is kept that no more can be.",
+        money=_UNTOUCHED,
+        todo="Start Mooring again: it lets go of what nothing that is installed needs. Then update again.",
     )
 
 

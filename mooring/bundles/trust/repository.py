@@ -260,11 +260,11 @@ class Repository:
         """Not collect a generation from now on, over restarts too.
 
         Raises:
-            Retry: the disk fails. ValueError: it is not there, or too many are kept.
+            Retry: the disk fails. Unverified: it is not there any more. Denied: too many are kept.
         """
         with self._refreshing, self._disk, _disk_faults():
             if generation not in self._book.generations.numbers():
-                raise ValueError("there is no such generation")
+                raise changed(f"generation {generation}")
             page = self._page()
             if generation not in page.kept:
                 self._book.note(kept(page, generation))

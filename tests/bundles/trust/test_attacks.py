@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from mooring.bundles.trust import Pinned, Repository, checked_root, shipped_root
-from mooring.errors import MooringError, NotFound, Unverified
+from mooring.errors import Denied, MooringError, NotFound, Unverified
 from tests.bundles.trust.rig import BUILT_AT, Machine, downloaded
 from tests.support.bundle_repository import NOW, BundleRepository, signer_of
 
@@ -360,8 +360,18 @@ def test_generations_that_are_kept_stay_and_the_others_go(machine, source):
     assert [int(one.name[4:]) for one in generations(machine)] == [first, first + 4]
     machine.client().release(first)
     assert [int(one.name[4:]) for one in generations(machine)] == [first + 4]
-    with pytest.raises(ValueError, match="no such generation"):
+    with pytest.raises(Unverified) as gone:
         machine.client().keep(first)
+    assert gone.value.code == "bundle_metadata_changed"
+
+
+def test_more_generations_than_may_be_kept_are_refused_in_words(machine, source, monkeypatch):
+    first = machine.client().refresh(source).generation
+    monkeypatch.setattr("mooring.bundles.trust.book.KEPT_MAX", 0)
+    for keeping in (lambda: machine.client().keep(first), lambda: machine.client().keep_only({first})):
+        with pytest.raises(Denied) as full:
+            keeping()
+        assert full.value.code == "bundle_metadata_full"
 
 
 def test_a_refresh_that_finds_nothing_new_writes_nothing(machine, source):

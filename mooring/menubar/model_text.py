@@ -26,15 +26,21 @@ def newest(found: Bundles) -> OfferedBundle | None:
 
 
 def decides_text(found: Bundles) -> str:
-    """What decides now."""
-    if found.probation is not None and found.phase == "trying" and found.candidate is not None:
-        return f"Model {found.candidate.version} is on trial. {found.probation.line}"
-    if found.phase == "armed" and found.candidate is not None:
-        return f"Model {found.candidate.version} passed its examination. Its trial begins after the next hour."
+    """What decides now, or is about to."""
+    if found.phase == "trying" and found.candidate is not None:
+        return f"Trying model {found.candidate.version}."
     if found.active is not None:
         return f"You're on model {found.active.version}."
-    why = f" {found.no_model_reason}" if found.no_model_reason else ""
-    return f"No model decides.{why}"
+    return "No model decides."
+
+
+def standing_text(found: Bundles) -> str:
+    """How it stands with what comes next: a trial, what waits for one, what came of the last, why there is none."""
+    if found.phase == "trying" and found.probation is not None:
+        return found.probation.line
+    if found.phase == "armed" and found.candidate is not None:
+        return f"Model {found.candidate.version} passed its examination. Its trial begins after the next hour."
+    return outcome_text(found) or ("" if found.active is not None else found.no_model_reason)
 
 
 def offer_text(one: Bundle, found: Bundles) -> str:
@@ -44,8 +50,7 @@ def offer_text(one: Bundle, found: Bundles) -> str:
         lines.append(f"Out of sample, after fees: {figures(one)}.")
     if found.active is not None and found.active.evaluation:
         lines.append(f"Yours now: {figures(found.active)}.")
-    lines.append(BOUND)
-    return "\n\n".join([*lines, one.notes] if one.notes else lines)
+    return "\n\n".join([*lines, BOUND])
 
 
 def figures(one: Bundle) -> str:
@@ -72,7 +77,7 @@ def outcome_text(found: Bundles) -> str:
     if last.kind == "revoked":
         return f"Its publisher took {name} back: {reason}.{now}"
     if reason.startswith(BY_PERSON):
-        return f"You went back from {name}.{now}"
+        return f"You went back from {name}."
     return f"Rolled back by itself, {name}: {reason}.{now}"
 
 

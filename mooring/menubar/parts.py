@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication, QDialog, QFrame, QLabel, QPushButton
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton, QWidget
 
 from mooring.control_api.client import Client
 from mooring.errors import MooringError
@@ -19,6 +19,7 @@ ACCENT_DARK: Final = QColor("#5fc4b8")
 ON_ACCENT: Final = QColor("#ffffff")
 ON_ACCENT_DARK: Final = QColor("#0c1a18")
 SOFT: Final = 0.72  # of the text's own ink
+HAIR: Final = 0.18
 
 
 class Ask(Protocol):
@@ -148,13 +149,18 @@ def mixed(one: QColor, other: QColor, share: float) -> QColor:
     )
 
 
-def line() -> QFrame:
-    """A hairline."""
-    made = QFrame()
-    made.setFrameShape(QFrame.Shape.HLine)
-    made.setFixedHeight(1)
-    made.setStyleSheet("color: palette(mid); background: palette(mid); border: none;")
-    return made
+class Hairline(QWidget):
+    """A line between parts, in light and dark."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 -- Qt's name
+        """As Qt's."""
+        palette = self.palette()
+        ink, ground = palette.color(QPalette.ColorRole.WindowText), palette.color(QPalette.ColorRole.Window)
+        QPainter(self).fillRect(event.rect(), mixed(ink, ground, HAIR))
 
 
 def plain_button(text: str) -> QPushButton:
@@ -165,18 +171,19 @@ def plain_button(text: str) -> QPushButton:
 
 
 def dress(app: QApplication) -> None:
-    """One accent in light and dark, and what follows when the person changes between them."""
+    """One accent in light and dark; also when the person changes between them."""
+    app.styleHints().colorSchemeChanged.connect(lambda _: paint(app))
+    paint(app)
 
-    def paint() -> None:
-        dark = app.styleHints().colorScheme() is Qt.ColorScheme.Dark
-        palette = app.palette()
-        accent, ink = (ACCENT_DARK, ON_ACCENT_DARK) if dark else (ACCENT, ON_ACCENT)
-        for role in (QPalette.ColorRole.Accent, QPalette.ColorRole.Highlight):
-            palette.setColor(QPalette.ColorGroup.Active, role, accent)
-            palette.setColor(QPalette.ColorGroup.Inactive, role, accent)
-        for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
-            palette.setColor(group, QPalette.ColorRole.HighlightedText, ink)
-        app.setPalette(palette)
 
-    app.styleHints().colorSchemeChanged.connect(paint)
-    paint()
+def paint(app: QApplication) -> None:
+    """Put the accent into the palette that there is."""
+    palette = app.palette()
+    ground, text = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
+    dark = ground.lightness() < text.lightness()  # not every desktop says which scheme it has
+    accent, ink = (ACCENT_DARK, ON_ACCENT_DARK) if dark else (ACCENT, ON_ACCENT)
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+        palette.setColor(group, QPalette.ColorRole.Accent, accent)
+        palette.setColor(group, QPalette.ColorRole.Highlight, accent)
+        palette.setColor(group, QPalette.ColorRole.HighlightedText, ink)
+    app.setPalette(palette)

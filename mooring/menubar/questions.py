@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from mooring.errors import MooringError
+
+# Qt makes a question as narrow as it can, and only on macOS as bold as its title is elsewhere.
+STYLE: Final = "QLabel#qt_msgbox_label { font-weight: bold; } QLabel#qt_msgbox_informativelabel { min-width: 360px; }"
 
 
 def ask(title: str, question: str, word: str) -> bool:
     """A question with two buttons; the harmless one is the default."""
     box = _box(title, question)
     yes = box.addButton(word, QMessageBox.ButtonRole.DestructiveRole)
-    no = box.addButton(QMessageBox.StandardButton.Cancel)
+    no = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(no)
     _to_front(box)
     box.exec()
@@ -30,7 +35,7 @@ class GraveNews:
         if self.box is None:
             self.box = _box("", "")
             self.box.setIcon(QMessageBox.Icon.Warning)
-            self.box.addButton(QMessageBox.StandardButton.Ok)
+            self.box.addButton("OK", QMessageBox.ButtonRole.AcceptRole)
             self.box.setModal(False)
         self.box.setText(error.what)
         self.box.setInformativeText("\n\n".join(text for text in (error.money, error.todo, error.code) if text))
@@ -45,6 +50,7 @@ class GraveNews:
 def _box(title: str, text: str) -> QMessageBox:
     box = QMessageBox()
     box.setWindowTitle("Mooring")
+    box.setStyleSheet(STYLE)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(title)
     box.setInformativeText(text)

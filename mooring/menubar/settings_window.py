@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from mooring.control_api.client import Client
 from mooring.control_api.models_settings import Setting, SettingsNow
 from mooring.errors import MooringError
-from mooring.menubar.parts import Ask, AskingWindow, heading, line, plain_button, text_label
+from mooring.menubar.parts import Ask, AskingWindow, Hairline, heading, plain_button, text_label
 from mooring.menubar.settings_fields import COMMON, Field, changed, decimal, field_of, whole
 
 NOTE: Final = "changed in the menu bar's window"
@@ -69,7 +69,7 @@ class SettingsWindow(AskingWindow):
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         column.addWidget(self.area, 1)
-        column.addWidget(line())
+        column.addWidget(Hairline())
         column.addWidget(self._said)
         buttons = QHBoxLayout()
         buttons.addWidget(more)
@@ -125,7 +125,7 @@ class SettingsWindow(AskingWindow):
         beside.addWidget(part, 0, Qt.AlignmentFlag.AlignRight)
         if column.count():
             column.addSpacing(8)
-            column.addWidget(line())
+            column.addWidget(Hairline())
             column.addSpacing(8)
         column.addLayout(beside)
         column.addWidget(text_label(words, soft=True))

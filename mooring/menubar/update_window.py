@@ -12,8 +12,8 @@ from mooring.control_api.client import Client, StreamEvent
 from mooring.control_api.models_bundles import Bundles
 from mooring.control_api.models_evidence import Operation
 from mooring.errors import MooringError
-from mooring.menubar.model_text import can_go_back, decides_text, newest, offer_text, outcome_text
-from mooring.menubar.parts import Ask, AskingWindow, heading, line, plain_button, text_label
+from mooring.menubar.model_text import can_go_back, decides_text, newest, offer_text, standing_text
+from mooring.menubar.parts import Ask, AskingWindow, Hairline, heading, plain_button, text_label
 
 REASON: Final = "asked in the menu bar"
 LOOK_MS: Final = 250
@@ -29,14 +29,16 @@ class UpdateWindow(AskingWindow):
 
     def __init__(self, ask: Ask) -> None:
         super().__init__(ask, "Update model")
-        self.setMinimumSize(560, 440)
+        self.setMinimumSize(560, 400)
         self._found: Bundles | None = None
         self._operation = ""
         self._asked = False  # about the operation, and not answered yet
-        self._decides, self._offer, self._outcome = heading(""), text_label(""), text_label("", soft=True)
+        self._decides, self._standing = heading(""), text_label("")
+        self._offer, self._notes = text_label(""), text_label("", soft=True)
         self._decides.setWordWrap(True)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
+        self.progress.setMaximumHeight(8)
         self.progress.hide()
         self.check, self.update_, self.back = (
             plain_button("Look for a newer one"),
@@ -64,19 +66,18 @@ class UpdateWindow(AskingWindow):
     @property
     def texts(self) -> dict[str, str]:
         """What is said, by place."""
-        labels = {"decides": self._decides, "offer": self._offer, "outcome": self._outcome, "said": self._said}
+        labels = {"decides": self._decides, "standing": self._standing, "offer": self._offer, "said": self._said}
         return {name: label.text() for name, label in labels.items()}
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
         column.setSpacing(12)
-        for part in (self._decides, self._outcome, self._offer):
+        for part in (self._decides, self._standing, self.progress, self._offer, self._notes):
             column.addWidget(part)
         column.addStretch(1)
-        column.addWidget(self.progress)
         column.addWidget(self._said)
-        column.addWidget(line())
+        column.addWidget(Hairline())
         buttons = QHBoxLayout()
         buttons.addWidget(self.back)
         buttons.addStretch(1)
@@ -115,13 +116,13 @@ class UpdateWindow(AskingWindow):
         self._found = found
         offered = newest(found)
         self._decides.setText(decides_text(found))
+        self._standing.setText(standing_text(found))
         self._offer.setText("" if offered is None else offer_text(offered, found))
-        # While another one is on its way, what came of the one before is of no interest.
-        self._outcome.setText("" if found.phase in {"armed", "trying"} else outcome_text(found))
-        for label in (self._offer, self._outcome):
+        self._notes.setText("" if offered is None else offered.notes)
+        for label in (self._standing, self._offer, self._notes):
             label.setVisible(bool(label.text()))
         if not self._operation:
-            self._said.setText(self._standing(found) if offered is None else "")
+            self._said.setText(self._answer(found) if offered is None else "")
         self._show_trial(found)
         self._show_buttons()
 
@@ -135,7 +136,7 @@ class UpdateWindow(AskingWindow):
             self.progress.setRange(0, max(trial.min_bars, 1))
             self.progress.setValue(min(trial.bars_done, trial.min_bars))
 
-    def _standing(self, found: Bundles) -> str:
+    def _answer(self, found: Bundles) -> str:
         if found.repository is None:
             return "No repository of models is set up. `mooring bundle trust` adds one."
         if found.phase in {"armed", "trying"}:

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from mooring.control_api.client import Client
 from mooring.control_api.models_onboarding import Onboarding
 from mooring.errors import Invalid, MooringError
-from mooring.menubar.parts import ANSWER_SECONDS, Ask, AskingWindow, heading, line, plain_button, text_label
+from mooring.menubar.parts import ANSWER_SECONDS, Ask, AskingWindow, Hairline, heading, plain_button, text_label
 from mooring.onboarding import shapes
 
 SCREENS: Final = ("needs", "make", "paste", "check", "done")
@@ -133,7 +133,7 @@ class Wizard(AskingWindow):
             column.addWidget(part)
         column.addWidget(self._pages, 1)
         column.addWidget(self._said)
-        column.addWidget(line())
+        column.addWidget(Hairline())
         buttons = QHBoxLayout()
         buttons.addWidget(self.page)
         buttons.addStretch(1)
@@ -190,8 +190,8 @@ class Wizard(AskingWindow):
 
     def _text(self, view: Onboarding, lines: list[str]) -> str:
         if self._screen == "make":
-            tick = [f"   ☑  {right.label}: {right.why}" for right in view.tick]
-            leave = [f"   ☐  {right.label}: {right.why}" for right in view.leave]
+            tick = [f"   ☑  {right.label} ({right.why})" for right in view.tick]
+            leave = [f"   ☐  {right.label} ({right.why})" for right in view.leave]
             parts = [*lines, "Tick:\n" + "\n".join(tick)]
             return "\n\n".join([*parts, "Leave unticked; with one of these the key is refused:\n" + "\n".join(leave)])
         if self._screen == "done":

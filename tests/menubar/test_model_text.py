@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from mooring.control_api.models_bundles import Bundle, BundleEvent, Probation, Rejected
-from mooring.menubar.model_text import can_go_back, decides_text, figures, newest, offer_text, outcome_text
+from mooring.menubar.model_text import (
+    can_go_back,
+    decides_text,
+    figures,
+    newest,
+    offer_text,
+    outcome_text,
+    standing_text,
+)
 from tests.menubar.bundles_made import bundle, found, offered
 
 EVALUATION = {
@@ -13,6 +21,10 @@ EVALUATION = {
     "worst_drawdown": "-6.2 %",
     "baseline": "+1.0 %",
 }
+
+
+def happened(kind: str, seq: int, **detail: str) -> BundleEvent:
+    return BundleEvent(at="2026-01-01T00:00:00Z", kind=kind, id=bundle(seq)["id"], detail=detail)
 
 
 def test_the_newest_of_the_line_that_decides_is_offered():
@@ -38,7 +50,7 @@ def test_an_offer_says_who_signed_it_what_it_was_worth_and_what_is_there_now():
     )
     assert "Yours now: +3.2 %." in text
     assert "can't loosen your limits" in text
-    assert text.endswith("Trained anew.")
+    assert "Trained anew." not in text, "the publisher's own words stand apart"
 
 
 def test_without_figures_that_is_said():
@@ -54,17 +66,20 @@ def test_a_trial_says_how_it_stands():
         bars_done=3, min_bars=24, minutes_done=1, min_minutes=2, errors=0, max_errors=2, slow=0, worst_us=1, p99_us=9,
         psi_max="1", tries_left=2, line="On trial: 3 of 24 bars, all well.",
     )  # fmt: skip
-    text = decides_text(found(phase="trying", candidate=Bundle(**bundle(2)), probation=trial))
-    assert "2026-02" in text
-    assert "3 of 24 bars" in text
+    now = found(phase="trying", candidate=Bundle(**bundle(2)), probation=trial, history=[happened("committed", 1)])
+    assert decides_text(now) == "Trying model 2026-02."
+    assert standing_text(now) == "On trial: 3 of 24 bars, all well."
+
+
+def test_one_that_waits_for_its_trial_is_not_yet_what_decides():
+    now = found(phase="armed", candidate=Bundle(**bundle(2)), active=Bundle(**bundle(1)))
+    assert decides_text(now) == "You're on model 2026-01."
+    assert standing_text(now).startswith("Model 2026-02 passed its examination.")
 
 
 def test_no_model_says_why():
-    assert decides_text(found(no_model_reason="No bundle is installed.")) == "No model decides. No bundle is installed."
-
-
-def happened(kind: str, seq: int, **detail: str) -> BundleEvent:
-    return BundleEvent(at="2026-01-01T00:00:00Z", kind=kind, id=bundle(seq)["id"], detail=detail)
+    now = found(no_model_reason="No bundle is installed.")
+    assert (decides_text(now), standing_text(now)) == ("No model decides.", "No bundle is installed.")
 
 
 def test_what_was_rolled_back_says_why_and_what_decides_again():
@@ -81,7 +96,7 @@ def test_what_was_rolled_back_says_why_and_what_decides_again():
 
 def test_who_went_back_is_told_so_and_not_that_it_failed():
     now = found(active=Bundle(**bundle(1)), history=[happened("rolled_back", 2, reason="a person went back: menu")])
-    assert outcome_text(now) == "You went back from model core@2. You're on 2026-01 again."
+    assert outcome_text(now) == "You went back from model core@2."
 
 
 def test_an_accepted_one_and_one_that_was_taken_back_are_told_by_the_newest_that_happened():

@@ -275,7 +275,7 @@ def test_progress_is_asked_once_at_a_time_and_shown_until_it_ends(update: Update
     tick(update)
     asks.answer(operation("done"))
     asks.answer(known(phase="armed", candidate=Bundle(**bundle(2))))
-    assert "passed its examination" in update.texts["decides"]
+    assert "passed its examination" in update.texts["standing"]
     assert update.progress.isHidden()
 
 
@@ -286,7 +286,8 @@ def test_a_trial_has_a_bar_and_its_end_is_told(update: UpdateWindow, asks: Asks)
     )  # fmt: skip
     update.begin()
     asks.answer(known(phase="trying", candidate=Bundle(**bundle(2)), probation=trial, offered=[]))
-    assert update.texts["decides"] == "Model 2026-02 is on trial. On trial: 3 of 24 bars, all well."
+    assert update.texts["decides"] == "Trying model 2026-02."
+    assert update.texts["standing"] == "On trial: 3 of 24 bars, all well."
     assert (update.progress.value(), update.progress.maximum(), update.progress.isVisible()) == (3, 24, True)
     assert update.back.isEnabled()
     assert not update.update_.isEnabled()

@@ -143,15 +143,23 @@ def odd_daemon(home: Home, answers: dict[str, Any] | None = None, version: str =
             thread.join(10)
 
 
-def main(root: str) -> None:
-    """One as a process of its own, until SIGTERM."""
+NEWER: dict[str, Any] = {
+    "/v1/status": STATUS | {"mood": "a later version's"},
+    "/v1/equity": {"items": [], "next_cursor": None},
+    "/v1/events": [("mood", {"new": True})],
+}
+
+
+def main(root: str, which: str) -> None:
+    """One as a process of its own, until SIGTERM: `older` is not understood, `newer` says more than is known."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with odd_daemon(Home(root=Path(root))):
+    answers, version = (NEWER, STATUS["version"]) if which == "newer" else ({}, "0.0.9")
+    with odd_daemon(Home(root=Path(root)), answers, version):
         print("ready", flush=True)
         while not ended.wait(0.05):
             pass
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -40,6 +40,12 @@ class Screen:
     def type(self, text: str) -> None:
         self.run("xdotool", "type", "--delay", "2", text)
 
+    def windows(self, pid: int) -> list[str]:
+        """The windows that a process shows."""
+        command = ["xdotool", "search", "--onlyvisible", "--all", "--pid", str(pid), "--name", ""]
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=20, check=False)
+        return done.stdout.split()
+
     def key(self, name: str) -> None:
         self.run("xdotool", "key", name)
 

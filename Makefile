@@ -21,7 +21,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format bench app app-headless app-env lock clean system-packages
+.PHONY: help setup demo test lint format bench pictures app app-headless app-env lock clean system-packages
 
 help: #-- show this list
 	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ lint: setup #-- ruff, mypy, import rules, our own checks
 format: setup #-- format and fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+pictures: setup system-packages #-- take the pictures of the menu bar anew, on a screen of its own (docs/images)
+	$(BIN)/python -m tests.acceptance.tray_pictures docs/images
 
 bench: setup #-- the project's own benchmarks, ratios in one run (BENCH_ARGS="step")
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

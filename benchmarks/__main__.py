@@ -14,10 +14,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from benchmarks import api, book, bundle, cycle, daemon, live, models, replay, step, training, verify
+from benchmarks import api, book, bundle, cycle, daemon, live, menubar, models, replay, step, training, verify
 from benchmarks.common import Benchmark, Result
 
-MODULES: Final[tuple[Benchmark, ...]] = (step, book, cycle, verify, replay, daemon, api, live, models, bundle, training)
+MODULES: Final[tuple[Benchmark, ...]] = (
+    step,
+    book,
+    cycle,
+    verify,
+    replay,
+    daemon,
+    api,
+    live,
+    models,
+    bundle,
+    training,
+    menubar,
+)
 SMALL: Final = 100  # values below are shown with their places
 
 

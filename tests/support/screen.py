@@ -13,6 +13,7 @@ from pathlib import Path
 PROGRAMS = ("Xvfb", "openbox", "trayer", "xdotool", "import")
 SIZE = (1280, 800)
 WAIT_SECONDS = 20.0
+TRIES = 3
 TRAYER = "--edge top --align right --widthtype request --height 24 --SetDockType true --expand true".split()
 
 
@@ -68,24 +69,32 @@ def screen() -> Iterator[Screen]:
         assert number, "Xvfb did not start"
         made = Screen(f":{number}", os.environ)
         for program in (["openbox"], ["trayer", *TRAYER]):
-            running = subprocess.Popen(
-                program, env=made.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-            )
-            closing.callback(_end, running)
-        _until_tray(made)
+            _begin(closing, made, program)
         yield made
 
 
-def _until_tray(made: Screen) -> None:
+def _begin(closing: ExitStack, made: Screen, program: list[str]) -> None:
+    """Start a program of the session, and wait until it shows itself; again where it gave up at once."""
+    for _ in range(TRIES):
+        running = subprocess.Popen(
+            program, env=made.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        closing.callback(_end, running)
+        if _shows(made, program[0], running):
+            return
+    raise AssertionError(f"{program[0]} did not come up")
+
+
+def _shows(made: Screen, name: str, running: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and running.poll() is None:
         found = subprocess.run(
-            ["xdotool", "search", "--class", "trayer"], env=made.environ, capture_output=True, check=False
+            ["xdotool", "search", "--class", name], env=made.environ, capture_output=True, check=False
         )
         if found.returncode == 0 and found.stdout.strip():
-            return
+            return True
         time.sleep(0.05)
-    raise AssertionError("no tray came up")
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

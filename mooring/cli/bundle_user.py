@@ -22,7 +22,6 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.
 AgainOption = Annotated[bool, typer.Option("--again", help="Take it although it was refused here before.")]
 BundleArgument = Annotated[str, typer.Argument(help="such as core@4, from `mooring bundle list`", metavar="BUNDLE")]
 UNCHANGED: Final = "Nothing was changed; what decides goes on as it was."
-KINDS: Final = {"stable": "Signed by trainer and reviewer.", "canary": "An early one, signed by one key."}
 
 
 def show_list(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -216,17 +215,17 @@ def _finished(client: Client, operation: Operation, what: str) -> Operation:
 
 def _newest(found: Bundles) -> OfferedBundle | None:
     """As the daemon chooses: of the line that decides."""
-    fresh = [one for one in found.offered if one.standing == "new"]
-    if found.active is not None:
-        fresh = [one for one in fresh if one.bundle_id == found.active.bundle_id]
-    if len({one.bundle_id for one in fresh}) > 1:
+    from mooring.control_api.bundle_words import fresh  # noqa: PLC0415 -- pydantic takes its time
+
+    new = fresh(found)
+    if len({one.bundle_id for one in new}) > 1:
         raise Conflict(
             "several_bundles",
-            f"The repository offers {', '.join(sorted({one.bundle_id for one in fresh}))}.",
+            f"The repository offers {', '.join(sorted({one.bundle_id for one in new}))}.",
             money=UNCHANGED,
             todo="Name the one that you want, as `mooring bundle list` shows it.",
         )
-    return fresh[0] if fresh else None
+    return new[0] if new else None
 
 
 def _named(found: Bundles, name: str) -> Any:
@@ -253,18 +252,11 @@ def _confirm(question: str, *, yes: bool, as_json: bool) -> None:
 
 
 def _show_offer(one: Bundle, found: Bundles) -> None:
-    say(f"Model {one.version} is available ({_short(one)}). {KINDS.get(one.channel, '')}".rstrip())
-    if one.evaluation:
-        say("Out of sample, after fees: " + _figures(one))
-    if found.active is not None and found.active.evaluation and found.active.id != one.id:
-        say("Yours now: " + _figures(found.active))
-    for line in one.notes.splitlines():
-        say(f"  {line}")
-    say("It can't loosen your limits.")
+    from mooring.control_api.bundle_words import offer_lines  # noqa: PLC0415 -- as above
 
-
-def _figures(one: Bundle) -> str:
-    return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(one.evaluation.items()))
+    *lines, bound = offer_lines(one, found, name=_short(one))
+    for line in [*lines, *(f"  {line}" for line in one.notes.splitlines()), bound]:
+        say(line)
 
 
 def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
@@ -286,6 +278,8 @@ def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
 
 
 def _show_running(found: Bundles) -> None:
+    from mooring.control_api.bundle_words import outcome_text  # noqa: PLC0415 -- as above
+
     if not found.asked:
         hint("No producer asks models: name `model` in signals.producers, with a weight in strategy.weights.")
     if found.running is None:
@@ -296,11 +290,9 @@ def _show_running(found: Bundles) -> None:
         say(f"{found.running.partition(':')[0]} decides.")
     if found.probation is not None and found.candidate is not None:
         say(f"{found.candidate.version}: {found.probation.line}")
-    last = next((one for one in found.history if one.kind in {"committed", "rolled_back", "revoked"}), None)
-    if last is not None:
-        word = {"committed": "Accepted", "rolled_back": "Rolled back by itself", "revoked": "Taken back"}[last.kind]
-        reason = last.detail.get("reason", "")
-        say(f"{word}: {last.id.partition(':')[0]}{f', {reason}' if reason else ''} ({last.at})")
+    came = outcome_text(found)
+    if came:
+        say(came)
     for key in found.ignored:
         say(f"Not taken from the bundle, as it would loosen a limit: {key}")
     if found.staleness.expired_seconds:

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from mooring.control_api.bundle_words import figures, outcome_text
 from mooring.control_api.models_bundles import Bundle, BundleEvent, Probation, Rejected
 from mooring.menubar.model_text import (
     can_go_back,
     decides_text,
-    figures,
     newest,
     offer_text,
-    outcome_text,
     standing_text,
 )
 from tests.menubar.bundles_made import bundle, found, offered

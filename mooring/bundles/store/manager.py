@@ -31,7 +31,7 @@ from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
 from mooring.errors import Conflict, Denied, MooringError, Unverified
 
 WAITS: Final = frozenset({Phase.STAGED, Phase.ARMED})
-BY_PERSON: Final = "you went back"
+BY_PERSON: Final = "a person went back"
 READ_AGAIN_SECONDS: Final = 60.0
 NO_EXPIRED: Final[frozenset[str]] = frozenset()
 

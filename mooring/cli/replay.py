@@ -13,6 +13,7 @@ import typer
 from mooring.cli import demo
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.errors import Invalid, Unverified
+from mooring.home import Home
 
 replay = typer.Typer(help="Do recorded hours again and compare every row.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -155,6 +156,9 @@ def verify(
     ] = None,
     to: Annotated[str | None, typer.Option("--to", help="Compare only hours that close until then (UTC).")] = None,
     compiled: CompiledOption = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="Ask the models of installed bundles again, too, and compare.")
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -175,6 +179,9 @@ def verify(
             compiled=compiled,
             tell=tell,
         )
+    if models:
+        found |= {"models": _asked_again(home_of(ctx, home), first, last, as_json=as_json)}
+        found["ok"] = found["ok"] and not found["models"]["differing"]
     if not as_json:
         # Those first whose fields are known.
         for broken in sorted(found["breaks"], key=lambda each: not each["recomputed"])[:SHOWN_MAX]:
@@ -183,6 +190,22 @@ def verify(
             _say_version(run | {"version": found["version"]})
     said = f"All {found['rows']} rows hold, and all {found['hours']} hours came out again. Head {found['head']}"
     _end(found, as_json=as_json, said=said)
+
+
+def _asked_again(home: Home, first: int | None, last: int | None, *, as_json: bool) -> dict[str, Any]:
+    from mooring.daemon.bundle_reask import asked_again  # noqa: PLC0415 -- as in `verify`
+    from mooring.daemon.records import records_of  # noqa: PLC0415
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
+
+    found = asked_again(home, records_of(home, os.environ), SystemClock(), first=first, last=last)
+    if not as_json:
+        for reference, rows in found["asked"].items():
+            say(f"Models of {reference} were asked again about {rows} answers.")
+        for reference, rows in found["not_here"].items():
+            hint(f"Bundle {reference} is not here any more: {rows} answers of it were not asked for again.")
+        for one in found["differences"][:SHOWN_MAX]:
+            hint(f"{one['hour_ts_utc']} {one['symbol']}: recorded {one['recorded']}, now {one['now']}")
+    return found
 
 
 def _end(found: dict[str, Any], *, as_json: bool, said: str) -> None:
@@ -201,6 +224,13 @@ def _end(found: dict[str, Any], *, as_json: bool, said: str) -> None:
         if number == 0 and one["inputs"]:
             hint(f"  from {json_text.dumps(one['inputs'], ensure_ascii=False)}")
     sys.stdout.flush()
+    if not found["differences"] and not found["breaks"] and not found["not_replayed"]:
+        raise Unverified(
+            "model_answers_differ",
+            f"Recorded answers of models that these models do not give: {found['models']['differing']}.",
+            money="What was recorded of them cannot be trusted; what was traded on it came out again.",
+            todo="Keep the database as it is, and compare it with a backup or an anchor.",
+        )
     if not found["differences"]:  # every hour came out again, but hashes do not hold
         raise Unverified(
             "database_broken",

@@ -102,7 +102,7 @@ def _is_file(named: str) -> bool:
 def _installed(home: Home, named: str | None, now: Callable[[], datetime]) -> Loaded:
     slots = Slots(bundles_dir(home))
     slot = _slot(Journal(slots.state).read().state or State(), named)
-    return Prover(slots, Repositories(home, now), _reader()).proved(slot)
+    return Prover(slots, Repositories(home, now), format_reader()).proved(slot)
 
 
 def _slot(state: State, named: str | None) -> Slot:
@@ -136,7 +136,7 @@ def _from_file(path: Path, clock: Clock, examine: Examine | None) -> Loaded:
 
     looked = look(path, datetime.fromtimestamp(clock.now(), UTC), examine)
     manifest = looked.manifest
-    _reader().require_fit(manifest.requires)
+    format_reader().require_fit(manifest.requires)
     parts = {path: bytearray() for path in (manifest.feature_schema.path, *(model.path for model in manifest.models))}
 
     def sink(place: Place) -> Sink:
@@ -160,7 +160,8 @@ def _from_file(path: Path, clock: Clock, examine: Examine | None) -> Loaded:
     return Loaded(slot=slot, manifest=manifest, files={path: bytes(data) for path, data in parts.items()})
 
 
-def _reader() -> FormatReader:
+def format_reader() -> FormatReader:
+    """Who reads bundles of this installation; it asks for no gates of a person."""
     from mooring.bundles.format.agree import Host  # noqa: PLC0415 -- as in `_from_file`
     from mooring.bundles.store.reading import FormatReader  # noqa: PLC0415
 

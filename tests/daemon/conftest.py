@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mooring.home import Home
+from tests.daemon.accepted import accepted_bundle
 from tests.daemon.daemons import short_home
 
 
@@ -20,6 +21,13 @@ def _levels_of_uvicorn() -> Iterator[None]:
     yield
     for logger in loggers:
         logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """One in which a bundle passed its trial, for the tests of the group `accepted`; it is left as it was."""
+    with accepted_bundle(tmp_path_factory.mktemp("starter")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,32 +14,23 @@ import pytest
 
 from mooring.bundles.format.build import build_bundle
 from mooring.bundles.store.examining import ChildExaminer
-from mooring.daemon import bundle_repositories, starter_models
+from mooring.daemon import starter_models
 from mooring.daemon.bundle_backtest import ToAsk, to_ask
-from mooring.daemon.starter import StarterRepository, Version
-from mooring.daemon.static_files import served
 from mooring.errors import Denied, MooringError, NotFound, Unverified
 from mooring.home import Home
 from mooring.runtime.domain.codes import ModelState
-from mooring.runtime.market.clock import ManualClock, SystemClock
+from mooring.runtime.market.clock import ManualClock
 from mooring.runtime.market.synthetic import SyntheticMarket
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research.backtest import Request, backtest
 from mooring.settings import Settings, load_settings
 from tests.daemon.daemons import START, SYMBOLS, running, short_home
 
-pytestmark = pytest.mark.xdist_group("bundle_backtest")  # one home in which a bundle passed its trial is enough
+pytestmark = pytest.mark.xdist_group("accepted")
 HOURS = 420
 ALONE = {"signals.producers": ["model"], "strategy.weights": [1]}
 BESIDE = {"signals.producers": ["momentum", "model"], "strategy.weights": [50, 50]}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-class Hasty(SystemClock):
-    """Its minutes of use pass in a moment: a trial wants some."""
-
-    def monotonic(self) -> float:
-        return super().monotonic() * 1000
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +48,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / one.symbol).mkdir()
         pl.DataFrame({"ts": bars.ts[there], **columns}).write_parquet(root / one.symbol / "1h.parquet")
     return root
-
-
-@pytest.fixture(scope="module")
-def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home in which a bundle passed its trial."""
-    starter = StarterRepository(
-        tmp_path_factory.mktemp("starter"), SYMBOLS, lambda: datetime.now(UTC).replace(microsecond=0)
-    )
-    starter.begin()
-    starter.release(Version(text="one", bars=1))
-    least: dict[str, Any] = {"bundles__trial_hours": 1, "bundles__trial_minutes": 0, "bundles__check_hours": 0}
-    with short_home() as home, served(starter.public) as host:
-        home.prepare()
-        bundle_repositories.add(home, "demo", host.url, starter.root)
-        wanted = {key.replace(".", "__"): value for key, value in ALONE.items()}
-        with running(home, hours=200, clock=Hasty(), bundles__repository="demo", **least, **wanted) as made:
-            operation = made.client.update_bundle()
-            assert (made.client.wait_for(operation.id).result or {})["state"] == "armed"
-            made.finish()
-            assert made.client.bundles().active is not None, made.client.bundles()
-        yield home
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ has_keyring() { command -v gnome-keyring-daemon >/dev/null 2>&1 && command -v db
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1; }
 has_browser() { command -v chromium >/dev/null 2>&1; }
 has_screen() { for name in Xvfb openbox trayer xdotool import plistutil; do command -v "$name" >/dev/null 2>&1 || return 1; done; }
+has_builder() { for name in ldd objcopy objdump; do command -v "$name" >/dev/null 2>&1 || return 1; done; }
 
 wanted=()
 has_keyring || wanted+=(gnome-keyring dbus)
@@ -17,11 +18,14 @@ has_browser || wanted+=(chromium fonts-dejavu-core)
 # A screen with a tray, what Qt needs to draw on it, and a reader of property lists.
 has_screen || wanted+=(xvfb openbox trayer xdotool imagemagick libplist-utils libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
   libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libfontconfig1 libdbus-1-3 fonts-dejavu-core)
+# What takes programs apart and puts them together, for the frozen application.
+has_builder || wanted+=(binutils)
 
 skipped() {
   has_keyring || echo "system packages: $1; the tests in tests/secrets against a real keyring will be skipped"
   has_postgres || echo "system packages: $1; the tests marked postgres will be skipped"
   has_browser || echo "system packages: $1; the tests marked browser will be skipped"
+  has_builder || echo "system packages: $1; the tests of the built application will be skipped"
   has_screen || echo "system packages: $1; the tests of the menu bar on a screen will be skipped"
   echo "system packages: they need ${wanted[*]}"
   exit 0
@@ -46,5 +50,5 @@ install() {
 has_postgres || no_first_server
 # A fresh image has no package lists, and old lists name versions that are gone.
 install || { timeout 120 apt-get update -qq >/dev/null 2>&1 && install; }
-has_keyring && has_postgres && has_browser && has_screen || skipped "apt-get could not install them"
+has_keyring && has_postgres && has_browser && has_screen && has_builder || skipped "apt-get could not install them"
 echo "system packages: installed ${wanted[*]}"

@@ -13,7 +13,9 @@ for address in "$url" "$homepage"; do
   [[ $address =~ ^https://[A-Za-z0-9._~/%+-]+$ ]] || fail "$address is no plain https address"
 done
 [[ $url == *"$version"* ]] || fail "$url does not name $version, so another release could take its place"
-sum="$(shasum -a 256 "$image")"
+sums=(shasum -a 256)
+command -v shasum >/dev/null 2>&1 || sums=(sha256sum)
+sum="$("${sums[@]}" "$image")"
 template="$(<"$(dirname "${BASH_SOURCE[0]}")/mooring.rb.in")"
 template=${template//@VERSION@/$version}
 template=${template//@SHA256@/${sum%% *}}

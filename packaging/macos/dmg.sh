@@ -24,5 +24,7 @@ else
   say "not signed, since CODESIGN_IDENTITY is not set"
 fi
 hdiutil verify "$image"
-(cd dist && shasum -a 256 "$(basename "$image")" >"$(basename "$image").sha256")
+sums=(shasum -a 256)
+command -v shasum >/dev/null 2>&1 || sums=(sha256sum)
+(cd dist && "${sums[@]}" "$(basename "$image")" >"$(basename "$image").sha256")
 say "made: $image"

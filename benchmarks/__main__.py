@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from benchmarks import api, book, bundle, cycle, daemon, live, menubar, models, replay, step, training, verify
+from benchmarks import api, book, bundle, cycle, daemon, live, menubar, models, replay, service, step, training, verify
 from benchmarks.common import Benchmark, Result
 
 MODULES: Final[tuple[Benchmark, ...]] = (
@@ -24,6 +24,7 @@ MODULES: Final[tuple[Benchmark, ...]] = (
     verify,
     replay,
     daemon,
+    service,
     api,
     live,
     models,

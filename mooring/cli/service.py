@@ -39,6 +39,9 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from mooring.cli.context import show_error  # noqa: PLC0415
+    from mooring.daemon.lean import FOR_TERMINALS, go_without  # noqa: PLC0415
+
+    go_without(*FOR_TERMINALS)  # before the first library that would take them along
     from mooring.daemon.app import serve  # noqa: PLC0415
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Dialect
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mooring.errors import Invalid
@@ -91,12 +91,16 @@ def _tidy(sql: str) -> str:
 
 
 def _dialect(database: str) -> Dialect:
-    of: dict[str, Callable[[], Dialect]] = {"sqlite": sqlite.dialect, "postgresql": postgresql.dialect}
-    if database not in of:
+    if database not in DATABASES:
         raise Invalid(
             "unknown_database", f"There is no schema for {database}.", todo=f"Name one of {', '.join(DATABASES)}."
         )
-    return of[database]()
+    of: Callable[[], Dialect] = sqlite.dialect
+    if database == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 -- 2 MB that a daemon over SQLite has no use for
+
+        of = postgresql.dialect
+    return of()
 
 
 def _write(freeze: str | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import rfc8785
 
 from mooring.bundles.format.build import build_bundle
 from mooring.bundles.store.examining import ChildExaminer
@@ -132,13 +133,33 @@ def test_a_bundle_whose_bytes_changed_is_not_asked(fresh: Home) -> None:
     assert error.value.code == "bundle_slot_changed"
 
 
+def built(folder: Path, parameters: dict[str, int]) -> Path:
+    """The same models in a file that nobody signed, stating these settings."""
+    starter_models.write_run(folder / "run", version="one", symbols=SYMBOLS, trial_bars=1)
+    said = json.loads((folder / "run" / "run.json").read_bytes())
+    said["strategy"]["parameters"] = parameters
+    (folder / "run" / "run.json").write_bytes(rfc8785.dumps(said))
+    until = NOW + timedelta(days=9)
+    out = folder / "bundle.zip"
+    return build_bundle(folder / "run", channel="stable", seq=7, created_at=NOW, valid_until=until, out=out).path
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The same models in a file that nobody signed."""
-    starter_models.write_run(tmp_path / "run", version="one", symbols=SYMBOLS, trial_bars=1)
-    until = NOW + timedelta(days=9)
-    out = tmp_path / "bundle.zip"
-    return build_bundle(tmp_path / "run", channel="stable", seq=7, created_at=NOW, valid_until=until, out=out).path
+    return built(tmp_path, {})
+
+
+def test_what_a_bundle_states_holds_as_it_does_in_a_daemon(home: Home, tmp_path: Path) -> None:
+    """Its limits only where they are tighter, and when to enter only where its models decide alone."""
+    stated = {"risk.max_open_positions": 1, "risk.daily_loss_bps": 9000, "strategy.entry_score": 7}
+    file = str(built(tmp_path, stated))
+    alone, beside = asked(home, ALONE, file), asked(home, BESIDE, file)
+    for made in (alone, beside):
+        assert made.settings.risk.max_open_positions == 1
+        assert made.settings.risk.daily_loss_bps == Settings().risk.daily_loss_bps
+        assert "risk.daily_loss_bps" in made.ignored
+    assert (alone.settings.strategy.entry_score, "strategy.entry_score" in alone.ignored) == (7, False)
+    assert beside.settings.strategy.entry_score == Settings().strategy.entry_score
 
 
 def test_a_file_is_asked_by_its_models_alone_where_the_settings_ask_none(fresh: Home, file: Path, data: Path) -> None:

@@ -103,8 +103,7 @@ class Tray(QObject):
             self.item.setIcon(icon(look.icon, tinted=self._tinted))
         # A panel may take for markup what looks like it, and reasons come from whoever paused.
         self.item.setToolTip(look.tip.replace("<", "\u2039"))
-        if not self.menu.isVisible():
-            self._fill()
+        self._fill()
 
     def _fill(self) -> None:
         look = self._shown

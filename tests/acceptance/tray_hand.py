@@ -139,7 +139,10 @@ class Person:
         return str(self.menu.link.known.link) if status is None else status.word
 
     def items(self) -> list[str]:
-        return list(self.menu.tray.actions())
+        """What the menu offers, once it shows all that is known."""
+        menu, link = self.menu, self.menu.link
+        self.hand.until(lambda: menu._shown == link.known and not menu.tray.menu.isVisible(), "it shows what is known")
+        return list(menu.tray.actions())
 
     def can(self, text: str) -> bool:
         """Whether the menu, when it is opened, offers this."""
@@ -171,7 +174,7 @@ class Person:
 
     def choose(self, text: str, picture: str = "") -> None:
         """Open the menu and click one of its items."""
-        self.hand.until(lambda: self.can(text), f"{text} is offered, of {self.items()}")
+        self.hand.until(lambda: self.can(text), f"{text} is offered")
         self.open_menu()
         if picture:
             self.hand.picture(picture, self.menu.tray.menu.geometry, self.menu.tray.item.geometry)
@@ -198,7 +201,7 @@ class Person:
             waits.stop()
             asked.extend([box.text(), box.informativeText()])
             if picture:
-                self.hand.picture(picture, box.frameGeometry)
+                self.picture(picture, box)
             self.hand.press(button(box, word))
 
         waits.timeout.connect(look)
@@ -212,6 +215,7 @@ class Person:
 
     def picture(self, name: str, window: QDialog | QWidget) -> None:
         if self.hand.pictures is not None:
+            self.hand.until(lambda: window.frameGeometry() != window.geometry(), "the window manager has framed it")
             self.hand.picture(name, window.frameGeometry)
 
     def _hover_and_click(self, action: QAction) -> None:

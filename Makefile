@@ -21,7 +21,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format bench pictures app app-headless app-env lock clean system-packages
+.PHONY: help setup demo test thorough lint format bench pictures app app-headless app-env lock clean system-packages
 
 help: #-- show this list
 	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,11 @@ system-packages:
 
 test: setup system-packages #-- run all tests (TEST_ARGS="-k name")
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+thorough: setup system-packages #-- hours: the tests that draw what they try, with as many as docs/testing.md names
+	MOORING_SCENARIOS=200 MOORING_MUTATIONS=10000 MOORING_MUTANTS=20000 MOORING_SCHEMA_EXAMPLES=500 \
+	  $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 \
+	  tests/faults/test_scenarios.py tests/property tests/acceptance/test_schemathesis.py
 
 lint: setup #-- ruff, mypy, import rules, our own checks
 	$(BIN)/ruff check .

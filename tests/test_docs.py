@@ -178,3 +178,12 @@ def test_every_test_that_the_page_about_security_names_is_there() -> None:
         if not re.search(rf"^def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
     ]
     assert missing == []
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    files = sorted(file for file in (DOCS / "adr").glob("*.md") if "template" not in file.name)
+    numbers = [file.name[:4] for file in files]
+    assert len(numbers) > 15
+    assert len({*numbers}) == len(numbers)
+    titled = [file.name for file in files if not file.read_text("utf-8").startswith(f"# {file.name[:4]}. ")]
+    assert titled == []

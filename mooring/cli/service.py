@@ -47,7 +47,7 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
     where = home_of(ctx, home)
-    boot_log.bound(sys.stderr.fileno())
+    boot_log.bound(sys.stderr)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
         asyncio.run(serve(options, lambda: attention.clear(where)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import pytest
@@ -13,18 +14,22 @@ from mooring.daemon.supervision import boot_log
 def test_it_begins_anew_once_it_is_large(tmp_path, size, left):
     file = tmp_path / "boot.log"
     file.write_bytes(b"x" * size)
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
-    boot_log.bound(descriptor)
-    os.write(descriptor, b"new")
-    os.close(descriptor)
+    with file.open("a") as stream:
+        boot_log.bound(stream)
+        stream.write("new")
     assert file.stat().st_size == left
 
 
 def test_a_terminal_or_a_pipe_is_left():
     reading, writing = os.pipe()
-    boot_log.bound(writing)
-    os.write(writing, b"x")
+    with os.fdopen(writing, "w") as stream:
+        boot_log.bound(stream)
+        stream.write("x")
     assert os.read(reading, 10) == b"x"
     os.close(reading)
-    os.close(writing)
-    boot_log.bound(writing)
+
+
+def test_what_has_no_descriptor_is_left():
+    stream = io.StringIO("said")
+    boot_log.bound(stream)
+    assert stream.getvalue() == "said"

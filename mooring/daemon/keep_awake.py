@@ -16,7 +16,8 @@ def awake_line(
 ) -> tuple[str, ...] | None:
     """What keeps this system awake for as long as the process lives, however that ends; None where nothing does.
 
-    Against idling only: neither does anything about a closed lid.
+    Neither does anything about a closed lid. On Linux `sleep` is in it since desktops that look after idling themselves
+    ask for sleep as a person does: so that is held up too, while `caffeinate -i` is against idling only.
     """
     if platform == "darwin":
         return (CAFFEINATE, "-i", "-w", str(pid))

@@ -34,7 +34,8 @@ class ActiveModels:
     """The models of the bundle that decides, for a trader. Called in the engine's turn, or before there is an engine.
 
     They load in a thread of their own. A turn waits a moment for them, and not at all once somebody else wants it, such
-    as a person who kills; until they are there, what was asked before is asked. So the first hours may pass without.
+    as a person who kills; until they are there, what was asked before is asked, unless that was revoked or given up. So
+    hours may pass without.
 
     Args:
         symbols: the universe, in its order.
@@ -62,7 +63,8 @@ class ActiveModels:
         self._loaded: Loaded | None = None
         self._models: Bounded | None = None
         self._coming: tuple[Loaded, Loading] | None = None
-        self._hurried: Callable[[], bool] = patient  # of the turn at hand
+        self._hurried: Callable[[], bool] = patient  # of the turn at hand, as is the next
+        self._quiet = False
         self._new = ""  # the slot whose trial this process began
         self._lock = threading.RLock()
 
@@ -79,7 +81,7 @@ class ActiveModels:
             hurried: whether to wait for nothing any more.
         """
         with self._lock:
-            self._desk.asked, self._hurried = self._asked(), hurried
+            self._desk.asked, self._hurried, self._quiet = self._asked(), hurried, quiet
             if not self._desk.asked:
                 self._desk.asks = None
                 return False
@@ -91,7 +93,7 @@ class ActiveModels:
                 self._new = found.slot.name if isinstance(found, Loaded) else ""
             if found is not None:
                 self._begin(found)
-            self._take_over(quiet, hurried)
+            self._take_over()
             self._desk.asks = None if self._loaded is None else self._loaded.slot.reference
             return (None if before is None else before.slot) != (None if self._loaded is None else self._loaded.slot)
 
@@ -107,10 +109,11 @@ class ActiveModels:
             if self._loaded is None:
                 return False
             self._desk.manager.running.failed(self._loaded, reason)
-            found = self._desk.manager.running.at_safe_point()
-            self._begin(NoModel(reason=reason) if found is None else found)
+            found = self._desk.manager.running.at_safe_point(quiet=self._quiet)
             self._let_go()
-            self._take_over(quiet=True, hurried=self._hurried)
+            if found is not None or self._coming is None:  # else what loads already decides once it is there
+                self._begin(NoModel(reason=reason) if found is None else found)
+            self._take_over()
             self._desk.asks = None if self._loaded is None else self._loaded.slot.reference
             return True
 
@@ -136,27 +139,40 @@ class ActiveModels:
         elif self._models is None or self._loaded is None or self._loaded.slot != found.slot:
             self._coming = (found, Loading(lambda: self._make(found, self._symbols), self._load_seconds))
 
-    def _take_over(self, quiet: bool, hurried: Callable[[], bool]) -> None:
+    def _take_over(self) -> None:
         """Ask the models that are there now; where they failed, those that take their place once these are there."""
         until = time.monotonic() + self._turn_seconds
-        while self._coming is not None:
-            found, loading = self._coming
-            while not loading.wait(0 if hurried() else STEP_SECONDS):
-                if hurried() or time.monotonic() >= until:
-                    return
-            if not quiet and found.slot.name == self._new and self._desk.manager.running.trial.last_close == 0:
-                return  # they took longer than the turn that began the trial, and live was armed meanwhile
-            self._coming = None
-            try:
-                models = loading.models()
-            except Exception as error:  # noqa: BLE001 -- a runtime of others may fail in any way; the next one is taken
-                log.warning("bundle_not_loaded", bundle=found.slot.reference, error=type(error).__name__)
-                why = error.what if isinstance(error, MooringError) else f"it failed ({type(error).__name__})"
-                self._desk.manager.running.failed(found, why)
-                self._begin(self._desk.manager.running.at_safe_point(quiet=quiet) or NoModel(reason=why))
-            else:
+        while self._coming is not None and self._is_there(*self._coming, until):
+            coming, self._coming = self._coming, None
+            self._take(*coming)
+        if self._loaded is not None and self._desk.manager.running.given_up(self._loaded.slot):
+            self._let_go()  # better none than what was taken back, until those that take its place are there
+
+    def _is_there(self, found: Loaded, loading: Loading, until: float) -> bool:
+        while not loading.wait(0 if self._hurried() else STEP_SECONDS):
+            if self._hurried() or time.monotonic() >= until:
+                return False
+        # Not where it took longer than the turn that began the trial, and live was armed meanwhile.
+        begins = found.slot.name == self._new and self._desk.manager.running.trial.last_close == 0
+        return self._quiet or not begins
+
+    def _take(self, found: Loaded, loading: Loading) -> None:
+        """Ask what was loaded, or load what takes its place."""
+        running = self._desk.manager.running
+        try:
+            models = loading.models()
+        except Exception as error:  # noqa: BLE001 -- a runtime of others may fail in any way; the next one is taken
+            log.warning("bundle_not_loaded", bundle=found.slot.reference, error=type(error).__name__)
+            why = error.what if isinstance(error, MooringError) else f"it failed ({type(error).__name__})"
+            running.failed(found, why)
+        else:
+            if not running.given_up(found.slot):
                 self._let_go()
                 self._models, self._loaded = models, found
+                return
+            models.leave()  # taken back while it was loaded
+            why = "it was given up while it was loaded"
+        self._begin(running.at_safe_point(quiet=self._quiet) or NoModel(reason=why))
 
     def _is_on_trial(self, found: Loaded | NoModel | None) -> bool:
         candidate = self._desk.manager.state.candidate

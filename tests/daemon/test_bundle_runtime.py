@@ -38,8 +38,14 @@ class Decides:
     state: State = field(default_factory=State)
     trial: Trial = field(default_factory=Trial)
     failures: list[str] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+    quiet: list[bool] = field(default_factory=list)
+
+    def given_up(self, slot: st.Slot) -> bool:
+        return slot.seq in self.gone
 
     def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:
+        self.quiet.append(quiet)
         if self.state.phase is st.Phase.ARMED and quiet:
             self.state = st.begin_try(self.state)
         found, self.found = self.found, None
@@ -134,6 +140,78 @@ def test_until_models_are_loaded_those_before_them_are_asked(decides: Decides, m
     decides.found = loaded(2)
     assert not made.take_up()
     assert asked(made) == slot_of(1).reference
+    let.set()
+    assert take_up_once_loaded(made)
+    assert asked(made) == slot_of(2).reference
+    made.close()
+
+
+@pytest.mark.parametrize("found", [None, 2])
+def test_what_was_taken_back_is_asked_no_more_though_what_takes_its_place_still_loads(
+    decides: Decides, makes: Makes, found: int | None
+) -> None:
+    """Also where that was loading before the word came: better an hour without an answer than with this one's."""
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    made.take_up()
+    made._turn_seconds = 0.0
+    let = hang(makes, 2)
+    decides.found = loaded(2)
+    if found is None:
+        assert not made.take_up()
+        assert asked(made) == slot_of(1).reference
+    decides.gone = {1}
+    assert made.take_up(), "the run that asks it ends"
+    assert asked(made) is None
+    let.set()
+    assert take_up_once_loaded(made)
+    assert asked(made) == slot_of(2).reference
+    made.close()
+
+
+def test_what_is_taken_back_in_the_very_turn_in_which_it_loads_is_never_asked(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    made.take_up()
+    let = hang(makes, 2)
+    decides.found = loaded(2)
+    looked = 0
+
+    def taken_back_while_the_turn_waits() -> bool:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            decides.gone, decides.found = {2}, loaded(1)
+            let.set()
+        return False
+
+    assert not made.take_up(hurried=taken_back_while_the_turn_waits)
+    assert (asked(made), decides.failures) == (slot_of(1).reference, [])
+    made.close()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_where_what_decides_makes_no_run_a_trial_begins_only_where_it_may(
+    decides: Decides, makes: Makes, quiet: bool
+) -> None:
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    made.take_up(quiet=quiet)
+    assert made.give_up("no run can be begun")
+    assert decides.quiet == [quiet, quiet]
+    assert asked(made) is None
+
+
+def test_what_loads_goes_on_where_what_was_asked_meanwhile_makes_no_run(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    decides.found = loaded(1)
+    made.take_up()
+    made._turn_seconds = 0.0
+    let = hang(makes, 2)
+    decides.found = loaded(2)
+    made.take_up()
+    assert made.give_up("no run can be begun")
+    assert asked(made) is None
     let.set()
     assert take_up_once_loaded(made)
     assert asked(made) == slot_of(2).reference

@@ -98,6 +98,10 @@ class Running:
             self._take(found)
             return found
 
+    def given_up(self, slot: Slot) -> bool:
+        """Whether it must not decide any more: it was revoked, given up or left, or it failed."""
+        return slot.name in self._books.unfit
+
     def failed(self, loaded: Loaded, reason: str) -> None:
         """The runtime could not make models of it, or they broke what they should not."""
         with self._books.turn:

@@ -67,6 +67,8 @@ class DaemonLink:
         self._telling = threading.Lock()
         self._known = Known(own_version=__version__)
         self._words: list[str] = []
+        self._overtaken = 0  # how often what had been asked was overtaken by a stop or the kill switch
+        self._heard = 0  # how many states the stream told
         self._ending = threading.Event()
         self._again = threading.Event()
         self._asks = Lane("ask", ASKED_MAX)
@@ -105,7 +107,16 @@ class DaemonLink:
             do: asks; a Status that it gives back is known at once.
             done: told what it gave back, on the thread that asked.
         """
-        return self._begin(self._asks, words, lambda: done(self._asked(do)))
+        turn = self._overtaken
+
+        def asked() -> None:
+            with self._connect(ANSWER_SECONDS) as client:
+                if self._overtaken != turn:  # else a release that waited for an answer would undo a kill after it
+                    return
+                found = self._known_at_once(client, do)
+            done(found)
+
+        return self._begin(self._asks, words, asked)
 
     def work(self, words: str, do: Callable[[], None]) -> bool:
         """The same for what needs no client, as starting the daemon itself."""
@@ -135,18 +146,23 @@ class DaemonLink:
 
     def stop(self, reason: str) -> bool:
         """End the decision cycle, past what was asked before: what of that has not begun is forgotten."""
-        self._asks.drop()
+        self._overtake()
         return self._begin(self._stops, "Stopping …", lambda: self._asked(lambda it: it.stop(reason)), grave=True)
 
     def kill(self, reason: str) -> bool:
         """Press the kill switch, whatever else was asked."""
-        self._asks.drop()
+        self._overtake()
         words = "Pressing the kill switch …"
 
         def press(client: Client) -> Status:
             return client.kill_switch(active=True, reason=reason)
 
         return self._begin(self._kills, words, lambda: self._asked(press), grave=True)
+
+    def _overtake(self) -> None:
+        with self._telling:
+            self._overtaken += 1
+        self._asks.drop()
 
     def _begin(self, lane: Lane, words: str, do: Callable[[], object], *, grave: bool = False) -> bool:
         def run() -> None:
@@ -170,9 +186,14 @@ class DaemonLink:
 
     def _asked(self, do: Callable[[Client], Any]) -> Any:
         with self._connect(ANSWER_SECONDS) as client:
-            found = do(client)
+            return self._known_at_once(client, do)
+
+    def _known_at_once(self, client: Client, do: Callable[[Client], Any]) -> Any:
+        """Ask, and know what the answer says, unless the stream told of a state meanwhile, which may be a later one."""
+        heard = self._heard
+        found = do(client)
         if isinstance(found, Status):
-            self._learn(found)
+            self._learn(found, unless_heard_since=heard)
         return found
 
     def _busy(self, change: Callable[[list[str]], None], **more: Any) -> None:
@@ -212,12 +233,12 @@ class DaemonLink:
             self._again.wait(LOOK_SECONDS)
 
     def _load(self, client: Client) -> None:
-        self._learn(client.status())
+        self._hear(client.status())
         self._count_today(client)
 
     def _take(self, client: Client, event: StreamEvent) -> None:
         if event.type == "status":
-            self._learn(Status.model_validate(event.data))
+            self._hear(Status.model_validate(event.data))
         elif event.type == "reset":
             self._load(client)
         elif event.type == "equity":
@@ -237,8 +258,15 @@ class DaemonLink:
             rows = []
         self._update(today=today_text(rows, "" if status is None else status.quote))
 
-    def _learn(self, status: Status) -> None:
-        self._update(link=Link.THERE, status=status, why="", other_version="")
+    def _hear(self, status: Status) -> None:
+        with self._telling:
+            self._heard += 1
+            self._tell(link=Link.THERE, status=status, why="", other_version="")
+
+    def _learn(self, status: Status, *, unless_heard_since: int) -> None:
+        with self._telling:
+            if self._heard == unless_heard_since:
+                self._tell(link=Link.THERE, status=status, why="", other_version="")
 
     def _lost(self, error: MooringError) -> None:
         if self._ending.is_set():
@@ -250,7 +278,7 @@ class DaemonLink:
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
             self._update(link=Link.OFF, status=None, today="", why=why, other_version="")
         elif isinstance(error, Unreachable):
-            self._update(link=Link.SILENT, status=None, today="", other_version="")
+            self._update(link=Link.SILENT, status=None, today="", why="", other_version="")
         else:
             self._update(link=Link.SILENT, status=None, today="", why=error.what, other_version="")
 

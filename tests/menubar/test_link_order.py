@@ -1,0 +1,90 @@
+"""What comes in another order than it was asked or happened: the later wish holds, and the later state is shown."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from mooring.control_api.client import Client
+from mooring.daemon.instance import InstanceLock
+from mooring.daemon.supervision import attention
+from mooring.errors import Invalid
+from mooring.menubar.link import DaemonLink
+from mooring.menubar.look import Link
+from tests.daemon.daemons import running
+from tests.menubar.told import Told
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.mark.parametrize("way", ["kill", "stop"])
+def test_what_waits_for_a_connection_does_not_undo_a_kill_or_a_stop_that_came_after_it(home, told, way):
+    waits, go = threading.Event(), threading.Event()
+
+    def connect(seconds: float) -> Client:
+        if threading.current_thread().name.startswith("ask"):
+            waits.set()
+            assert go.wait(20)
+        return Client.connect(home.run_dir, actor="menubar", timeout_seconds=seconds)
+
+    with running(home, hours=None, speed=1.0) as daemon:
+        daemon.client.start("by hand")
+        daemon.client.kill_switch(active=way == "kill", reason="before")
+        link = DaemonLink(home, told, connect)
+        try:
+            released = []
+            link.ask("Releasing …", lambda client: client.kill_switch(active=False, reason="menu"), released.append)
+            assert waits.wait(20)
+            assert getattr(link, way)("menu again")
+            told.until(lambda known: known.status is not None and known.busy == "Releasing …")
+            go.set()
+            told.until(lambda known: not known.busy)
+            assert released == []
+            status = daemon.client.status()
+            assert (status.kill_switch.active, status.state) == (
+                (True, "running") if way == "kill" else (False, "stopped")
+            )
+            assert "menu" not in {row["reason"] for row in daemon.client.page("audit").items}
+        finally:
+            link.close()
+
+
+def test_an_answer_that_is_older_than_what_was_heard_meanwhile_is_not_shown(home, told):
+    with running(home, hours=None, speed=1.0) as daemon:
+        link = DaemonLink(home, told)
+        link.start()
+        try:
+            told.until(lambda known: known.link is Link.THERE)
+
+            def late(client: Client) -> object:
+                before = client.status()
+                daemon.client.kill_switch(active=True, reason="by somebody else")
+                told.until(lambda known: known.status is not None and known.status.kill_switch.active)
+                return before
+
+            link.ask("Looking …", late)
+            told.until(lambda known: known.busy == "Looking …")
+            known = told.until(lambda known: not known.busy)
+            assert known.status is not None
+            assert known.status.kill_switch.active
+        finally:
+            link.close()
+
+
+def test_what_kept_it_down_is_not_said_of_one_that_runs_and_does_not_answer(home, told):
+    home.prepare()
+    attention.write(home, Invalid("bad", "A setting is wrong."), datetime(2026, 1, 1, tzinfo=UTC), {})
+    link = DaemonLink(home, told)
+    link.start()
+    try:
+        assert told.until(lambda known: known.link is Link.OFF).why
+        with InstanceLock(home):
+            link.look_again()
+            assert told.until(lambda known: known.link is Link.SILENT).why == ""
+    finally:
+        link.close()

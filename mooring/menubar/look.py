@@ -9,7 +9,7 @@ from typing import Final
 
 from mooring.control_api.models import Status
 
-TIP_MOST: Final = 120
+TIP_MOST: Final = 600  # the whole of what the state's lines cut
 _NUMBER: Final = re.compile(r"-?[0-9]*(\.[0-9]*)?")
 
 

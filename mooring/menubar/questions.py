@@ -50,6 +50,8 @@ class GraveNews:
 def _box(title: str, text: str) -> QMessageBox:
     box = QMessageBox()
     box.setWindowTitle("Mooring")
+    # macOS lets no program without a Dock icon come forward by itself: else it would ask behind what is in front.
+    box.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
     box.setStyleSheet(STYLE)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(title)
@@ -58,7 +60,7 @@ def _box(title: str, text: str) -> QMessageBox:
 
 
 def _to_front(box: QMessageBox) -> None:
-    """A program without a window of its own would ask behind those of others."""
+    """Before the program's other windows, with the keyboard where the system gives it."""
     box.show()
     box.raise_()
     box.activateWindow()

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -15,7 +15,9 @@ from mooring.menubar.look import Look
 from mooring.menubar.questions import ask
 
 LINE_MOST: Final = 60  # characters of a menu's line
-LINES: Final = 3  # of the state, and of a note; the whole of a longer sentence is in the pointer's tip
+STATE_LINES: Final = 6  # a halt says why, and at its end what to do; that must not be what is cut
+NOTE_LINES: Final = 3
+OPEN_MOST_MS: Final = 60_000  # some panels never say that a menu was closed
 
 
 class Deeds(Protocol):
@@ -59,9 +61,9 @@ class Tray(QObject):
         self.confirm = confirm or ask
         self.item = QSystemTrayIcon()
         self.menu = QMenu()
-        self._state = [self._line(strong=True) for _ in range(LINES)]
+        self._state = [self._line(strong=True) for _ in range(STATE_LINES)]
         self._money = self._line()
-        self._note = [self._line() for _ in range(LINES)]
+        self._note = [self._line() for _ in range(NOTE_LINES)]
         self.menu.addSeparator()
         self._items = {
             "start": self._action("Start", deeds.start),
@@ -88,8 +90,14 @@ class Tray(QObject):
         self.item.setContextMenu(self.menu)
         self._shown: Look | None = None
         self.item.messageClicked.connect(self._to_dashboard)
+        # A menu that the system draws, as on macOS, is never a visible widget: these two are all that is told of it.
+        self._open = QTimer(self)
+        self._open.setSingleShot(True)
+        self._open.setInterval(OPEN_MOST_MS)
+        self._open.timeout.connect(self._fill)
+        self.menu.aboutToShow.connect(self._opens)
         # Once it is closed, and what was chosen is done.
-        self.menu.aboutToHide.connect(self._fill, Qt.ConnectionType.QueuedConnection)
+        self.menu.aboutToHide.connect(self._closed, Qt.ConnectionType.QueuedConnection)
 
     def show(self, look: Look) -> None:
         """Show this; nothing moves where it is shown already.
@@ -105,11 +113,19 @@ class Tray(QObject):
         self.item.setToolTip(look.tip.replace("<", "\u2039"))
         self._fill()
 
+    def _opens(self) -> None:
+        self._closed()
+        self._open.start()
+
+    def _closed(self) -> None:
+        self._open.stop()
+        self._fill()
+
     def _fill(self) -> None:
         look = self._shown
-        if look is None or self.menu.isVisible():
+        if look is None or self.menu.isVisible() or self._open.isActive():
             return
-        texts = [*_lines(look.line), _cut(look.money), *_lines(look.note)]
+        texts = [*_lines(look.line, STATE_LINES), _cut(look.money), *_lines(look.note, NOTE_LINES)]
         for action, text in zip((*self._state, self._money, *self._note), texts, strict=True):
             action.setText(text.replace("&", "&&"))  # a lone & would underline the next letter as a shortcut
             action.setVisible(bool(text))
@@ -164,9 +180,9 @@ class Tray(QObject):
             self._deeds.release()
 
 
-def _lines(text: str) -> list[str]:
-    lines = textwrap.wrap(text, LINE_MOST, max_lines=LINES, placeholder="…")
-    return [*lines, *[""] * (LINES - len(lines))]
+def _lines(text: str, most: int) -> list[str]:
+    lines = textwrap.wrap(text, LINE_MOST, max_lines=most, placeholder="…")
+    return [*lines, *[""] * (most - len(lines))]
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 
 from mooring.daemon.supervision.choosing import Machine
@@ -126,6 +126,7 @@ def test_a_kill_switch_that_nobody_heard_is_told_in_a_window_of_its_own(
         assert menu.grave.box is not None
         assert "may have happened or not" in menu.grave.box.informativeText()
         assert not menu.grave.box.isModal(), "the menu can still be used"
+        assert menu.grave.box.windowFlags() & Qt.WindowType.WindowStaysOnTopHint, "nothing lies over it"
         until(lambda: not menu.link.known.busy)
         choose(menu, "Stop")
         odd.wait_for("POST /v1/runtime/stop")
@@ -203,6 +204,44 @@ def test_items_stay_where_they_are_while_the_menu_is_open(
         assert list(menu.tray.actions()) == before
         menu.tray.menu.close()
         until(lambda: can(menu, "Pause"))
+
+
+def test_items_stay_also_in_a_menu_that_the_system_draws_and_no_widget_shows(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    with running(home, hours=None, speed=1.0) as daemon, shown(home, person, tmp_path) as menu:
+        until(lambda: can(menu, "Start"))
+        drawn = menu.tray.menu
+        drawn.aboutToShow.emit()
+        assert not drawn.isVisible()
+        before = list(menu.tray.actions())
+        daemon.client.start("by somebody else")
+        until(lambda: "Paper" in menu.tray.item.toolTip())
+        assert list(menu.tray.actions()) == before
+        drawn.aboutToShow.emit()
+        assert can(menu, "Pause"), "a panel never said that it was closed: it is filled anew when it opens"
+        daemon.client.pause("by somebody else")
+        until(lambda: "Paused" in menu.tray.item.toolTip())
+        assert can(menu, "Pause")
+        drawn.aboutToHide.emit()
+        until(lambda: can(menu, "Resume"))
+        drawn.aboutToShow.emit()
+        daemon.client.resume("by somebody else")
+        until(lambda: "Paper" in menu.tray.item.toolTip())
+        assert can(menu, "Resume")
+        menu.tray._open.setInterval(1)  # the time that nobody has a menu open for
+        until(lambda: can(menu, "Pause"))
+
+
+def test_a_halt_says_in_the_menu_what_to_do_however_long_its_reason_is(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    line = f"Halted: {'What the account holds is not what the books say. ' * 4}Next: `mooring doctor`."
+    answers = {"/v1/status": STATUS | {"state": "halted", "word": "Halted", "first_line": line}, "/v1/equity": EMPTY}
+    with odd_daemon(home, answers | {"/v1/events": []}), shown(home, person, tmp_path) as menu:
+        until(lambda: "Halted" in menu.tray.item.toolTip())
+        assert "mooring doctor" in " ".join(menu.tray.actions())
+        assert menu.tray.item.toolTip() == f"Mooring: {line}"
 
 
 def test_what_looks_like_markup_is_never_taken_for_it(home: Home, person: Person, tmp_path: Path, until: Until) -> None:

@@ -279,7 +279,10 @@ def test_a_trial_whose_models_were_late_begins_with_nobodys_real_money_either(
     made.close()
 
 
-def test_a_kill_waits_for_no_model_that_hangs_while_it_loads(home: Home, decides: Decides, makes: Makes) -> None:
+@pytest.mark.parametrize("what", ["kill", "pause"])
+def test_who_stops_waits_for_no_model_that_hangs_while_it_loads(
+    home: Home, decides: Decides, makes: Makes, what: str
+) -> None:
     with running(home, hours=20, signals__producers=["momentum", "model"], strategy__weights=[50, 50]) as it:
         trader: Trader = it.daemon.trader
         hang(makes, 1)
@@ -288,10 +291,12 @@ def test_a_kill_waits_for_no_model_that_hangs_while_it_loads(home: Home, decides
         trader._parts = replace(trader._parts, bundles=made)
         trader.engine.start()
         assert makes.begun.wait(SECONDS)
-        kill = threading.Thread(target=trader.kill, args=("now",), daemon=True)
-        kill.start()
-        kill.join(SECONDS / 4)
-        assert (kill.is_alive(), trader.status.kill_active) == (False, True)
+        stops = trader.kill if what == "kill" else trader.engine.pause
+        person = threading.Thread(target=stops, args=("now",), daemon=True)
+        person.start()
+        person.join(SECONDS / 4)
+        assert (person.is_alive(), trader.status.kill_active) == (False, what == "kill")
+        assert trader.engine._control.paused is (what == "pause")
         assert made.models is None, "they hang all the while"
         makes.hangs[1].set()
         assert trader.engine.wait_finished(SECONDS)

@@ -40,9 +40,14 @@ class Refusals:
 
     def __contains__(self, manifest_sha256: str) -> bool:
         """Whether it was refused. A record that cannot be read refuses all the same."""
-        if self._path(manifest_sha256).exists():
+        try:
+            self._path(manifest_sha256).lstat()
+        except FileNotFoundError:
+            older = self._read()
+        except OSError:
             return True
-        older = self._read()
+        else:
+            return True
         return older is None or manifest_sha256 in older
 
     @property

@@ -231,7 +231,11 @@ class Running:
     def _accepted(self) -> Iterator[Slot]:
         """Those of the record, then those that lie there and were accepted once."""
         seen: set[str] = set()
-        others = (slot for slot, good in self._books.slots.installed() if good)
+        try:
+            others = [slot for slot, good in self._books.slots.installed() if good]
+        except OSError:  # the record is enough for who decides; the engine, which asks here, goes on in any case
+            log.exception("bundle_slots_not_listed")
+            others = []
         for slots in (self._books.state.good, others):
             for slot in slots:
                 refused = slot.name in self._books.unfit or self._books.slots.is_rejected(slot.manifest_sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,3 +131,32 @@ def test_floors_that_cannot_be_read_let_nothing_in_and_are_not_written_over(
     assert told.value.code == "bundle_metadata_disk"
     assert {name: (made.root / "demo" / name).read_bytes() for name in before} == before
     assert made.manager.update(made.source).state == "armed"
+
+
+@pytest.mark.parametrize("folder", ["slots", "rejected"])
+def test_a_folder_that_cannot_be_looked_into_stops_neither_a_start_nor_an_hour(
+    made: World, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """What was accepted decides where only what else lies there cannot be told; what may have been refused does not."""
+    made.commit(1)
+    stat, scandir = Path.stat, os.scandir
+
+    def failing(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent.name == folder and path.suffix:
+            raise OSError(errno.EIO, "Input/output error")
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    def not_listed(path: object) -> object:
+        if Path(str(path)).name == folder:
+            raise OSError(errno.EIO, "Input/output error")
+        return scandir(path)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as bad:
+        bad.setattr(Path, "stat", failing)
+        bad.setattr(Path, "lstat", lambda path: failing(path, follow_symlinks=False))
+        bad.setattr(os, "scandir", not_listed)
+        made.begin()
+        assert made.running == ("core@1" if folder == "slots" else "")
+        made.hour()
+    made.hour()
+    assert made.running == "core@1"

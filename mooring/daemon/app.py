@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -58,6 +58,9 @@ from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import MIN_KNOWN, KnownSecrets
 from mooring.settings import Layers
 
+if TYPE_CHECKING:
+    from mooring.daemon.kraken_desk import KrakenDesk
+
 TOKENS_MAX: Final = 64
 
 log = structlog.get_logger(__name__)
@@ -79,6 +82,8 @@ class Daemon:
         self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing = ExitStack()
         self._settings = options.settings  # with what was changed through the API, once the store is open
+        self._desk: KrakenDesk | None = None
+        self._hurried = False
         self.trader: Trader
         self.replaying: Replaying
         self.evidence: EvidenceArea
@@ -234,6 +239,13 @@ class Daemon:
             closing.callback(self._forget_token)
         return known
 
+    def hurry(self) -> None:
+        """It is to end while it starts: a venue that does not answer is waited for no longer, so the start fails."""
+        log.info("start_broken_off")
+        self._hurried = True
+        if self._desk is not None:
+            self._desk.hurry()
+
     async def stop(self) -> None:
         """Close the doors, finish the hour at hand, and close everything; safe to call twice."""
         if hasattr(self, "server"):
@@ -270,7 +282,9 @@ class Daemon:
         rehearsal = options.rehearsal
         history = decider_for(settings, instruments(settings.market.symbols)).history_bars
         system = options.clock if rehearsal is None else rehearsal.clock
-        desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
+        desk = self._desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
+        if self._hurried:
+            desk.hurry()
         self._closing.callback(desk.close)
         if rehearsal is not None:
             shown = options.market_for(reader, settings)
@@ -317,12 +331,24 @@ async def serve(options: Options, started: Callable[[], None] = lambda: None) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     daemon = Daemon(options)
-    await daemon.start()
-    started()
+    starting, told = asyncio.ensure_future(daemon.start()), asyncio.ensure_future(stopping.wait())
     try:
-        await stopping.wait()
+        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            daemon.hurry()
+        try:
+            await starting
+        except MooringError:
+            if stopping.is_set():  # it has ended as it was told to
+                return
+            raise
+        started()
+        try:
+            await told
+        finally:
+            await daemon.stop()
     finally:
-        await daemon.stop()
+        told.cancel()
 
 
 class DaemonThread:

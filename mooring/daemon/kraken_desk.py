@@ -33,7 +33,7 @@ from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.gates import Gates
 from mooring.runtime.engine.live_engine import LiveEngine
-from mooring.runtime.execution.service import Execution
+from mooring.runtime.execution.service import STOP_SECONDS, Execution
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.market.live.feed import LiveFeed
@@ -44,8 +44,8 @@ from mooring.secrets.vault import Vault
 from mooring.settings import Settings
 
 OPEN_SECONDS: Final = 60.0
-DRAIN_SECONDS: Final = 75.0
-CLOSE_SECONDS: Final = 10.0
+DRAIN_SECONDS: Final = STOP_SECONDS + 2.0  # beyond what it allows itself
+CLOSE_SECONDS: Final = 4.0
 AGAIN_SECONDS: Final = 5.0  # before what sends orders begins anew after it failed
 AGAIN_MOST: Final = 3  # times within
 AGAIN_WITHIN_SECONDS: Final = 3600.0
@@ -272,6 +272,10 @@ class KrakenDesk:
         """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""
         if self._execution is not None:
             self._execution.reconcile(accept=accept)
+
+    def hurry(self) -> None:
+        """Wait no longer for Kraken: the process is to end, and this may be beginning still. From any thread."""
+        self._loop.hurry()
 
     def close(self) -> None:
         """End everything; safe to call twice, and after a beginning that failed."""

@@ -14,7 +14,8 @@ from mooring.errors import Conflict
 
 T = TypeVar("T")
 
-STOP_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 4.0  # tasks that are cancelled say goodbye, for which a connection has two
+HURRIED_SECONDS: Final = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._stopped = self._hurried = False
+        self._waits: set[asyncio.Timeout] = set()  # of calls; belongs to the loop
 
     @property
     def running(self) -> bool:
@@ -74,7 +76,14 @@ class LoopThread:
             Conflict: as `submit`; whatever the coroutine raises besides.
         """
         assert threading.current_thread() is not self._thread, "the loop would wait for itself"
-        return self.submit(_within(work, seconds)).result()
+        return self.submit(self._within(work, seconds)).result()
+
+    def hurry(self) -> None:
+        """Have calls under way give up now, and later ones wait HURRIED_SECONDS at most: all of it is to end."""
+        with self._lock:
+            self._hurried = True
+            if self._loop is not None and not self._stopped:
+                self._loop.call_soon_threadsafe(self._give_up)
 
     def stop(self, seconds: float = STOP_SECONDS) -> bool:
         """Cancel all that runs, wait for it no longer than so many seconds, and close the loop; safe to call twice.
@@ -106,10 +115,19 @@ class LoopThread:
         self._ready.set()
         await self._stopping.wait()
 
+    async def _within(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        async with asyncio.timeout(min(seconds, HURRIED_SECONDS) if self._hurried else seconds) as patience:
+            self._waits.add(patience)
+            try:
+                return await work
+            finally:
+                self._waits.discard(patience)
 
-async def _within(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    async with asyncio.timeout(seconds):
-        return await work
+    def _give_up(self) -> None:
+        assert self._loop is not None
+        for patience in self._waits:
+            if not patience.expired():
+                patience.reschedule(self._loop.time())
 
 
 def _over() -> Conflict:

@@ -29,7 +29,7 @@ from mooring.runtime.venues.kraken.sender import Sender
 from mooring.settings import Settings
 
 BEGIN_SECONDS: Final = 60.0
-END_SECONDS: Final = 10.0
+END_SECONDS: Final = 4.0
 
 log = structlog.get_logger(__name__)
 

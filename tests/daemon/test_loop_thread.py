@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mooring.daemon import loop_thread
 from mooring.daemon.loop_thread import LoopThread
 from mooring.errors import Conflict
 
@@ -44,6 +46,35 @@ def test_what_takes_too_long_is_cancelled(loop: LoopThread) -> None:
     with pytest.raises(TimeoutError):
         loop.call(wait(), seconds=0.01)
     assert ended.wait(10)
+
+
+def test_who_is_in_a_hurry_ends_the_calls_that_wait_and_later_ones_have_little_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_thread, "HURRIED_SECONDS", 0.01)
+    loop = LoopThread("test")
+    loop.hurry()
+    loop.start()
+    with pytest.raises(TimeoutError):  # also where it was said before the loop began
+        loop.call(asyncio.sleep(3600), seconds=3600)
+    assert loop.call(name_of_thread(), seconds=10) == "test"
+    assert loop.stop()
+    loop.hurry()
+
+
+def test_a_call_under_way_gives_up_once_somebody_is_in_a_hurry(loop: LoopThread) -> None:
+    begun = threading.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(loop.call, wait(), seconds=3600)
+        assert begun.wait(10)
+        loop.hurry()
+        with pytest.raises(TimeoutError):
+            waiting.result(10)
 
 
 def test_stop_cancels_what_runs_lets_it_tidy_up_and_may_be_called_twice() -> None:

@@ -7,6 +7,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,7 +33,9 @@ INBOX_MAX: Final = 1_000
 TICK: Final = 1.0
 RETRY_MAX: Final = 30.0
 RENEW_SECONDS: Final = 3.0
-STOP_SECONDS: Final = 10.0  # of each step of an end; supervisors wait no longer than half a minute
+STOP_SECONDS: Final = 16.0  # of a whole end: supervisors wait 40 for it, and for what follows it
+TAKEN_BACK_SECONDS: Final = 9.0  # of it, for entries to end
+SWITCH_SECONDS: Final = 4.0  # of it, at least, to have the switch off
 LOOK_BACK_MS: Final = 2 * 86_400_000  # for an order that only the books know of
 
 
@@ -179,28 +182,32 @@ class Execution:
     async def drain(self, *, cancel: Collection[Role] = ()) -> bool:
         """Buy nothing new, wait for what is leaving, cancel orders of these roles, and disarm the switch.
 
-        Exits and stops that were asked for may still leave: where one waits, another was taken off for it.
+        Exits and stops that were asked for may still leave: where one waits, another was taken off for it. A venue that
+        does not answer is waited for STOP_SECONDS, and no longer.
 
         Returns:
             Whether no outcome is unknown, all that was to be cancelled has ended, and the switch is off. `run` goes on
             until cancelled.
         """
+        ends = asyncio.get_running_loop().time() + STOP_SECONDS
         self._sending.winding_down = True
         # First: a stop may have to follow what an entry filled before it ended.
         ending = [t.order.client_id for t in self._board.live() if t.at_venue and t.order.role in cancel]
         for client_id in ending:
             self._cancelling.ask(client_id)
-        over = await self._board.until(lambda: all(self._heard_out(one) for one in ending), seconds=STOP_SECONDS)
+        over = await self._board.until(lambda: all(self._heard_out(one) for one in ending), seconds=TAKEN_BACK_SECONDS)
         await self._board.flush()
         self._take_inbox()
-        await self._board.until(lambda: not self._sending.waiting(), seconds=STOP_SECONDS)
+        await self._board.until(lambda: not self._sending.waiting(), seconds=_left(ends))
         self._sending.stopped = True
         for track in self._sending.waiting():
             self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))
         still = await self._board.until(
-            lambda: all(track.reached is not Status.SUBMITTING for track in self._board.live()), seconds=STOP_SECONDS
+            lambda: all(track.reached is not Status.SUBMITTING for track in self._board.live()), seconds=_left(ends)
         )
-        await self._switch.release()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(max(ends, asyncio.get_running_loop().time() + SWITCH_SECONDS)):
+                await self._switch.release()
         told = await self._board.flush()
         return still and over and told and not self.state.unknown and not self._switch.armed
 
@@ -370,3 +377,8 @@ class Execution:
         for track in self._board.live():
             if track.at_venue and track.reached is not Status.SUBMITTING:
                 self._lookups.look(track.order.client_id)
+
+
+def _left(ends: float) -> float:
+    """Seconds until the last ones of an end, which are the switch's."""
+    return max(0.0, ends - SWITCH_SECONDS - asyncio.get_running_loop().time())

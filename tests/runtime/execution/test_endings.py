@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from mooring.errors import Retry
 from mooring.runtime.domain.codes import Role
 from mooring.runtime.domain.orders import Status
+from mooring.runtime.execution.service import STOP_SECONDS
 from tests.support.execution_rig import bought, entry, play, sale, stop
 from tests.support.scripted_venue import DENIED, NOT_SENT, UNCLEAR
 
@@ -219,6 +222,28 @@ def test_an_orderly_end_sends_nothing_more_and_leaves_orders_as_they_are():
             assert rig.venue.alive_until is None
 
     assert play(use).venue.sent() == [buy.client_id]
+
+
+@pytest.mark.parametrize("role", [Role.ENTRY, Role.EXIT])
+def test_an_orderly_end_waits_a_bounded_while_for_a_venue_that_does_not_answer(role):
+    """The rest must fit into what supervisors allow: they kill what takes longer."""
+    buy, held, late = entry(1), entry(2), sale() if role is Role.EXIT else entry(3)
+
+    async def use(rig):
+        async with rig.running() as execution:
+            await bought(rig, held)
+            rig.send(buy)
+            await rig.reaches(buy, "OPEN")
+            await rig.until(lambda: execution.state.armed, 10)
+            for name in ("cancel", "keep_alive", "place", "find", "open_orders"):
+                rig.venue.fail(name, *["hang"] * 50)
+            rig.send(late)
+            await rig.reaches(late, "SUBMITTING")
+            begun = asyncio.get_running_loop().time()
+            assert not await execution.drain(cancel={Role.ENTRY})
+            assert asyncio.get_running_loop().time() - begun < STOP_SECONDS + 0.1
+
+    play(use)
 
 
 def test_an_orderly_end_can_cancel_entries_and_keep_stops():

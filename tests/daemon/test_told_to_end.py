@@ -1,0 +1,66 @@
+"""A daemon that is told to end while it starts and Kraken is silent: it ends then, not once its patience is over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from mooring.daemon.app import serve
+from mooring.daemon.options import Options
+from mooring.home import Home
+from mooring.runtime.market.clock import SystemClock
+from mooring.settings import load_settings
+from tests.daemon.daemons import TOKEN
+from tests.daemon.test_kraken_desk import LIVE
+from tests.support.keys import with_key
+from tests.support.served import served
+
+
+def no_market(*_: object) -> object:
+    raise AssertionError("prices are Kraken's")
+
+
+@pytest.mark.parametrize("asked", [1, 2], ids=["prices", "account"])
+def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.MonkeyPatch, asked: int) -> None:
+    silent, let_go, calls = threading.Event(), threading.Event(), []
+
+    def end() -> None:
+        assert silent.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with served(speed=60) as it:
+        methods = it.simulation.rest._public.methods
+        pairs = methods["AssetPairs"]
+
+        def answer(fields: dict[str, str]) -> object:
+            calls.append(fields)
+            if len(calls) == asked:  # from now on it answers nobody
+                silent.set()
+                let_go.wait()
+            return pairs(fields)
+
+        monkeypatch.setitem(methods, "AssetPairs", answer)
+        options = Options(
+            home=home,
+            settings=load_settings(home.root, {}, overrides=LIVE | it.overrides),
+            market_for=no_market,  # type: ignore[arg-type]
+            vault=with_key(home, it),
+            clock=SystemClock(),
+            console=False,
+            autostart=True,
+            token_source=lambda: TOKEN,
+        )
+        started: list[bool] = []
+        teller = threading.Thread(target=end)
+        teller.start()
+        try:
+            asyncio.run(serve(options, lambda: started.append(True)))
+        finally:
+            let_go.set()
+            teller.join()
+    assert (len(calls), started) == (asked, [])
+    assert list(home.run_dir.iterdir()) in ([], [home.run_dir / "daemon.lock"])

@@ -71,6 +71,7 @@ class Bounded:
         question = self._ask(np.zeros((symbols, features)), np.ones(symbols, np.bool_))
         if not question.done.wait(seconds):
             self._overdue = question
+            self.leave()  # nobody has it: whenever it comes back, its thread ends
             raise Unverified(
                 "model_unusable",
                 f"The models cannot be used: they did not answer within {seconds:g} s of being loaded.",

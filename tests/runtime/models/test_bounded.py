@@ -100,5 +100,7 @@ def test_one_that_does_not_answer_when_it_is_warmed_is_unusable():
     made = Bounded(inner, seconds=0.02)
     with pytest.raises(Unverified, match="did not answer"):
         made.warm(2, 3, 0.02)
+    assert made._thread is not None
     inner.let.set()
-    made.close()
+    made._thread.join(60)
+    assert not made._thread.is_alive(), "nobody has it who could close it"

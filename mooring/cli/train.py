@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -244,8 +244,7 @@ def _show(done: Trained, *, as_json: bool) -> None:
     say(f"Beats buying and holding: {said['beats_baseline']}.")
     for gate in done.report["gates"]:
         if not gate["kept"]:
-            value = "not known" if gate["value"] is None else gate["value"]
-            hint(f"Gate missed: {gate['metric']} is {value}, has to be {gate['op']} {gate['limit']}.")
+            hint(f"Gate missed: {_missed(gate)}")
     if not done.passed:
         hint("No bundle is built of it.")
     elif done.beats_baselines:
@@ -253,9 +252,14 @@ def _show(done: Trained, *, as_json: bool) -> None:
     else:
         for one in done.report["baselines"]:
             if not one["kept"]:
-                hint(f"Not for everybody: {one['metric']} is {one['value']}, has to be {one['op']} {one['limit']}.")
+                hint(f"Not for everybody: {_missed(one)}")
         say("Every gate is kept, but nothing says that it does better than holding and the classical strategies.")
         say(f"So it may only be tried: mooring bundle build {done.out} --channel canary --repository PUBLISHER")
+
+
+def _missed(gate: Mapping[str, Any]) -> str:
+    value = "not known" if gate["value"] is None else gate["value"]
+    return f"{gate['metric']} is {value}, has to be {gate['op']} {gate['limit']}."
 
 
 def publisher_of(folder: Path | None, signers: Sequence[CryptoSigner]) -> Publisher | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from mooring.cli.train import _show
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research.training import learn
+from mooring.runtime.research.training.gates import BASELINES, Verdict
+from mooring.runtime.research.training.train import Trained
 from tests.support.training import trending_bars
 
 SYMBOLS = ["BTC-USDT", "ETH-USDT"]
@@ -81,3 +85,20 @@ def test_without_the_libraries_it_says_how_to_get_them(mooring, home, bars, tmp_
     monkeypatch.setattr(learn.importlib.util, "find_spec", lambda _name: None)
     done = mooring("train", "--out", tmp_path / "run", "--bars", bars, "--json")
     assert done.error["code"] == "research_missing"
+
+
+def test_what_keeps_its_gates_and_beats_no_baseline_is_only_to_be_tried(capsys):
+    """One figure is below its bound; the other one nobody knows."""
+    told = [{"metric": gate.metric, "op": gate.op, "limit": gate.limit, "kept": False} for gate in BASELINES]
+    names = ("net_return", "uncertainty", "folds", "worst_drawdown", "trades", "baseline", "beats_baseline")
+    report = {
+        "summary": dict.fromkeys(names, "."),
+        "gates": [],
+        "baselines": [told[0] | {"value": "-0.01"}, told[1] | {"value": None}],
+    }
+    missed = tuple(Verdict(gate, None, kept=False) for gate in BASELINES)
+    _show(Trained(out=Path("run"), version="9", verdicts=(), baselines=missed, report=report), as_json=False)
+    said = capsys.readouterr()
+    assert "Not for everybody: excess_return.sure is -0.01, has to be > 0." in said.err
+    assert "Not for everybody: classical_excess.sure is not known, has to be > 0." in said.err
+    assert "mooring bundle build run --channel canary" in said.out

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mooring import __version__
+from mooring.bundles.store.books import UnreadError
 from mooring.bundles.store.journal import Journal
 from mooring.bundles.store.ports import Loaded
 from mooring.bundles.store.proof import Prover
+from mooring.bundles.store.refusals import disk_failed
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import Phase, Slot, State
 from mooring.daemon.bundle_models import PRODUCER, adjusted, predictor_of
@@ -68,6 +70,7 @@ def to_ask(
     Raises:
         NotFound: `no_bundle_to_ask`, models are asked for and there are none; `no_such_bundle`.
         Invalid: `bundle_unreadable`. Unverified, Denied: it is not what was signed, or nothing for this machine.
+        Halt: as `recorded`.
     """
     asked = PRODUCER in settings.signals.producers
     if named is None and not asked:
@@ -101,8 +104,21 @@ def _is_file(named: str) -> bool:
 
 def _installed(home: Home, named: str | None, now: Callable[[], datetime]) -> Loaded:
     slots = Slots(bundles_dir(home))
-    slot = _slot(Journal(slots.state).read().state or State(), named)
+    slot = _slot(recorded(slots), named)
     return Prover(slots, Repositories(home, now), format_reader()).proved(slot)
+
+
+def recorded(slots: Slots) -> State:
+    """The record of installed bundles, for who only looks.
+
+    Raises:
+        Halt: `bundle_record_unreadable`: no copy tells it, and that may pass.
+    """
+    found = Journal(slots.state).read()
+    if found.state is None:
+        for error in found.unreadable.values():
+            raise disk_failed(UnreadError(error.errno, error.strerror), "Nothing was run, and nothing was changed.")
+    return found.state or State()
 
 
 def _slot(state: State, named: str | None) -> Slot:

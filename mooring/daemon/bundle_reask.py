@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mooring.bundles.store.journal import Journal
 from mooring.bundles.store.ports import Loaded
 from mooring.bundles.store.proof import Prover
 from mooring.bundles.store.slots import Slots
-from mooring.bundles.store.state import State
-from mooring.daemon.bundle_backtest import format_reader
+from mooring.daemon.bundle_backtest import format_reader, recorded
 from mooring.daemon.bundle_models import predictor_of
 from mooring.daemon.bundle_repositories import Repositories, bundles_dir
 from mooring.daemon.present import time_text
@@ -40,7 +38,7 @@ class Bundles:
 
     def __init__(self, home: Home, clock: Clock) -> None:
         slots = Slots(bundles_dir(home))
-        state = Journal(slots.state).read().state or State()
+        state = recorded(slots)
         installed = (state.active, state.last_good, state.candidate)
         self._slots = {slot.reference: slot for slot in installed if slot is not None}
         repositories = Repositories(home, lambda: datetime.fromtimestamp(clock.now(), UTC))
@@ -73,7 +71,8 @@ def asked_again(
     """What the models of this home say now of what they were shown then, as plain data.
 
     Raises:
-        NotFound: there is no database. Invalid, Unverified: a bundle's models cannot be asked by this version.
+        NotFound: there is no database. Halt: the record of installed bundles cannot be read.
+        Invalid, Unverified: a bundle's models cannot be asked by this version.
     """
     reader = Reader.open(database)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from mooring.bundles.format.build import build_bundle
 from mooring.bundles.store.examining import ChildExaminer
 from mooring.daemon import starter_models
 from mooring.daemon.bundle_backtest import ToAsk, to_ask
-from mooring.errors import Denied, MooringError, NotFound, Unverified
+from mooring.daemon.bundle_reask import Bundles
+from mooring.errors import Denied, Halt, MooringError, NotFound, Unverified
 from mooring.home import Home
 from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.market.clock import ManualClock
@@ -184,3 +186,19 @@ def test_what_is_no_bundle_is_none(home: Home, tmp_path: Path) -> None:
         with pytest.raises(MooringError) as error:
             asked(home, ALONE, str(named))
         assert error.value.code in {"bundle_archive_refused", "bundle_unreadable"}
+
+
+def test_a_record_that_cannot_be_read_is_not_said_to_hold_no_bundle(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to who would backtest nor to who asks models again what they said, and would hear that all is well."""
+
+    def refusing(_path: Path, _most: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("mooring.bundles.two_copies.read_private", refusing)
+    settings, clock = load_settings(home.root, {}, overrides=ALONE), ManualClock(0)
+    for look in (lambda: to_ask(home, settings, SYMBOLS, None, clock), lambda: Bundles(home, clock)):
+        with pytest.raises(Halt) as told:
+            look()
+        assert told.value.code == "bundle_record_unreadable"

@@ -150,8 +150,8 @@ def serve(home: Path) -> None:
     """The daemon itself, as `mooring run` makes it, but with its token in memory and known to the caller."""
     from dataclasses import replace  # noqa: PLC0415 -- imports belong to the time that is measured
 
-    from mooring.daemon.app import serve  # noqa: PLC0415
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
+    from mooring.daemon.serving import serve  # noqa: PLC0415
     from mooring.home import Home  # noqa: PLC0415
     from mooring.secrets.vault import MemoryVault  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
-from mooring.errors import Invalid, MooringError
+from mooring.errors import Halt, Invalid, MooringError
 
 if TYPE_CHECKING:
     from mooring.home import Home
@@ -19,6 +19,8 @@ LINES: Final = 100
 LINES_MAX: Final = 10_000
 FOLLOW_SECONDS: Final = 0.5
 PREFIX: Final = "MOORING_"
+MAY_WORK: Final = "Real orders may work at Kraken, and nobody looks after them."
+LOOK: Final = "Cancel there what you do not want."
 HOME: Final = "MOORING_HOME"  # which the service is told
 
 SupervisorOption = Annotated[
@@ -42,15 +44,18 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     from mooring.daemon.lean import FOR_TERMINALS, go_without  # noqa: PLC0415
 
     go_without(*FOR_TERMINALS)  # before the first library that would take them along
-    from mooring.daemon.app import serve  # noqa: PLC0415
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
+    from mooring.daemon.serving import serve  # noqa: PLC0415
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
     where = home_of(ctx, home)
     boot_log.bound(sys.stderr)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        asyncio.run(serve(options, lambda: attention.clear(where)))
+        if left := asyncio.run(serve(options, lambda: attention.clear(where))):
+            now = datetime.now(UTC)
+            what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {left}"
+            attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
     except MooringError as error:
         attention.write(where, error, datetime.now(UTC), os.environ)
         status = attention.status_for(error, os.environ)
@@ -101,14 +106,18 @@ def down(
     as_json = wants_json(ctx, json)
     from mooring.daemon.supervision.choosing import Machine, installed  # noqa: PLC0415
     from mooring.daemon.supervision.keeping import down as end  # noqa: PLC0415
+    from mooring.daemon.supervision.keeping import orders_left  # noqa: PLC0415
 
     where, machine = home_of(ctx, home), Machine.this(os.environ)
     keeper = installed(where, machine)
     ended = end(where, keeper, machine.clock)
     if forget and keeper is not None:
         keeper.remove()
+    left = orders_left(where)
+    if left is not None:
+        hint(f"{left.what} {left.money} {left.todo}")
     if as_json:
-        put_json({"ended": ended})
+        put_json({"ended": ended, "orders_left": left is not None})
     else:
         say("Mooring is off." if ended else "Mooring was off already.")
 

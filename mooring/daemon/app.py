@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -36,7 +34,6 @@ from mooring.daemon.measured import Counting, Measured
 from mooring.daemon.options import KRAKEN, Options
 from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
-from mooring.daemon.process_limits import limit_process
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
@@ -82,7 +79,7 @@ class Daemon:
         self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing = ExitStack()
         self._settings = options.settings  # with what was changed through the API, once the store is open
-        self._desk: KrakenDesk | None = None
+        self.desk: KrakenDesk | None = None
         self._hurried = False
         self.trader: Trader
         self.replaying: Replaying
@@ -243,8 +240,8 @@ class Daemon:
         """It is to end while it starts: a venue that does not answer is waited for no longer, so the start fails."""
         log.info("start_broken_off")
         self._hurried = True
-        if self._desk is not None:
-            self._desk.hurry()
+        if self.desk is not None:
+            self.desk.hurry()
 
     async def stop(self) -> None:
         """Close the doors, finish the hour at hand, and close everything; safe to call twice."""
@@ -282,7 +279,7 @@ class Daemon:
         rehearsal = options.rehearsal
         history = decider_for(settings, instruments(settings.market.symbols)).history_bars
         system = options.clock if rehearsal is None else rehearsal.clock
-        desk = self._desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
+        desk = self.desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
         if self._hurried:
             desk.hurry()
         self._closing.callback(desk.close)
@@ -321,34 +318,6 @@ class Daemon:
         options = self._options
         probes = probes_of(options.home, self._settings, options.vault, options.clock)
         return run_checks(options.home, self._settings, probes=probes)
-
-
-async def serve(options: Options, started: Callable[[], None] = lambda: None) -> None:
-    """Run a daemon until SIGTERM or SIGINT, then end it in order; `started` is called once. Errors as `Daemon`."""
-    limit_process()
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    daemon = Daemon(options)
-    starting, told = asyncio.ensure_future(daemon.start()), asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            daemon.hurry()
-        try:
-            await starting
-        except MooringError:
-            if stopping.is_set():  # it has ended as it was told to
-                return
-            raise
-        started()
-        try:
-            await told
-        finally:
-            await daemon.stop()
-    finally:
-        told.cancel()
 
 
 class DaemonThread:

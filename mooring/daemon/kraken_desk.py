@@ -98,7 +98,7 @@ class KrakenDesk:
         require_real_prices(settings)
         self._settings, self._home = settings, home
         self._keys = KeyStore(vault, home, settings.venue.rest_url, clock.now)
-        self._key_ends = ""
+        self._key_ends = self.left = ""
         self._machine = clock
         self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
         self._loop = LoopThread("mooring-venue")
@@ -192,7 +192,7 @@ class KrakenDesk:
             self._require_fees(venue)
         with self._or_let_go():
             with self._lock:
-                self._engine, self._failed, self._failures = engine, "", []
+                self._engine, self._failed, self._failures, self.left = engine, "", [], ""
                 execution = self._execution_for(venue, engine)
                 self._run(execution)
             engine.connect(execution)
@@ -258,12 +258,12 @@ class KrakenDesk:
                 self._call(venue.close(), CLOSE_SECONDS)
         self._held.close()
 
-    @staticmethod
-    def _tell_engine(engine: LiveEngine, *, settled: bool) -> None:
+    def _tell_engine(self, engine: LiveEngine, *, settled: bool) -> None:
         """Nothing is sent for it any more; the person is told where orders are left that nobody looks after."""
         try:
             engine.disconnect()
             if not settled:
+                self.left = LEFT
                 engine.alert("critical", "orders_left", LEFT)
         except MooringError as error:
             log.warning("engine_not_told", why=str(error))

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mooring.daemon import options, serving
 from mooring.daemon.supervision import attention
-from mooring.errors import Invalid
+from mooring.errors import Halt, Invalid
 from mooring.home import Home
 
 LINE = '{"timestamp":"2026-01-01T00:00:00.000Z","level":"info","logger":"mooring.daemon.app","event":"number_%d"}\n'
@@ -60,3 +61,32 @@ def test_what_keeps_it_down_is_said_instead_of_off_alone(mooring, home):
     assert "Mooring is off: x is wrong." in said.err
     assert "Change x. Then start it with `mooring up`." in said.err
     assert "(needs_attention)" in said.err
+
+
+def test_orders_that_an_end_left_at_kraken_are_said_by_down_and_by_status(mooring, home):
+    made = Home(root=home)
+    made.prepare()
+    assert json.loads(mooring("down", "--json", "--home", str(home)).out) == {"ended": False, "orders_left": False}
+    left = Halt("orders_left", "An entry may still work.", money="Nobody looks after it.", todo="Look there.")
+    attention.write(made, left, datetime(2026, 1, 1, tzinfo=UTC), {})
+    said = mooring("down", "--json", "--home", str(home))
+    assert json.loads(said.out) == {"ended": False, "orders_left": True}
+    assert "An entry may still work. Nobody looks after it. Look there." in said.err
+    said = mooring("status", "--home", str(home))
+    assert "Mooring is off: An entry may still work." in said.err
+    assert "Look there. Then start it with `mooring up`." in said.err
+
+
+def test_a_run_whose_end_left_orders_at_kraken_writes_it_down(mooring, home, monkeypatch):
+    async def serve(*_):
+        return "An entry may still work."
+
+    monkeypatch.setattr(serving, "serve", serve)
+    monkeypatch.setattr(options, "options_from_home", lambda *_args, **_more: None)
+    Home(root=home).prepare()
+    assert mooring("run", "--home", str(home)).status == 0
+    said = attention.read(Home(root=home))
+    assert said is not None
+    assert said.code == "orders_left"
+    assert said.what.endswith("UTC: An entry may still work.")
+    assert not said.again

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mooring.cli.main import main
-from mooring.daemon.app import Daemon, serve
+from mooring.daemon.app import Daemon
+from mooring.daemon.serving import serve
 
 CRASH = """
 import os, resource, sys

@@ -9,19 +9,34 @@ import threading
 
 import pytest
 
-from mooring.daemon.app import serve
+from mooring.daemon.kraken_desk import LEFT
 from mooring.daemon.options import Options
+from mooring.daemon.serving import serve
 from mooring.home import Home
+from mooring.runtime.execution.service import Execution
 from mooring.runtime.market.clock import SystemClock
 from mooring.settings import load_settings
 from tests.daemon.daemons import TOKEN
 from tests.daemon.test_kraken_desk import LIVE
 from tests.support.keys import with_key
-from tests.support.served import served
+from tests.support.served import Served, served
 
 
 def no_market(*_: object) -> object:
     raise AssertionError("prices are Kraken's")
+
+
+def options_at(it: Served, home: Home) -> Options:
+    return Options(
+        vault=with_key(home, it),  # which makes the home
+        home=home,
+        settings=load_settings(home.root, {}, overrides=LIVE | it.overrides),
+        market_for=no_market,  # type: ignore[arg-type]
+        clock=SystemClock(),
+        console=False,
+        autostart=True,
+        token_source=lambda: TOKEN,
+    )
 
 
 @pytest.mark.parametrize("asked", [1, 2], ids=["prices", "account"])
@@ -33,6 +48,7 @@ def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.Mo
         os.kill(os.getpid(), signal.SIGTERM)
 
     with served(speed=60) as it:
+        options = options_at(it, home)
         methods = it.simulation.rest._public.methods
         pairs = methods["AssetPairs"]
 
@@ -44,16 +60,6 @@ def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.Mo
             return pairs(fields)
 
         monkeypatch.setitem(methods, "AssetPairs", answer)
-        options = Options(
-            home=home,
-            settings=load_settings(home.root, {}, overrides=LIVE | it.overrides),
-            market_for=no_market,  # type: ignore[arg-type]
-            vault=with_key(home, it),
-            clock=SystemClock(),
-            console=False,
-            autostart=True,
-            token_source=lambda: TOKEN,
-        )
         started: list[bool] = []
         teller = threading.Thread(target=end)
         teller.start()
@@ -64,3 +70,14 @@ def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.Mo
             teller.join()
     assert (len(calls), started) == (asked, [])
     assert list(home.run_dir.iterdir()) in ([], [home.run_dir / "daemon.lock"])
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_it_says_what_its_end_left_at_kraken(home: Home, monkeypatch: pytest.MonkeyPatch, settled: bool) -> None:
+    async def drain(*_: object, **__: object) -> bool:
+        return settled
+
+    monkeypatch.setattr(Execution, "drain", drain)
+    with served(speed=60) as it:
+        left = asyncio.run(serve(options_at(it, home), lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    assert left == ("" if settled else LEFT)

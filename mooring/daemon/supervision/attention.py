@@ -24,6 +24,7 @@ SUPERVISORS: Final = frozenset({LAUNCHD, "systemd"})
 FILE: Final = "attention.json"
 MOST: Final = 16_384
 ALREADY_RUNNING: Final = "already_running"
+ORDERS_LEFT: Final = "orders_left"
 # What the same start would meet again; `packaging/linux/mooring.service` names their statuses.
 STAY_DOWN: Final = frozenset(kind.exit_code for kind in (Invalid, NotFound, Denied, Unverified, Conflict))
 
@@ -58,7 +59,7 @@ def write(home: Home, error: MooringError, now: datetime, environ: Mapping[str, 
     """Keep why; nothing where the home cannot be written, as that is what the error says then."""
     if error.code == ALREADY_RUNNING:  # that one is well, and this one was not needed
         return
-    again = not stays_down(error)
+    again = not stays_down(error) and error.code != ORDERS_LEFT
     if again and environ.get(SUPERVISOR_VARIABLE) not in SUPERVISORS:  # whoever started it sees it end
         return
     texts = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}

@@ -143,6 +143,41 @@ def test_a_supervisor_that_does_not_answer_keeps_nothing_trading(ready):
     assert holder(ready) is None
 
 
+LEFT = Halt("orders_left", "On 2026-05-04: it ended before Kraken had said how all orders stand.", todo="Look there.")
+
+
+def test_orders_that_an_end_left_are_said_after_it_and_keep_no_start_from_being_well(ready):
+    class Leaving:
+        pid: int | None = 1
+
+        def seen(self):
+            return Seen(loaded=True, pid=self.pid)
+
+        def stop(self):
+            attention.write(ready, LEFT, NOW, {})
+            return True
+
+        def start(self, *, at_login):
+            self.stop()
+
+    assert keeping.down(ready, Leaving(), CLOCK)
+    said = keeping.orders_left(ready)
+    assert said is not None
+    assert (said.what, said.again) == (LEFT.what, False)
+    keeping.up(ready, Leaving(), lambda: True, CLOCK, at_login=True)
+
+
+def test_what_kept_a_start_from_being_well_is_not_said_once_it_is_wanted_off(ready):
+    class Idle:
+        def stop(self):
+            return False
+
+    attention.write(ready, Invalid("of_before", "Something."), NOW, {})
+    assert keeping.orders_left(ready) is None
+    assert not keeping.down(ready, Idle(), CLOCK)
+    assert attention.read(ready) is None
+
+
 def test_a_restart_after_a_stop_still_starts_at_login(ready, fake):
     one = launchd(ready, fake)
     keeping.up(ready, one, healthy(ready), CLOCK, at_login=True)

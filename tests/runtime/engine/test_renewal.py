@@ -188,3 +188,25 @@ def test_a_store_that_cannot_write_the_new_run_halts_and_no_hour_is_done_with_th
         assert engine.wait_finished(runs.WAIT_S)
         assert (engine.status.state, engine.status.hours) == ("halted", 5)
         assert store.reader().count("cycles") == 5
+
+
+def test_who_starts_what_halted_waits_for_nothing_that_an_hour_may_wait_for(tmp_path):
+    """Whoever is asked within a start is told so: a person may be waiting to kill."""
+    with Store.open(tmp_path / "m.db") as store:
+        engine = runs.make_engine(store, BARS)
+        runs.ahead(engine, 5)
+        awaited = []
+
+        def renewal() -> None:
+            awaited.append(engine.awaited)
+            if len(awaited) == 1:
+                raise Halt("disk_full", "The disk is full.")
+
+        engine._renewal = renewal
+        engine.start()
+        assert engine.wait_finished(runs.WAIT_S)
+        assert awaited == [False]
+        engine.start()
+        assert engine.wait_finished(runs.WAIT_S)
+        assert awaited[:2] == [False, True]
+        assert {*awaited[2:]} == {False}

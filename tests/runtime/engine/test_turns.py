@@ -104,3 +104,13 @@ def test_one_who_is_interrupted_while_waiting_leaves_the_line_to_the_others(monk
         assert order == ["next"]
     with turns:
         pass
+
+
+def test_who_has_the_turn_sees_that_somebody_waits_for_it():
+    turns, order = Turns(), []
+    with turns:
+        assert not turns.awaited
+        thread = stand_in_line(turns, "next", order)
+        assert turns.awaited is True
+    thread.join(WAIT_S)
+    assert (order, turns.awaited) == (["next"], False)

@@ -119,7 +119,7 @@ class Slots:
             descriptor, name = tempfile.mkstemp(dir=self._staging)
             self._promised[descriptor] = most
         try:
-            Path(name).unlink()
+            Path(name).unlink(missing_ok=True)  # whoever tidies up meanwhile may have been quicker
             return _Received(descriptor, self._written)
         except BaseException:
             self._written(descriptor)

@@ -132,3 +132,21 @@ def test_room_for_what_is_received_is_promised_once(tmp_path: Path, monkeypatch:
     assert first.read() == b"x" * 10
     first.close()
     slots.unnamed(most).close()
+
+
+def test_who_tidies_up_just_then_does_not_keep_a_file_from_being_received(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = Slots(tmp_path)
+    slots.prepare()
+    unlink = Path.unlink
+
+    def tidied_just_before(path: Path, *, missing_ok: bool = False) -> None:
+        unlink(path)
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", tidied_just_before)
+        file = slots.unnamed(1)
+    with file:
+        assert file.write(b"all of it") == len(b"all of it")

@@ -45,11 +45,12 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
 
     go_without(*FOR_TERMINALS)  # before the first library that would take them along
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
+    from mooring.daemon.service import BOOT_LOG  # noqa: PLC0415
     from mooring.daemon.serving import serve  # noqa: PLC0415
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
     where = home_of(ctx, home)
-    boot_log.bound(sys.stderr)
+    boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
         if left := asyncio.run(serve(options, lambda: attention.clear(where))):

@@ -18,13 +18,15 @@ from pydantic import ValidationError
 
 from mooring import __version__
 from mooring.control_api.client import Client, StreamEvent
-from mooring.control_api.models import Status
+from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
 from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 from mooring.home import Home
+from mooring.menubar import missed
 from mooring.menubar.lanes import Lane
 from mooring.menubar.look import Known, Link
+from mooring.menubar.missed import Missed
 from mooring.menubar.today import ROWS, today_text
 
 LOOK_SECONDS: Final = 1.0
@@ -68,6 +70,7 @@ class DaemonLink:
         self._known = Known(own_version=__version__)
         self._words: list[str] = []
         self._overtaken = 0  # how often what had been asked was overtaken by a stop or the kill switch
+        self._missed = Missed()
         self._heard = 0  # how many states the stream told
         self._ending = threading.Event()
         self._again = threading.Event()
@@ -235,6 +238,7 @@ class DaemonLink:
     def _load(self, client: Client) -> None:
         self._hear(client.status())
         self._count_today(client)
+        self._tell_missed(client)
 
     def _take(self, client: Client, event: StreamEvent) -> None:
         if event.type == "status":
@@ -244,19 +248,33 @@ class DaemonLink:
         elif event.type == "equity":
             self._count_today(client)
         else:
+            if event.type == "alert":
+                self._missed.heard(event.data)
             self._listener.heard(event)
 
     def _count_today(self, client: Client) -> None:
         status = self._known.status
+        rows = self._rows(client, "equity", ROWS) or []
+        self._update(today=today_text(rows, "" if status is None else status.quote))
+
+    def _tell_missed(self, client: Client) -> None:
+        """Alerts that nobody here was told of."""
+        status = self._known.status
+        waiting = 0 if status is None else status.alerts_open
+        rows = self._rows(client, "alerts", missed.ROWS) if waiting else []
+        for alert in [] if rows is None else self._missed.found(rows, waiting):
+            self._listener.heard(StreamEvent(id=None, type="alert", data=dict(alert)))
+
+    def _rows(self, client: Client, kind: ListKind, most: int) -> list[dict[str, Any]] | None:
+        """The newest of a list; None where it cannot be had: the state is known all the same."""
         try:
-            rows = client.page("equity", limit=ROWS).items
+            return client.page(kind, limit=most).items
         except Unreachable as error:
             if error.code != STRANGE:
                 raise
-            rows = []
-        except (MooringError, ValidationError):  # the state is known all the same
-            rows = []
-        self._update(today=today_text(rows, "" if status is None else status.quote))
+        except (MooringError, ValidationError):
+            pass
+        return None
 
     def _hear(self, status: Status) -> None:
         with self._telling:

@@ -105,7 +105,15 @@ class UpdateWindow(AskingWindow):
             self._begin("Updating", lambda client: client.update_bundle(name))
 
     def _go_back(self) -> None:
-        self.send("Going back", lambda client: client.rollback_bundle(REASON), self._take)
+        # A second click would end not only a trial, but what decides after it.
+        self._operation = "?"
+        if not self.send("Going back", lambda client: client.rollback_bundle(REASON), self._went_back):
+            self._operation = ""
+        self._show_buttons()
+
+    def _went_back(self, found: Bundles) -> None:
+        self._operation = ""
+        self._take(found)
 
     def _look(self) -> None:
         name = self._operation

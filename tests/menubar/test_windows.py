@@ -16,6 +16,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
+from mooring.control_api.client import StreamEvent
 from mooring.control_api.models_bundles import Bundle, Bundles, Probation, Staleness
 from mooring.control_api.models_evidence import Operation
 from mooring.control_api.models_settings import Setting, SettingsNow
@@ -306,3 +307,20 @@ def test_a_daemon_that_goes_under_an_update_leaves_no_bar_that_never_ends(update
     update.begin()
     asks.answer(known())
     assert update.update_.isEnabled()
+
+
+def test_a_second_click_on_go_back_does_not_go_back_twice(update: UpdateWindow, asks: Asks) -> None:
+    update.begin()
+    asks.answer(known(last_known_good=Bundle(**bundle(0)), offered=[]))
+    for _ in range(2):
+        update.back.click()
+    assert len(asks.waiting) == 1
+    update.heard(StreamEvent(id=1, type="bundle", data={}))
+    name, _, _ = asks.answer(Unreachable("daemon_not_reachable", "The daemon does not answer."))
+    assert name == "rollback_bundle"
+    asks.answer(known(last_known_good=Bundle(**bundle(0)), offered=[]))
+    update.back.click()
+    asks.answer(known(offered=[]))
+    assert not asks.waiting
+    assert not update.back.isEnabled(), "there is nothing to go back to"
+    assert update.check.isEnabled()

@@ -33,7 +33,8 @@ def component(desk: BundleDesk) -> Component:
         return Component(name="bundle", state="ok", detail=f"{now.slot.reference} is installed; no producer asks it.")
     if desk.asks != now.slot.reference:
         until = "nothing" if desk.asks is None else desk.asks
-        detail = f"{now.slot.reference} is being loaded; {until} decides until it is."
+        waits = ", or waits until its trial may begin" if state.phase is Phase.TRYING else ""
+        detail = f"{now.slot.reference} is being loaded{waits}; {until} decides until then."
         return Component(name="bundle", state="ok", detail=detail)
     said = f"{now.slot.reference} decides" + (", on trial." if state.phase is Phase.TRYING else ".")
     if stale.expired_seconds:

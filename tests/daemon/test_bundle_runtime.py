@@ -13,6 +13,7 @@ import pytest
 from mooring.bundles.store import state as st
 from mooring.bundles.store.ports import Loaded, NoModel
 from mooring.bundles.store.state import State, Trial
+from mooring.daemon.bundle_health import component
 from mooring.daemon.bundle_runtime import ActiveModels
 from mooring.daemon.trader import Trader
 from mooring.home import Home
@@ -302,3 +303,17 @@ def test_who_stops_waits_for_no_model_that_hangs_while_it_loads(
         assert trader.engine.wait_finished(SECONDS)
         assert asked(made) == slot_of(1).reference
         assert it.client.status().last_cycle == "2024-01-01T20:00:00Z", "every hour was done"
+
+
+@pytest.mark.parametrize(
+    ("phase", "asks", "said"),
+    [
+        (st.Phase.NONE, None, "is being loaded; nothing decides until then."),
+        (st.Phase.TRYING, "a@1", "is being loaded, or waits until its trial may begin; a@1 decides until then."),
+    ],
+)
+def test_health_says_what_decides_until_models_are_there(phase: st.Phase, asks: str | None, said: str) -> None:
+    now, state = SimpleNamespace(now=loaded(2)), SimpleNamespace(phase=phase)
+    manager = SimpleNamespace(running=now, state=state, unread="")
+    desk: Any = SimpleNamespace(manager=manager, staleness=lambda: None, asked=True, asks=asks)
+    assert component(desk).detail == f"{slot_of(2).reference} {said}"

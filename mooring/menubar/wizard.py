@@ -166,6 +166,7 @@ class Wizard(AskingWindow):
     def refused(self, error: MooringError) -> None:
         """What was asked was refused, or went wrong."""
         self._busy = False
+        self._screen = SCREENS[self._pages.currentIndex()]  # the one that is seen, not the one that would have followed
         super().refused(error)
         self._show_buttons()
 

@@ -218,6 +218,20 @@ def test_what_was_pasted_cannot_be_brought_back(wizard: Wizard, asks: Asks, way:
     assert [recovered(field) for field in (wizard.key, wizard.secret)] == ["", ""]
 
 
+def test_a_beginning_that_is_refused_leaves_the_screen_where_it_is(app: QApplication, asks: Asks, keep: Keep) -> None:
+    made = Wizard(asks, lambda _: None)
+    keep(made)
+    made.begin()
+    asks.answer(onboarding())
+    for _ in range(2):
+        made.next.click()
+        asks.answer(Unreachable("daemon_not_reachable", "The daemon does not answer."))
+        assert made.shown_screen == "needs"
+    made.next.click()
+    asks.answer(onboarding(step="explained"))
+    assert made.shown_screen == "make"
+
+
 def test_the_check_may_take_as_long_as_kraken_does(wizard: Wizard, asks: Asks) -> None:
     wizard.key.setText(KEY)
     wizard.secret.setText(SECRET)

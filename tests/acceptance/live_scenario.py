@@ -139,6 +139,7 @@ def asleep(home: LiveHome, at: LookAlike) -> dict[str, Any]:
 
 def quiet(home: LiveHome, at: LookAlike) -> dict[str, Any]:
     """Nothing works any more: after the next comparison the books are the look-alike's, to the last digit."""
+    home.wait("a coin that is Mooring's alone", lambda: others(at))
     home.do("disarm")
     home.do("kill")
     home.wait("no order at the look-alike", lambda: not at.working())
@@ -170,10 +171,15 @@ def theirs(at: LookAlike) -> dict[str, str]:
     return {asset: short(str(amount)) for asset, amount in sorted(said.items()) if amount}
 
 
+def others(at: LookAlike) -> list[tuple[str, str]]:
+    """Coins of which nobody else has bought any, and how many there are."""
+    return [(asset, amount) for asset, amount in theirs(at).items() if asset not in ("USD", "BTC")]
+
+
 def taken(home: LiveHome, at: LookAlike) -> dict[str, Any]:
     """Coins of ours are staked by somebody: that is said by name, everywhere, and nothing is bought."""
     # Which coins are held by now is up to the stops; of BTC somebody else has bought some, too.
-    coin, amount = next((asset, n) for asset, n in theirs(at).items() if asset not in ("USD", "BTC"))
+    coin, amount = next(iter(others(at)))
     at.happen("staking", asset=coin, amount=amount)
     home.wait("the word of that", lambda: home.status()["blocked"])
     home.do("release")

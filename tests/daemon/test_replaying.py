@@ -85,8 +85,9 @@ def test_a_row_that_is_not_what_its_inputs_give_raises_one_critical_alert_that_n
     poison("decisions", "score")
     with running(home, hours=45) as it:
         heard = []
-        told = it.daemon.trader._parts.listener
-        listener = told._listener._listener._listener  # within what counts, watches models, and wakes the replay
+        listener = it.daemon.trader._parts.listener
+        while hasattr(listener, "_listener"):  # the one within all that only look on
+            listener = listener._listener
         listener_alert = listener.alert
         listener.alert = lambda *what: (heard.append(what), listener_alert(*what))
         it.finish()

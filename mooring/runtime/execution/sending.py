@@ -30,6 +30,10 @@ class _BooksFailed(Exception):  # noqa: N818 -- what happened, not a fault
     """The books did not say whether an order may leave."""
 
 
+class _TooLateError(Exception):
+    """Nothing is tried again any more."""
+
+
 class Sending:
     """Takes orders from INTENT to the venue's answer."""
 
@@ -60,6 +64,7 @@ class Sending:
         self._slots = asyncio.Semaphore(options.at_once)
         self.winding_down = False  # whether nothing new is bought any more
         self.stopped = False  # whether nothing at all is sent any more
+        self._tried_out = asyncio.Event()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Send what is ready, as it gets ready, for ever; what is ready at once is released at once."""
@@ -74,6 +79,10 @@ class Sending:
     def waiting(self) -> list[Track]:
         """Orders that have not left, oldest first."""
         return [track for track in self._board.live() if track.reached is Status.INTENT and track.end is None]
+
+    def try_no_more(self) -> None:
+        """End what is between two tries, which certainly did not leave; what is on its way is waited for."""
+        self._tried_out.set()
 
     def _drop(self) -> bool:
         """End what is not to leave any more: what a person or the engine took back, and what is too old."""
@@ -169,7 +178,7 @@ class Sending:
         tries = 1 if order.role is Role.ENTRY else self._options.not_sent_tries
         why, reason = "", NOT_SENT
         for attempt in range(tries):
-            if attempt and self._cancelling.asked(order.client_id):
+            if attempt and (self._cancelling.asked(order.client_id) or self._tried_out.is_set()):
                 break
             if attempt and await self._is_there(order.client_id):
                 return
@@ -185,7 +194,7 @@ class Sending:
                 why, reason, wait = str(error), error.what, min(WAIT_MAX, 2.0 ** (attempt + 1))
                 if tries == 1 or isinstance(error, Invalid):
                     break
-            except (Retry, _BooksFailed) as error:
+            except (Retry, _BooksFailed, _TooLateError) as error:
                 why, reason = str(error), NOT_SENT
                 asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
                 wait = max(asked, min(WAIT_MAX, 2.0**attempt))
@@ -197,21 +206,32 @@ class Sending:
                 self._reach(order.client_id, Status.OPEN, order_id=order_id)
                 return
             if attempt + 1 < tries:
-                await self._sleep(min(wait, WAIT_MAX))
+                await self._pause(min(wait, WAIT_MAX))
         track = self._board.get(order.client_id)
         assert track is not None
         self._give_up(track, why, reason=reason)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before another try, or until there is none."""
+        waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._tried_out.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
 
     async def _let_go_again(self, order: Order) -> Order | None:
         """The order, as the books let it go before another try; None where a gate closed since.
 
         Raises:
-            _BooksFailed: without their word nothing leaves.
+            _BooksFailed: without their word nothing leaves. _TooLateError: it ends.
         """
         try:
             orders: tuple[Order, ...] = await self._call(self._books.release, [order])
         except Exception as error:
             raise _BooksFailed(f"the books did not let it go again: {error}") from error
+        if self._tried_out.is_set():
+            raise _TooLateError("there was no time for another try")
         track = self._board.get(order.client_id)
         if orders:
             if track is not None:

@@ -36,6 +36,7 @@ RENEW_SECONDS: Final = 3.0
 STOP_SECONDS: Final = 16.0  # of a whole end: supervisors wait 40 for it, and for what follows it
 TAKEN_BACK_SECONDS: Final = 9.0  # of it, for entries to end
 SWITCH_SECONDS: Final = 4.0  # of it, at least, to have the switch off
+LAST_SECONDS: Final = 0.5  # for what is given up to be so
 LOOK_BACK_MS: Final = 2 * 86_400_000  # for an order that only the books know of
 
 
@@ -202,14 +203,18 @@ class Execution:
         self._sending.stopped = True
         for track in self._sending.waiting():
             self._board.put(reached(track, Status.CANCELLED, reason="not_sent_at_stop"))
-        still = await self._board.until(
-            lambda: all(track.reached is not Status.SUBMITTING for track in self._board.live()), seconds=_left(ends)
-        )
+        still = await self._board.until(self._all_answered, seconds=max(0.0, _left(ends) - LAST_SECONDS))
+        if not still:
+            self._sending.try_no_more()
+            still = await self._board.until(self._all_answered, seconds=LAST_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(max(ends, asyncio.get_running_loop().time() + SWITCH_SECONDS)):
                 await self._switch.release()
         told = await self._board.flush()
         return still and over and told and not self.state.unknown and not self._switch.armed
+
+    def _all_answered(self) -> bool:
+        return all(track.reached is not Status.SUBMITTING for track in self._board.live())
 
     async def cancel_account(self) -> int:
         """Cancel every order of the account, those of others too, and look at what became of ours; how many.

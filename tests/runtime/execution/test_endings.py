@@ -246,6 +246,27 @@ def test_an_orderly_end_waits_a_bounded_while_for_a_venue_that_does_not_answer(r
     play(use)
 
 
+def test_an_orderly_end_gives_up_what_the_venue_refuses_again_and_again_and_calls_it_known():
+    """It waits between two tries, so it is certainly not at the venue: nobody needs to look for it there."""
+    buy, leave = entry(), sale()
+
+    async def use(rig):
+        async with rig.running() as execution:
+            await bought(rig, buy)
+            rig.venue.fail("place", *[DENIED] * 50)
+            rig.send(leave)
+            await rig.reaches(leave, "SUBMITTING")
+            await rig.until(lambda: rig.venue.names().count("place") > 2)
+            assert await execution.drain(cancel={Role.ENTRY})
+            tried = rig.venue.names().count("place")
+            assert rig.status(leave) == "REJECTED"
+            await asyncio.sleep(60)
+            assert rig.venue.names().count("place") == tried
+            assert "order_not_sent" in [code for _, code, *_ in rig.books.alerts]
+
+    play(use)
+
+
 def test_an_orderly_end_can_cancel_entries_and_keep_stops():
     buy, other, protect = entry(1), entry(2), stop()
 

@@ -25,8 +25,8 @@ from mooring.control_api.client_session import SessionCalls
 from mooring.control_api.client_settings import SettingsCalls
 from mooring.control_api.client_stream import StreamCalls, StreamEvent
 from mooring.control_api.client_trading import TradingCalls
-from mooring.control_api.client_wire import SocketTransport, no_certificates, socket_path
-from mooring.errors import Invalid
+from mooring.control_api.client_wire import STRANGE, SocketTransport, no_certificates, socket_path
+from mooring.errors import Invalid, Unreachable
 
 __all__ = ["Client", "StreamEvent"]
 
@@ -68,9 +68,11 @@ class Client(
         client = cls(http)
         try:
             client.healthz()
-        except BaseException:
-            client.close()
-            raise
+        except BaseException as error:
+            # Who answers strangely is there, and may understand what a person wants most of it: that it stops.
+            if not (isinstance(error, Unreachable) and error.code == STRANGE):
+                client.close()
+                raise
         return client
 
     @classmethod

@@ -26,6 +26,7 @@ from mooring.errors import Invalid, Unknown, Unreachable
 M = TypeVar("M", bound=BaseModel)
 
 INFO_BYTES_MAX: Final = 4096
+STRANGE: Final = "strange_answer"  # the code of `strange`
 _TODO: Final = "Start it with `mooring up`, or run `mooring doctor`."
 
 

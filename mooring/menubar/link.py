@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from mooring import __version__
 from mooring.control_api.client import Client, StreamEvent
+from mooring.control_api.client_wire import STRANGE
 from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
@@ -31,7 +32,6 @@ from mooring.menubar.today import ROWS, today_text
 
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 10.0
-STRANGE: Final = "strange_answer"
 ASKED_MAX: Final = 8
 WINDOWS_MAX: Final = 32
 INFO_BYTES_MAX: Final = 4096

@@ -127,6 +127,13 @@ def test_one_of_another_version_is_said_with_its_number_and_can_still_be_killed(
         assert told.grave == [True]
 
 
+def test_one_whose_every_answer_is_strange_is_asked_to_kill_all_the_same(home, told):
+    with odd_daemon(home, {"/healthz": STRANGE}) as odd, linked(home, told) as link:
+        link.kill("menu")
+        odd.wait_for("POST /v1/kill-switch")
+        assert told.until_error().code == "answer_not_understood"
+
+
 def test_what_a_newer_daemon_says_besides_is_left_out(home, told):
     newer = STATUS | {"mood": "calm", "venue": STATUS["venue"] | {"region": "eu"}}
     with odd_daemon(home, {"/v1/status": newer, "/v1/equity": EMPTY, "/v1/events": []}), linked(home, told):

@@ -48,7 +48,8 @@ class OddDaemon:
     """What it answers, and what it was asked.
 
     Attributes:
-        answers: by path without its query; a number is an HTTP status with an empty object. All else gets STRANGE.
+        answers: by path without its query; a number is an HTTP status with an empty object. All else gets STRANGE, but that it
+            is well.
         asked: method and path of every call so far.
         silent: nothing is answered while this is set.
     """
@@ -98,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             odd.came.notify_all()
         while odd.silent.is_set() and not odd.ending.wait(0.02):
             pass
-        said = {"status": "ok"} if path == "/healthz" else odd.answers.get(path, STRANGE)
+        said = odd.answers.get(path, {"status": "ok"} if path == "/healthz" else STRANGE)
         body = json.dumps({} if isinstance(said, int) else said).encode()
         self.send_response(said if isinstance(said, int) else 200)
         stream = path == "/v1/events" and said is not STRANGE

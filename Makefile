@@ -60,7 +60,7 @@ test: setup system-packages #-- run all tests (TEST_ARGS="-k name")
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 thorough: setup system-packages #-- hours: the tests that draw what they try, with as many as docs/testing.md names
-	MOORING_SCENARIOS=2000 MOORING_MUTATIONS=10000 MOORING_MUTANTS=20000 MOORING_SCHEMA_EXAMPLES=500 \
+	TESTS_SCENARIOS=2000 TESTS_MUTATIONS=10000 TESTS_MUTANTS=20000 TESTS_SCHEMA_EXAMPLES=500 \
 	  $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 \
 	  tests/faults/test_scenarios.py tests/property tests/acceptance/test_schemathesis.py
 

@@ -1,6 +1,6 @@
 """Every route of the document, asked by Schemathesis at a whole paper daemon: no 5xx, and no status that is not written.
 
-The examples come from a fixed seed. For more: `MOORING_SCHEMA_EXAMPLES=500 pytest tests/acceptance/test_schemathesis.py`.
+The examples come from a fixed seed. For more: `TESTS_SCHEMA_EXAMPLES=500 pytest tests/acceptance/test_schemathesis.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mooring.daemon.options import options_from_home
 from mooring.home import Home
 from mooring.secrets.vault import MemoryVault
 
-EXAMPLES: Final = int(os.environ.get("MOORING_SCHEMA_EXAMPLES", "8"))
+EXAMPLES: Final = int(os.environ.get("TESTS_SCHEMA_EXAMPLES", "8"))
 TOKEN: Final = "a-token-of-this-test-" + "t" * 32
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 # Its body goes on until somebody ends it, so only its head is looked at.

@@ -151,7 +151,7 @@ def test_doctor_health_and_database_are_well_while_it_runs(day: dict[str, Any]) 
 def test_down_ends_it_in_order_and_leaves_a_database_that_holds(day: dict[str, Any]) -> None:
     assert day["down"] | {"seconds": 0} == {"status": 0, "out": "Mooring is off.\n", "err": "", "seconds": 0}
     assert day["files after down"] == ["daemon.lock"]
-    assert told(day["down again"]) == {"ended": False}
+    assert told(day["down again"]) == {"ended": False, "orders_left": False}
     assert day["status after"]["status"] == 4
     assert told(day["db check after"])["ok"] is True
 

@@ -13,7 +13,7 @@ from tests.faults.scenarios.play import play
 HOURS = (2, 2)
 BATCH = 4
 # The first 80 seeds meet every kind of fault and of act, as the last test here sees; 200 are the full run.
-BATCHES = max(int(os.environ.get("MOORING_SCENARIOS", "80")), 80) // BATCH
+BATCHES = max(int(os.environ.get("TESTS_SCENARIOS", "80")), 80) // BATCH
 # What seeds found, kept as the faults that it took, since a seed is another scenario once the generator draws otherwise.
 FOUND = {
     "the snapshot of orders never came, and the private link stayed down for ever": (

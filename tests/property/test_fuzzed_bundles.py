@@ -18,7 +18,7 @@ from tests.property.fuzz_bundles.mutate_archive import archive_mutant
 from tests.property.fuzz_bundles.mutate_manifest import custom_mutant, manifest_mutant
 from tests.property.fuzz_bundles.mutate_model import model_mutant
 
-RUNS = int(os.environ.get("MOORING_MUTANTS", "1500"))  # the full run is 20,000
+RUNS = int(os.environ.get("TESTS_MUTANTS", "1500"))  # the full run is 20,000
 FEW = 600
 
 

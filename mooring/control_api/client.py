@@ -28,7 +28,7 @@ from mooring.control_api.client_trading import TradingCalls
 from mooring.control_api.client_wire import STRANGE, SocketTransport, no_certificates, socket_path
 from mooring.errors import Invalid, Unreachable
 
-__all__ = ["Client", "StreamEvent"]
+__all__ = ["STRANGE", "Client", "StreamEvent"]
 
 
 class Client(

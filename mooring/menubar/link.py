@@ -17,8 +17,7 @@ import structlog
 from pydantic import ValidationError
 
 from mooring import __version__
-from mooring.control_api.client import Client, StreamEvent
-from mooring.control_api.client_wire import STRANGE
+from mooring.control_api.client import STRANGE, Client, StreamEvent
 from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention

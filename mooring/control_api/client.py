@@ -4,7 +4,7 @@ Over the Unix socket there is no token: the daemon checks whose process it is. O
 holds the token, so that a program that sits on its port never sees one. Errors of the daemon come back as the errors of
 `mooring.errors`, with their code, their sentence for the money and their next step.
 
-The calls stand by area in `client_*.py`; how they travel is in `client_wire.py`.
+The calls stand by area in `client_*.py`; how they travel is in `client_wire.py` and `client_socket.py`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from mooring.control_api.client_onboarding import OnboardingCalls
 from mooring.control_api.client_runtime import RuntimeCalls
 from mooring.control_api.client_session import SessionCalls
 from mooring.control_api.client_settings import SettingsCalls
+from mooring.control_api.client_socket import SocketTransport, no_certificates
 from mooring.control_api.client_stream import StreamCalls, StreamEvent
 from mooring.control_api.client_trading import TradingCalls
-from mooring.control_api.client_wire import STRANGE, SocketTransport, no_certificates, socket_path
+from mooring.control_api.client_wire import STRANGE, socket_path
 from mooring.errors import Invalid, Unreachable
 
 __all__ = ["STRANGE", "Client", "StreamEvent"]

@@ -6,14 +6,11 @@ Each area's calls are a class over `Wire` in a file of their own; `client.Client
 from __future__ import annotations
 
 import hmac
-import socket
-import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import httpcore
 import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -133,35 +130,6 @@ class Wire:
         if not response.is_success:
             raise_for(response)
         return response
-
-
-class _SocketBackend(httpcore.SyncBackend):
-    """httpcore leaves the socket open where nobody listens at a Unix socket's path; so ask before it does."""
-
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.NetworkStream:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(timeout)
-            try:
-                probe.connect(path)
-            except OSError as error:
-                raise httpcore.ConnectError(type(error).__name__) from error
-        return super().connect_unix_socket(path, timeout, socket_options)
-
-
-class SocketTransport(httpx.HTTPTransport):
-    """Calls over the Unix socket at a path."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(uds=path, verify=no_certificates())
-        # httpx offers no way to hand a backend in; its pool is empty here, so there is nothing to close.
-        self._pool = httpcore.ConnectionPool(uds=path, network_backend=_SocketBackend(), max_connections=8)
-
-
-def no_certificates() -> ssl.SSLContext:
-    """TLS is never spoken here; without this httpx reads a certificate store at each start, which takes 20 ms."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def socket_path(info: Path) -> str:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from mooring.control_api.client import Client
-from mooring.control_api.client_wire import SocketTransport, no_certificates
+from mooring.control_api.client_socket import SocketTransport, no_certificates
 from mooring.daemon.app import DaemonThread
 from mooring.daemon.key_probe import KrakenExaminer
 from mooring.daemon.own_secrets import VAULT_ITEM

@@ -1,46 +1,22 @@
-"""Homes for whole daemons."""
+"""Homes for whole daemons, and Qt without a screen."""
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mooring.home import Home
-from tests.daemon.daemons import short_home
+from tests.support.homes import home, levels_of_uvicorn, other_home
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+__all__ = ["app", "home", "keep", "levels_of_uvicorn", "other_home", "until"]
 WAIT_SECONDS = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _levels_of_uvicorn() -> Iterator[None]:
-    """A server sets the level of uvicorn's loggers for the whole process; the next test starts as a process does."""
-    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")]
-    for logger in loggers:
-        logger.setLevel(logging.NOTSET)
-    yield
-    for logger in loggers:
-        logger.setLevel(logging.NOTSET)
-
-
-@pytest.fixture
-def home() -> Iterator[Home]:
-    with short_home() as made:
-        yield made
-
-
-@pytest.fixture
-def other_home() -> Iterator[Home]:
-    with short_home() as made:
-        yield made
 
 
 @pytest.fixture(scope="session")

@@ -6,37 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.control_api.models import KillSwitch, Status, Venue
+from mooring.control_api.models import KillSwitch, Status
 from mooring.menubar.look import Icon, Known, Link, Look, grouped, look_of, signed
 from mooring.menubar.today import today_text
+from tests.support.odd_daemon import STATUS
 
 
 def status(**changes) -> Status:
-    word = changes.pop("word", "Paper")
-    made = {
-        "version": "1",
-        "mode": "paper",
-        "state": "running",
-        "word": word,
-        "first_line": "Paper trading. No real orders can leave this Mac.",
-        "made_up_prices": False,
-        "armed": False,
-        "kill_switch": KillSwitch(active=False),
-        "venue": Venue(name="paper", connected=True),
-        "ledger_rows": 0,
-        "drawdown_tier": "normal",
-        "drawdown_percent": "0.00",
-        "equity": "10234.5678",
-        "quote": "USDT",
-        "positions": 0,
-        "alerts_open": 0,
-        "run_id": "r",
-        "cycles": 1,
-        "pid": 1,
-        "started_at": "2026-01-01T00:00:00Z",
-        "uptime_seconds": 1,
-    }
-    return Status(**(made | changes))
+    return Status(**(STATUS | {"version": "1"} | changes))
 
 
 def there(**changes) -> Look:

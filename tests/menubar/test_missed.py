@@ -95,4 +95,4 @@ def test_an_alert_from_before_the_menu_began_is_told_and_so_is_one_from_while_it
         link.look_again()
         until(lambda: len(alerts(told)) == 3)
         assert alerts(told)[2] == "Alert 4."
-        link.close()
+    link.close()

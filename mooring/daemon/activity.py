@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from mooring.daemon.app_activity import AppActivity, Runtime
+from mooring.app_activity import AppActivity, ProcessInfo
 from mooring.daemon.keep_awake import KeepAwake, awake_line
 from mooring.runtime.engine.cycle import HourDone
 from mooring.runtime.engine.desk import TableRow
@@ -46,7 +46,7 @@ def activities(*, keep_awake: bool, platform: str = sys.platform, pid: int | Non
     """
     found: list[Activity] = []
     if platform == "darwin":
-        found.append(AppActivity(REASON, Runtime))
+        found.append(AppActivity(REASON, ProcessInfo))
     if keep_awake:
         line = awake_line(platform, os.getpid() if pid is None else pid, REASON)
         if line is None:

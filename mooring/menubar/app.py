@@ -9,32 +9,39 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
+import structlog
 from PySide6.QtCore import QLockFile, QObject, QSocketNotifier, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
+from mooring.app_activity import AppActivity, ProcessInfo
 from mooring.control_api.client import Client, StreamEvent
 from mooring.daemon.supervision import keeping
 from mooring.daemon.supervision.choosing import Machine, chosen, installed
 from mooring.errors import Conflict, Invalid, MooringError
 from mooring.home import Home
+from mooring.menubar.front import AppKit, Front
 from mooring.menubar.link import DaemonLink, Listener
 from mooring.menubar.login import LoginItem, login_item
 from mooring.menubar.look import Known, Link, look_of
 from mooring.menubar.notices import Notices
 from mooring.menubar.parts import AskingWindow, dress
-from mooring.menubar.questions import GraveNews
+from mooring.menubar.questions import GraveNews, ask
 from mooring.menubar.settings_window import SettingsWindow
 from mooring.menubar.tray import Tray
 from mooring.menubar.update_window import UpdateWindow
 from mooring.menubar.wizard import Wizard
 
 REASON: Final = "asked in the menu bar"
+AWAKE: Final = "Mooring shows how it stands"
 LOCK: Final = "menubar.lock"
 TRAY_WAIT_MS: Final = 500
 TRAY_TRIES: Final = 60  # a session's panel may come later than its programs
+
+log = structlog.get_logger(__name__)
 
 
 class Bridge(QObject, Listener):
@@ -66,6 +73,7 @@ class MenuBar(QObject):
         browse: opens a page.
         confirm: as `Tray`'s.
         clock: seconds that only rise.
+        front: brings windows forward.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class MenuBar(QObject):
         browse: Callable[[str], object] | None = None,
         confirm: Callable[[str, str, str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        front: Front | None = None,
     ) -> None:
         super().__init__()
         self._home, self._machine, self._login = home, machine, login
@@ -84,12 +93,14 @@ class MenuBar(QObject):
         self._clock = clock
         self._bridge = Bridge()
         self.link = DaemonLink(home, self._bridge)
+        self.front = front or Front()
+        confirm = confirm or partial(ask, bring=self.front.bring)
         self.tray = Tray(self, at_login=login.is_on(), confirm=confirm, tinted=machine.platform == "darwin")
         # Kept for good: a window that Python's collector frees may be freed on a thread that must not touch windows.
         self._windows: dict[str, AskingWindow] = {}
         self._shown: Known | None = None
         self._notices = Notices()
-        self.grave = GraveNews()
+        self.grave = GraveNews(self.front.bring)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._tell_alerts)
@@ -101,6 +112,7 @@ class MenuBar(QObject):
 
     def begin(self) -> None:
         """Show the item, and look for the daemon."""
+        self.front.begin()
         self.tray.item.show()
         self.link.start()
 
@@ -225,9 +237,7 @@ class MenuBar(QObject):
             window = self._windows[name] = make()
         if not window.isVisible():
             window.begin()
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        self.front.bring(window)
 
     def _healthy(self) -> bool:
         try:
@@ -253,8 +263,9 @@ def main(home: Home, environ: Mapping[str, str] = os.environ) -> int:
         machine = Machine.this(environ)
         item = login_item(machine.platform, machine.person, machine.config, str(home.root))
         _await_tray(app)
-        menu = MenuBar(home, machine, item)
-        with _ended_by_signals(app):
+        on_mac = machine.platform == "darwin"
+        menu = MenuBar(home, machine, item, front=Front(AppKit if on_mac else None))
+        with _ended_by_signals(app), _awake(AppActivity(AWAKE, ProcessInfo) if on_mac else None):
             menu.begin()
             status = app.exec()
             menu.end()
@@ -277,6 +288,21 @@ def _alone(home: Home) -> Iterator[None]:
         yield
     finally:
         lock.unlock()
+
+
+@contextmanager
+def _awake(activity: AppActivity | None) -> Iterator[None]:
+    """Within it the system does not nap this process, which has no window for most of the time."""
+    if activity is not None:
+        try:
+            activity.begin()
+        except OSError as error:
+            log.warning("may_be_napped", why=str(error))
+    try:
+        yield
+    finally:
+        if activity is not None:
+            activity.end()
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from mooring.errors import MooringError
 
@@ -13,21 +14,30 @@ from mooring.errors import MooringError
 STYLE: Final = "QLabel#qt_msgbox_label { font-weight: bold; } QLabel#qt_msgbox_informativelabel { min-width: 360px; }"
 
 
-def ask(title: str, question: str, word: str) -> bool:
-    """A question with two buttons; the harmless one is the default."""
+def ask(title: str, question: str, word: str, *, bring: Callable[[QWidget], None]) -> bool:
+    """A question with two buttons; the harmless one is the default.
+
+    Args:
+        bring: as `Front.bring`.
+    """
     box = _box(title, question)
     yes = box.addButton(word, QMessageBox.ButtonRole.DestructiveRole)
     no = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(no)
-    _to_front(box)
+    bring(box)
     box.exec()
     return box.clickedButton() is yes
 
 
 class GraveNews:
-    """What a person must not miss, as a kill switch that was not heard; one window, which waits for nobody."""
+    """What a person must not miss, as a kill switch that was not heard; one window, which waits for nobody.
 
-    def __init__(self) -> None:
+    Args:
+        bring: as `Front.bring`.
+    """
+
+    def __init__(self, bring: Callable[[QWidget], None]) -> None:
+        self._bring = bring
         self.box: QMessageBox | None = None
 
     def tell(self, error: MooringError) -> None:
@@ -39,7 +49,7 @@ class GraveNews:
             self.box.setModal(False)
         self.box.setText(error.what)
         self.box.setInformativeText("\n\n".join(text for text in (error.money, error.todo, error.code) if text))
-        _to_front(self.box)
+        self._bring(self.box)
 
     def close(self) -> None:
         """It is over."""
@@ -57,10 +67,3 @@ def _box(title: str, text: str) -> QMessageBox:
     box.setText(title)
     box.setInformativeText(text)
     return box
-
-
-def _to_front(box: QMessageBox) -> None:
-    """Before the program's other windows, with the keyboard where the system gives it."""
-    box.show()
-    box.raise_()
-    box.activateWindow()

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from mooring.menubar.icons import icon
 from mooring.menubar.look import Look
-from mooring.menubar.questions import ask
 
 LINE_MOST: Final = 60  # characters of a menu's line
 STATE_LINES: Final = 6  # a halt says why, and at its end what to do; that must not be what is cut
@@ -53,12 +52,12 @@ class Tray(QObject):
         *,
         at_login: bool,
         tinted: bool = True,
-        confirm: Callable[[str, str, str], bool] | None = None,
+        confirm: Callable[[str, str, str], bool],
     ) -> None:
         super().__init__()
         self._deeds = deeds
         self._tinted = tinted
-        self.confirm = confirm or ask
+        self.confirm = confirm
         self.item = QSystemTrayIcon()
         self.menu = QMenu()
         self._state = [self._line(strong=True) for _ in range(STATE_LINES)]

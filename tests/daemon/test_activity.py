@@ -1,23 +1,18 @@
-"""What the system is told while the daemon trades. macOS itself was never there to hear it; its runtime has a stand-in."""
+"""What the system is told while the daemon trades. macOS itself was never there to hear it."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from mooring.app_activity import AppActivity
 from mooring.daemon.activity import Working, activities
-from mooring.daemon.app_activity import ALLOWING_SLEEP, AppActivity, Runtime
 from mooring.daemon.keep_awake import KeepAwake, awake_line
 from tests.daemon.daemons import running
-
-STUB = Path(__file__).with_name("objc_stub.c")
 
 
 class Remembers:
@@ -34,57 +29,6 @@ class Remembers:
 
     def end(self) -> None:
         self.told.append("end")
-
-
-@pytest.fixture(scope="module")
-def objc(tmp_path_factory) -> str:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    library = tmp_path_factory.mktemp("objc") / "libobjc.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(STUB)], check=True, timeout=60)
-    return str(library)
-
-
-def told(objc: str) -> list[str]:
-    stub = ctypes.CDLL(objc).stub_told
-    stub.restype = ctypes.c_char_p
-    return stub().decode().splitlines()
-
-
-def test_an_activity_is_begun_kept_and_ended_with_whole_pointers(objc):
-    activity = AppActivity("Mooring is trading", lambda: Runtime(objc, objc))
-    before = len(told(objc))
-    activity.end()
-    activity.begin()
-    activity.end()
-    activity.end()
-    assert told(objc)[before:] == [
-        "begin Mooring is trading efffff",
-        "retain  123456789abcdef0",
-        "pop  7fedcba987654321",
-        "end info 123456789abcdef0",
-        "release  123456789abcdef0",
-        "pop  7fedcba987654321",
-    ]
-
-
-def test_it_asks_not_to_be_slowed_down_and_lets_the_machine_sleep():
-    assert ALLOWING_SLEEP & (1 << 20) == 0
-    assert ALLOWING_SLEEP & (1 << 14), "sudden termination"
-    assert ALLOWING_SLEEP & (1 << 15), "automatic termination"
-
-
-def test_a_system_that_gives_none_is_said_and_leaves_its_pool(objc):
-    before = len(told(objc))
-    with pytest.raises(OSError, match="no activity"):
-        Runtime(objc, objc).begin(1, "refused")
-    assert told(objc)[before:] == ["begin refused 1", "pop  7fedcba987654321"]
-
-
-def test_a_machine_without_these_libraries_says_so():
-    with pytest.raises(OSError, match="none"):
-        Runtime("/none/libobjc.so", "/none/Foundation")
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,15 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from mooring.daemon.supervision.choosing import Machine
 from mooring.errors import Conflict
 from mooring.home import Home
 from mooring.menubar import app as menubar
 from mooring.menubar.app import MenuBar
+from mooring.menubar.front import Front
 from mooring.menubar.login import FileItem
 from mooring.menubar.look import Link
 from mooring.menubar.notices import QUIET_SECONDS
@@ -39,6 +40,7 @@ class Person:
         self.asked: list[str] = []
         self.told: list[tuple[str, bool]] = []
         self.says = True
+        self.seen: list[str] = []
         self.now = 0.0
 
     def browse(self, page: str) -> None:
@@ -47,6 +49,12 @@ class Person:
     def confirm(self, title: str, question: str, word: str) -> bool:
         self.asked.append(word)
         return self.says
+
+    def in_dock(self, *, shown: bool) -> None:
+        self.seen.append("in the Dock" if shown else "not in the Dock")
+
+    def come_forward(self, window: int) -> None:
+        self.seen.append("forward")
 
     def tell(self, title: str, text: str, *, serious: bool) -> None:
         assert threading.current_thread() is threading.main_thread()
@@ -63,7 +71,10 @@ def shown(home: Home, person: Person, tmp_path: Path) -> Iterator[MenuBar]:
     """A menu of this home."""
     item = FileItem(tmp_path / "autostart" / "it", b"x")
     machine = Machine.this({})
-    menu = MenuBar(home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now)
+    front = Front(lambda: person)
+    menu = MenuBar(
+        home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now, front=front
+    )
     menu.tray.tell = person.tell  # type: ignore[method-assign]
     menu.begin()
     try:
@@ -126,6 +137,7 @@ def test_a_kill_switch_that_nobody_heard_is_told_in_a_window_of_its_own(
         assert menu.grave.box is not None
         assert "may have happened or not" in menu.grave.box.informativeText()
         assert not menu.grave.box.isModal(), "the menu can still be used"
+        assert "in the Dock" in person.seen
         assert menu.grave.box.windowFlags() & Qt.WindowType.WindowStaysOnTopHint, "nothing lies over it"
         until(lambda: not menu.link.known.busy)
         choose(menu, "Stop")
@@ -152,6 +164,7 @@ def test_a_second_wish_for_a_window_keeps_what_is_being_typed(
         window.close()
         choose(menu, "Settings…")
         assert menu.window("settings") is window, "one window of each kind, for good"
+        assert [one for one in person.seen if "Dock" in one] == [*["not in the Dock", "in the Dock"] * 2]
         until(lambda: window.save.isEnabled() and window.part("risk.risk_per_trade_bps").value() == typed + 5)
 
 
@@ -252,6 +265,25 @@ def test_what_looks_like_markup_is_never_taken_for_it(home: Home, person: Person
         until(lambda: "Paused" in menu.tray.item.toolTip())
         assert "<" not in menu.tray.item.toolTip()
         assert line.replace("&", "&&") in menu.tray.actions()
+
+
+def test_the_question_before_a_kill_comes_forward_by_itself(
+    home: Home, person: Person, keep: Callable[..., None]
+) -> None:
+    menu = MenuBar(home, Machine.this({}), FileItem(home.root / "it", b"x"), front=Front(lambda: person))
+    keep(menu)
+
+    def no() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        assert box.windowFlags() & Qt.WindowType.WindowStaysOnTopHint
+        person.seen.append(box.text())
+        box.reject()
+
+    QTimer.singleShot(0, menu, no)
+    choose(menu, "Kill switch…")
+    assert person.seen == ["in the Dock", "forward", "Press the kill switch?", "not in the Dock"]
+    menu.end()
 
 
 def test_one_home_has_one_menu(app: QApplication, home: Home) -> None:

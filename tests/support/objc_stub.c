@@ -7,12 +7,14 @@
 #define POOL 0x7fedcba987654321ULL
 
 static char told[8192];
+static int age = 14;
 
 static void tell(const char *what, const char *text, uint64_t number) {
     size_t used = strlen(told);
     snprintf(told + used, sizeof told - used, "%s %s %llx\n", what, text, (unsigned long long)number);
 }
 
+void stub_age(int now) { age = now; }
 const char *stub_told(void) { return told; }
 
 void *objc_autoreleasePoolPush(void) { return (void *)POOL; }
@@ -30,5 +32,13 @@ void *objc_msgSend(void *self, const char *selector, uint64_t first, void *secon
         return strcmp((const char *)second, "refused") ? (void *)TOKEN : 0;
     }
     if (!strcmp(selector, "endActivity:")) tell("end", (const char *)self, first);
+    if (!strcmp(selector, "sharedApplication")) return age ? strdup("app") : 0;
+    if (!strcmp(selector, "setActivationPolicy:")) { tell("policy", (const char *)self, first); return (void *)1; }
+    if (!strcmp(selector, "respondsToSelector:"))
+        return (void *)(uint64_t)(strcmp((const char *)first, "activate") ? age < 20 : age >= 14);
+    if (!strcmp(selector, "activate")) tell("activate", (const char *)self, 0);
+    if (!strcmp(selector, "activateIgnoringOtherApps:")) tell("ignoring", (const char *)self, first & 0xff);
+    if (!strcmp(selector, "window")) return strcmp((const char *)self, "lone") ? strdup("frame") : 0;
+    if (!strcmp(selector, "orderFrontRegardless")) tell("order", (const char *)self, 0);
     return 0;
 }

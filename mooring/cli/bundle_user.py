@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT_BYTES_MAX: Final = 512_000
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
-AgainOption = Annotated[bool, typer.Option("--again", help="Take it although it was refused here before.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="Take it although it was refused or given up here.")]
 BundleArgument = Annotated[str, typer.Argument(help="such as core@4, from `mooring bundle list`", metavar="BUNDLE")]
 UNCHANGED: Final = "Nothing was changed; what decides goes on as it was."
 
@@ -271,6 +271,8 @@ def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
         hint("`mooring bundle list` shows how the trial stands.")
     elif outcome.get("state") == "staged":
         say(f"Verified and examined. It waits for: mooring bundle activate {str(outcome['bundle']).partition(':')[0]}")
+    elif outcome.get("state") == "loads_again":
+        say("It is loaded again from the next hour on. Where that fails, it is given up again.")
     elif outcome.get("state") == "rolled_back" and found.active is not None:
         say(f"Back on {_short(found.active)} from the next hour on.")
     else:

@@ -144,7 +144,7 @@ class BundleUpdate(_Asked):
 
 
 class BundleActivate(_Asked):
-    """Whether to take it although it was refused here before."""
+    """Whether to take it although it was refused here before, or was accepted and given up."""
 
     again: bool = False
 

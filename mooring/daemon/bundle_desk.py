@@ -16,9 +16,10 @@ from mooring.bundles.store.books import Books
 from mooring.bundles.store.bringing import Floors, no_such_bundle
 from mooring.bundles.store.examining import ChildExaminer
 from mooring.bundles.store.late import LateDrift, LateReader
-from mooring.bundles.store.manager import NO_EXPIRED, Manager, Outcome, Source
+from mooring.bundles.store.manager import NO_EXPIRED, Manager
 from mooring.bundles.store.ports import Drift, Loaded, Reader
 from mooring.bundles.store.slots import Slots
+from mooring.bundles.store.work import Outcome, Source
 from mooring.control_api.events import EventHub
 from mooring.control_api.facade import Actor
 from mooring.control_api.models_bundles import (
@@ -139,7 +140,7 @@ class BundleDesk:
     def activate(self, actor: Actor, name: str, again: bool, task: Task) -> Mapping[str, Any]:
         """One that waits, was accepted before, or is offered."""
         with self._audited(actor, "bundle.activated", name):
-            outcome: Outcome | None = self.manager.activate(name, task.tell)
+            outcome: Outcome | None = self.manager.activate(name, task.tell, again=again)
             if outcome is None:
                 with self._source() as source:
                     outcome = self.manager.update(source, wanted=name, again=again, tell=task.tell)

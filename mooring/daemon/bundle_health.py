@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mooring.bundles.store.journal import Journal
+from mooring.bundles.store.loads import Loads
 from mooring.bundles.store.ports import NoModel
 from mooring.bundles.store.slots import Slots
 from mooring.bundles.store.state import Phase
@@ -80,4 +81,11 @@ def examined(home: Home) -> CheckResult:
             fix="Nothing has to be done; look whether the disk is well.",
         )
     active = None if found.state is None else found.state.active
+    if active is not None and Loads(folder).given_up(active):
+        return CheckResult(
+            name="bundle",
+            state="warn",
+            detail=f"{active.reference} is loaded no more: Mooring ended several times in a row while it was.",
+            fix="Run `mooring bundle activate ID --again` to have it loaded once more, or `mooring bundle rollback`.",
+        )
     return CheckResult(name="bundle", state="ok", detail=BUILT_IN if active is None else f"{active.reference} decides.")

@@ -137,7 +137,17 @@ class ActiveModels:
         if isinstance(found, NoModel):
             self._let_go()
         elif self._models is None or self._loaded is None or self._loaded.slot != found.slot:
-            self._coming = (found, Loading(lambda: self._make(found, self._symbols), self._load_seconds))
+            self._coming = (found, Loading(self._load_of(found), self._load_seconds))
+
+    def _load_of(self, found: Loaded) -> Callable[[], Bounded]:
+        """One load, for a thread of its own: also the disk on which it is counted keeps no turn waiting."""
+        around = self._desk.manager.running.load(found.slot)
+
+        def load() -> Bounded:
+            with around:
+                return self._make(found, self._symbols)
+
+        return load
 
     def _take_over(self) -> None:
         """Ask the models that are there now; where they failed, those that take their place once these are there."""

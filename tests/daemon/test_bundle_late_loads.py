@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import SimpleNamespace
@@ -50,6 +51,9 @@ class Script:
 
     def given_up(self, slot: Slot) -> bool:
         return slot.seq in self.gone
+
+    def load(self, slot: Slot) -> AbstractContextManager[None]:
+        return nullcontext(slot and None)
 
     def failed(self, one: Loaded, reason: str) -> None:
         raise AssertionError((one, reason))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +42,7 @@ class Decides:
     failures: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     quiet: list[bool] = field(default_factory=list)
+    load: Callable[[st.Slot], AbstractContextManager[None]] = nullcontext
 
     def given_up(self, slot: st.Slot) -> bool:
         return slot.seq in self.gone

@@ -4,7 +4,7 @@
 
 ROOT is the root of a repository at URL that offers two versions. In HOME the first is accepted, then an update to the
 second is killed at one step after another, each time by another process that goes on where the last one was killed;
-NEW never has a bundle that was accepted. Each line of JSON says what a process began with, or what one came to.
+at last the load of the accepted second one kills. NEW never has a bundle that was accepted. Each line of JSON says what a process began with, or what one came to.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mooring.bundles.store.manager import Manager
 from mooring.bundles.store.ports import Loaded, NoModel, Told
 from mooring.bundles.store.reading import FormatReader
 from mooring.control_api.client import Client
-from mooring.daemon import bundle_repositories
+from mooring.daemon import bundle_models, bundle_repositories
 from mooring.daemon.bundle_events import BundleEvents
 from mooring.errors import Conflict
 from mooring.home import Home
@@ -31,9 +31,11 @@ from mooring.runtime.market.clock import SystemClock
 from tests.daemon.daemons import running
 
 WARMUP = 172  # hours until the pipeline of features has seen enough
+SECOND = 2
 MOST = 12  # hours that a trial may take here
 PATIENCE = 60.0
 DOWNLOADED = "downloaded"
+LOADING = "loading"
 SETTINGS = {
     "hours": 400,
     "speed": 1e6,
@@ -71,6 +73,14 @@ def die_at(step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return unpack(self, *args)
 
+    predictor_of = bundle_models.predictor_of
+
+    def die_loading(loaded: Loaded, *args: Any) -> Any:
+        if step == LOADING and loaded.slot.seq == SECOND:
+            os.kill(os.getpid(), signal.SIGKILL)  # as a runtime of models that crashes
+        return predictor_of(loaded, *args)
+
+    bundle_models.predictor_of = die_loading
     BundleEvents.__call__ = die_told  # type: ignore[method-assign]
     FormatReader.unpack = die_downloaded  # type: ignore[method-assign]
 
@@ -111,6 +121,9 @@ def process(folder: Path, act: Callable[[Client], None], *, dies: str = "") -> N
             act(made.client)
             found = made.client.bundles()
             tell(
+                running=int(found.running.partition("@")[2].partition(":")[0]) if found.running else 0,
+                unfit=[one.detail["reason"] for one in found.history if one.kind == "unfit"],
+                cycle=made.client.status().last_cycle,
                 active=found.active.seq if found.active else 0,
                 last_good=found.last_known_good.seq if found.last_known_good else 0,
                 phase=found.phase,
@@ -146,6 +159,13 @@ def nothing(client: Client) -> None:
     hour(client)
 
 
+def again(client: Client) -> None:
+    active = client.bundles().active
+    assert active is not None
+    client.wait_for(client.activate_bundle(active.id, again=True).id)
+    hour(client)
+
+
 def main(root: Path, url: str, new: Path, home: Path) -> None:
     for folder in (new, home):
         bundle_repositories.add(Home(root=folder), "demo", url, root.read_bytes())
@@ -163,6 +183,10 @@ def main(root: Path, url: str, new: Path, home: Path) -> None:
     process(other, nothing, dies="trying")
     process(other, nothing, dies="trying")
     process(other, update)
+    for _ in range(4):
+        process(home, nothing, dies=LOADING)
+    process(home, nothing)
+    process(home, again)
 
 
 if __name__ == "__main__":

@@ -85,13 +85,27 @@ def each_start_decides_by_what_was_accepted_and_the_last_one_finishes(
 def one_that_is_killed_at_each_of_its_tries_is_rolled_back_and_not_taken_again(
     processes: list[dict[str, Any]],
 ) -> None:
-    assert [(one["dies"], one["end"]) for one in processes[9:]] == [("trying", KILLED), ("trying", KILLED), ("", 0)]
-    last = processes[-1]
+    assert [(one["dies"], one["end"]) for one in processes[9:12]] == [("trying", KILLED), ("trying", KILLED), ("", 0)]
+    last = processes[11]
     assert (last["begins"], last["found"]) == (1, "none"), "three tries were all that it had"
     assert (last["active"], last["phase"], last["rejected"], last["no_model"]) == (1, "none", 1, False)
+
+
+def an_accepted_one_whose_load_kills_three_starts_is_given_up_and_hours_are_decided_again(
+    processes: list[dict[str, Any]],
+) -> None:
+    *killed, fourth, after, again = processes[12:]
+    assert began(killed) == [("loading", 2, "none", KILLED)] * 3, "no hour was decided by any of them"
+    for one in (fourth, after):
+        assert (one["end"], one["active"], one["running"], one["rejected"]) == (0, 2, 1, 0)
+        assert "Mooring ended 3 times in a row while it was being loaded" in one["unfit"][0]
+    cycles = [one["cycle"] for one in (processes[8], fourth, after, again)]
+    assert cycles == sorted(set(cycles)), "each of them decided hours"
+    assert (again["end"], again["active"], again["running"], again["no_model"]) == (0, 2, 2, False)
 
 
 def test_kill_9_of_a_daemon_at_every_step_of_an_update(processes: list[dict[str, Any]]) -> None:
     without_an_accepted_bundle_there_is_no_model_and_nothing_half_done(processes)
     each_start_decides_by_what_was_accepted_and_the_last_one_finishes(processes)
     one_that_is_killed_at_each_of_its_tries_is_rolled_back_and_not_taken_again(processes)
+    an_accepted_one_whose_load_kills_three_starts_is_given_up_and_hours_are_decided_again(processes)

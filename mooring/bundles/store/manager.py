@@ -15,7 +15,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mooring.bundles.store import state as st
@@ -24,41 +23,17 @@ from mooring.bundles.store.bringing import Bringer, Floors, Offered, Tell
 from mooring.bundles.store.ports import Drift, Examiner, Loaded, NoModel, Reader, Trust
 from mooring.bundles.store.proof import Prover
 from mooring.bundles.store.recovery import recovered, taken_up_again
-from mooring.bundles.store.refusals import changed_meanwhile, disk_failed
+from mooring.bundles.store.refusals import changed_meanwhile, disk_failed, given_up
 from mooring.bundles.store.revocation import NONE, Revocations
 from mooring.bundles.store.running import Running
 from mooring.bundles.store.state import UNTOUCHED, Phase, Slot, State
+from mooring.bundles.store.work import Outcome, Source
 from mooring.errors import Conflict, Denied, MooringError, Unverified
 
 WAITS: Final = frozenset({Phase.STAGED, Phase.ARMED})
 BY_PERSON: Final = "a person went back"
 READ_AGAIN_SECONDS: Final = 60.0
 NO_EXPIRED: Final[frozenset[str]] = frozenset()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where bundles come from now: a repository, what fetches from it, and the channel that is wanted."""
-
-    name: str
-    trust: Trust
-    fetch: Any
-    channel: str
-
-    def brought(self, offered: list[Offered]) -> list[Offered]:
-        """Those whose files it can have: of one file that a person brought, only what is in it."""
-        holds = getattr(self.fetch, "holds", None)
-        return offered if holds is None else [one for one in offered if holds(one.offer.name, one.offer.sha256)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a piece of long work came to; `state` is a stable word."""
-
-    state: str
-    bundle: str = ""
-    version: str = ""
-    detail: str = ""
 
 
 class Manager:
@@ -174,9 +149,11 @@ class Manager:
                     self._try_soon(lambda *_: None)
 
     def close(self) -> None:
-        """The process ends in order: the try of this start was none."""
+        """The process ends in order: the try of this start was none, and no load ended it."""
         with self._books.turn, suppress(OSError):
             self._books.put(st.ended_well(self.state))
+        with suppress(OSError):
+            self.running.loads.close()
 
     def check(self, source: Source, accept_expired: frozenset[str] = NO_EXPIRED) -> list[Offered]:
         """Ask the repository what there is, and heed what it revoked.
@@ -231,15 +208,25 @@ class Manager:
             )
             return self._try_soon(tell)
 
-    def activate(self, name: str, tell: Tell = lambda *_: None) -> Outcome | None:
-        """Have what waits tried, or go back to the last known good; None where nothing installed has that name."""
+    def activate(self, name: str, tell: Tell = lambda *_: None, *, again: bool = False) -> Outcome | None:
+        """Have what waits tried, or go back to the last known good; None where nothing installed has that name.
+
+        Args:
+            again: also one that was accepted and given up.
+
+        Raises:
+            Conflict: a trial runs, or it decides already. Denied: it was given up. Halt: the disk refuses.
+        """
         state = self.state
         if state.candidate is not None and _is(state.candidate, name) and state.phase in WAITS:
             with self._working():
                 return self._asked(state.candidate, tell)
         if any(_is(slot, name) for slot in (state.candidate, *state.good)):
             st.require_free(state)  # what is on trial is neither accepted by a word, nor left for another one by it
-        if _is(state.active, name):
+        forgiven = [slot for slot in state.good if _is(slot, name) and self._forgiven(slot, again=again)]
+        if state.active is not None and _is(state.active, name):
+            if state.active in forgiven:
+                return Outcome(state="loads_again", bundle=state.active.reference, version=state.active.version)
             raise Conflict("bundle_in_use", "That bundle decides already.", money=UNTOUCHED)
         if _is(state.last_good, name):
             return self.rollback(BY_PERSON)
@@ -276,6 +263,18 @@ class Manager:
             version="" if now is None else now.version,
             detail=detail,
         )
+
+    def _forgiven(self, slot: Slot, *, again: bool) -> bool:
+        """Whether it was accepted and given up, and may decide again from the next hour on."""
+        why = self.running.why_given_up(slot)
+        revoked = self.revocations.get(slot.repository, NONE).why_not(slot.bundle_id, slot.seq, slot.manifest_sha256)
+        if why and (revoked or not again):
+            raise given_up(slot, why, for_good=bool(revoked))
+        try:
+            self.running.forgive(slot)
+        except OSError as error:
+            raise disk_failed(error) from None
+        return bool(why)
 
     def _collect(self) -> None:
         """Metadata that proved only what is gone now may go too. Whoever calls holds the lock."""

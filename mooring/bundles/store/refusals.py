@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mooring.bundles.store.books import UnreadError
-from mooring.bundles.store.state import UNTOUCHED
-from mooring.errors import Conflict, Halt
+from mooring.bundles.store.state import UNTOUCHED, Slot
+from mooring.errors import Conflict, Denied, Halt
 
 
 def changed_meanwhile() -> Conflict:
@@ -14,6 +14,17 @@ def changed_meanwhile() -> Conflict:
         "It was taken up or given up meanwhile.",
         money=UNTOUCHED,
         todo="Look at `mooring bundle list`.",
+    )
+
+
+def given_up(slot: Slot, why: str, *, for_good: bool) -> Denied:
+    """It was accepted, and does not decide all the same."""
+    todo = "Name it with `mooring bundle activate ID --again` where you want it loaded once more."
+    return Denied(
+        "bundle_given_up",
+        f"Bundle {slot.reference} was given up: {why}",
+        money=UNTOUCHED,
+        todo="Take another one." if for_good else todo,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import structlog
 
 from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
+from mooring.bundles.store.loads import Loads, gone_with
 from mooring.bundles.store.ports import Drift, Loaded, NoModel
 from mooring.bundles.store.probation import Seen, Verdict, judge, watched
 from mooring.bundles.store.proof import PASSING, Prover
@@ -19,6 +20,7 @@ from mooring.errors import Denied, MooringError, Unverified
 
 NOTHING: Final = "No bundle is installed."
 NONE_LEFT: Final = "No installed bundle could be proved."
+UNFIT: Final = "{bundle} does not decide, and no other one may: {why}"
 CRASHED: Final = "it was loaded {tries} times without coming through its trial"
 
 log = structlog.get_logger(__name__)
@@ -48,6 +50,7 @@ class Running:
         self._monotonic = monotonic
         self._collect = collect
         self._warmup_bars = warmup_bars
+        self.loads = Loads(books.slots.state)
         self._loaded: Loaded | NoModel = NoModel(reason=NOTHING)
         self._trial: Trial | None = None  # as in the record, and ahead of it where the disk refuses
         self._mark = 0.0
@@ -101,6 +104,22 @@ class Running:
     def given_up(self, slot: Slot) -> bool:
         """Whether it must not decide any more: it was revoked, given up or left, or it failed."""
         return slot.name in self._books.unfit
+
+    def load(self, slot: Slot) -> AbstractContextManager[None]:
+        """What the runtime loads its models within, in any thread; as `Loads.around`."""
+        state = self._books.state
+        on_trial = state.phase is Phase.TRYING and state.candidate is not None and state.candidate.name == slot.name
+        return self.loads.around(slot, counted=not on_trial)
+
+    def why_given_up(self, slot: Slot) -> str:
+        """Why it does not decide although it was accepted; empty where nothing says so."""
+        return self._books.unfit.get(slot.name, "") or (gone_with(slot) if self.loads.given_up(slot) else "")
+
+    def forgive(self, slot: Slot) -> None:
+        """A person wants it loaded again; it is proved before. OSError: the disk refuses."""
+        with self._books.turn:
+            self.loads.forgive(slot)
+            self._books.unfit.pop(slot.name, None)
 
     def failed(self, loaded: Loaded, reason: str) -> None:
         """The runtime could not make models of it, or they broke what they should not."""
@@ -220,6 +239,9 @@ class Running:
                 self._books.tell("unfit", slot, reason=_why(error))
             except (MooringError, OSError) as error:  # it may be there again in an hour
                 self._tell_once(slot, error)
+        active = self._books.state.active
+        if active is not None and (why := self._books.unfit.get(active.name)):
+            return NoModel(reason=UNFIT.format(bundle=active.reference, why=why))
         return NoModel(reason=NONE_LEFT if tried or self._books.unfit else NOTHING)
 
     def _tell_once(self, slot: Slot, error: Exception) -> None:

@@ -17,10 +17,11 @@ from mooring.bundles.format.gates import MINIMUM_GATES
 from mooring.bundles.preflight import examine
 from mooring.bundles.store.books import Books
 from mooring.bundles.store.bringing import Floors
-from mooring.bundles.store.manager import Manager, Source
+from mooring.bundles.store.manager import Manager
 from mooring.bundles.store.ports import Examiner, Loaded, NoModel, Told
 from mooring.bundles.store.reading import FeatureDrift, FormatReader
 from mooring.bundles.store.slots import Slots
+from mooring.bundles.store.work import Source
 from mooring.bundles.trust import Repository
 from tests.support import bundle_models as kit
 from tests.support.publishing import Publisher

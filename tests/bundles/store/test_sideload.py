@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mooring.bundles.publisher.sideload import pack
-from mooring.bundles.store.manager import Outcome, Source
+from mooring.bundles.store.work import Outcome, Source
 from mooring.bundles.trust import ZipFetcher
 from tests.bundles.store.store_rig import World, world
 

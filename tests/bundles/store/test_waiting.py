@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mooring.bundles.store.manager import Source
 from mooring.bundles.store.state import Phase
+from mooring.bundles.store.work import Source
 from mooring.errors import Denied, Unverified
 from tests.bundles.store.store_rig import World, world
 from tests.support.bundle_models import VALID_UNTIL

@@ -1,0 +1,174 @@
+"""Loads that did not end: three in a row give an accepted bundle up, and nothing else does."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import orjson
+import pytest
+
+from mooring.bundles.store import loads as module
+from mooring.bundles.store.loads import KEPT_MAX, Loads
+from mooring.bundles.store.state import TRIES, Slot
+from mooring.errors import Denied
+from tests.bundles.store.slot_kit import slot_of
+
+ONE = slot_of(1)
+
+
+def killed(folder: Path, slot: Slot = ONE, times: int = 1, version: str = "1") -> None:
+    """So many processes, each of which ended while it loaded this one."""
+    for _ in range(times):
+        Loads(folder, version).around(slot, counted=True).__enter__()
+
+
+def loads(folder: Path, slot: Slot = ONE, version: str = "1") -> bool:
+    """Whether another process would load it."""
+    made = Loads(folder, version)
+    try:
+        with made.around(slot, counted=True):
+            return True
+    except Denied:
+        return False
+
+
+def begun(folder: Path) -> dict[str, int]:
+    found: dict[str, int] = orjson.loads((folder / "loading").read_bytes())["begun"]
+    return found
+
+
+def test_the_fourth_load_after_three_that_did_not_end_is_not_begun_and_stays_so(tmp_path: Path) -> None:
+    killed(tmp_path, times=TRIES)
+    made = Loads(tmp_path, "1")
+    assert made.given_up(ONE)
+    with pytest.raises(Denied, match=r"core@1 --again") as refused, made.around(ONE, counted=True):
+        pass
+    assert refused.value.code == "bundle_given_up"
+    made.close()
+    assert not loads(tmp_path), "an orderly end is none of its loads"
+    assert loads(tmp_path, slot_of(2)), "another one is not to blame"
+    assert not loads(tmp_path), "and does not forgive it"
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no models"), MemoryError()])
+def test_a_load_that_ends_well_or_not_takes_back_those_before_it(tmp_path: Path, error: Exception | None) -> None:
+    killed(tmp_path, times=TRIES - 1)
+    try:
+        with Loads(tmp_path, "1").around(ONE, counted=True):
+            assert begun(tmp_path) == {ONE.name: TRIES}, "on the disk before it is loaded"
+            if error is not None:
+                raise error
+    except (RuntimeError, MemoryError):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_orderly_end_while_it_loads_takes_back_this_load_and_none_before_it(tmp_path: Path) -> None:
+    killed(tmp_path, times=TRIES - 1)
+    made = Loads(tmp_path, "1")
+    made.around(ONE, counted=True).__enter__()
+    made.close()
+    assert begun(tmp_path) == {ONE.name: TRIES - 1}
+    made.around(slot_of(2), counted=True).__enter__()
+    assert begun(tmp_path) == {ONE.name: TRIES - 1}, "what begins after the end is none"
+
+
+def test_a_load_that_ends_after_the_orderly_end_takes_nothing_back(tmp_path: Path) -> None:
+    killed(tmp_path, times=TRIES - 1)
+    made = Loads(tmp_path, "1")
+    with made.around(ONE, counted=True):
+        made.close()
+    assert begun(tmp_path) == {ONE.name: TRIES - 1}
+
+
+def test_a_trial_is_not_counted_here_and_one_that_loads_is_forgiven(tmp_path: Path) -> None:
+    Loads(tmp_path, "1").around(ONE, counted=False).__enter__()
+    assert list(tmp_path.iterdir()) == []
+    killed(tmp_path, times=TRIES)
+    with Loads(tmp_path, "1").around(ONE, counted=False):
+        pass
+    assert loads(tmp_path)
+
+
+def test_of_two_loads_of_one_bundle_at_once_the_last_to_end_counts(tmp_path: Path) -> None:
+    """One was left while it hung, as another bundle was to take its place, and came back."""
+    made = Loads(tmp_path, "1")
+    first = made.around(ONE, counted=True)
+    first.__enter__()
+    with made.around(ONE, counted=True):
+        assert begun(tmp_path) == {ONE.name: 1}, "one process, one load that ends it"
+        first.__exit__(None, None, None)
+        assert begun(tmp_path) == {ONE.name: 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_refuses_keeps_nothing_from_being_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    killed(tmp_path)
+    with monkeypatch.context() as bad:
+        bad.setattr(module, "replace_file", full)
+        bad.setattr(Path, "unlink", full)
+        for _ in range(TRIES + 1):
+            assert loads(tmp_path)
+    assert begun(tmp_path) == {ONE.name: 1}
+    assert loads(tmp_path / "not-there")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"x" * (module.BYTES_MAX + 1),
+        b'{"begun":{},"version":"1"}',
+        b'{"format":"mooring-loads/1","version":"1","begun":[]}',
+        b'{"format":"mooring-loads/1","version":"1","begun":{"1-a":"3"}}',
+        b'{"format":"mooring-loads/1","version":"1","begun":{"1-a":true}}',
+    ],
+)
+def test_what_is_torn_may_have_said_two_and_one_more_gives_it_up(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "loading").write_bytes(data)
+    killed(tmp_path)
+    assert not loads(tmp_path)
+    (tmp_path / "loading").write_bytes(data)
+    assert loads(tmp_path), "one that ends is one that ends"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_read_counts_the_same_and_is_no_loop_without_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(module, "read_private", fails)
+        killed(tmp_path)
+        assert not Loads(tmp_path, "1").given_up(ONE), "that it is, nobody knows"
+    assert not loads(tmp_path)
+
+
+def test_another_version_of_mooring_tries_it_again(tmp_path: Path) -> None:
+    killed(tmp_path, times=TRIES)
+    assert loads(tmp_path, version="2")
+
+
+def test_a_person_has_it_loaded_again(tmp_path: Path) -> None:
+    killed(tmp_path, times=TRIES)
+    killed(tmp_path, slot_of(2), times=TRIES)
+    Loads(tmp_path, "1").forgive(ONE)
+    assert loads(tmp_path)
+    assert not loads(tmp_path, slot_of(2))
+    (tmp_path / "loading").write_bytes(b"")
+    Loads(tmp_path, "1").forgive(ONE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_so_many_bundles_are_kept(tmp_path: Path) -> None:
+    for seq in range(1, KEPT_MAX + 3):
+        killed(tmp_path, slot_of(seq))
+    assert list(begun(tmp_path)) == [slot_of(seq).name for seq in range(3, KEPT_MAX + 3)]

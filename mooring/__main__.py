@@ -1,6 +1,6 @@
 """`python -m mooring`."""
 
-from mooring.cli.main import main
+from mooring.cli.main import program
 
 if __name__ == "__main__":
-    main()
+    program()

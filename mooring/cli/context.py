@@ -23,10 +23,11 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; shown wherever
 
 @dataclass(kw_only=True)
 class Globals:
-    """Options given before the command; those after it win."""
+    """Options given before the command; those after it win. `daemon_ran`: a daemon began in this very process."""
 
     home: str | None = None
     json: bool = False
+    daemon_ran: bool = False
 
 
 def _globals(ctx: typer.Context) -> Globals:
@@ -44,6 +45,11 @@ def wants_json(ctx: typer.Context, stated: bool) -> bool:
     shared = _globals(ctx)
     shared.json = shared.json or stated
     return shared.json
+
+
+def daemon_runs(ctx: typer.Context) -> None:
+    """This process is a daemon's from now on."""
+    _globals(ctx).daemon_ran = True
 
 
 def put_json(value: Any) -> None:

@@ -25,6 +25,7 @@ from mooring.cli import (
     train,
 )
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
+from mooring.cli.leaving import leave
 from mooring.errors import Invalid, MooringError
 
 app = typer.Typer(
@@ -77,9 +78,24 @@ bundle.add_commands(app)
 train.add_commands(app)
 
 
-def main() -> None:
-    """Run the command line and end the process with the contract's exit code."""
+def program() -> None:
+    """The program: `main`, and an end that waits for nobody where a daemon ran in this process."""
     shared = Globals()
+    try:
+        main(shared)
+    except SystemExit as ended:
+        if shared.daemon_ran:
+            leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+    except Exception:
+        if shared.daemon_ran:
+            leave(1)  # as Python ends with
+        raise
+
+
+def main(shared: Globals | None = None) -> None:
+    """Run the command line and end the process with the contract's exit code."""
+    shared = shared or Globals()
     try:
         app(obj=shared, standalone_mode=True)
     except MooringError as error:
@@ -100,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program()

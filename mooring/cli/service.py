@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.cli.context import HomeOption, JsonOption, daemon_runs, hint, home_of, put_json, say, wants_json
 from mooring.errors import Halt, Invalid, MooringError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     from mooring.daemon.serving import serve  # noqa: PLC0415
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
+    daemon_runs(ctx)
     where = home_of(ctx, home)
     boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
     try:

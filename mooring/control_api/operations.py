@@ -192,8 +192,8 @@ class Operations:
         known.task.cancel()
         return self.get(operation_id)
 
-    def close(self) -> None:
-        """Begin nothing more, ask all to end, and wait a bounded while until they have."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Begin nothing more, ask all to end, and wait no longer than so many seconds until they have."""
         with self._lock:
             if self._closed:
                 return
@@ -202,7 +202,7 @@ class Operations:
         for task in tasks:
             task.cancel()
         last = self._pool.submit(lambda: None)  # behind all others, as there is one thread
-        wait_for([last], timeout=CLOSE_SECONDS)
+        wait_for([last], timeout=seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, operation_id: str, work: Work, task: Task) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -23,6 +22,7 @@ from mooring.daemon.bundle_health import component, families
 from mooring.daemon.bundle_runtime import ActiveModels, Watching
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.doctor import CheckResult, run_checks
+from mooring.daemon.ending import Ending
 from mooring.daemon.evidence_desk import evidence_area
 from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
@@ -80,6 +80,7 @@ class Daemon:
         self._closing = ExitStack()
         self._settings = options.settings  # with what was changed through the API, once the store is open
         self.desk: KrakenDesk | None = None
+        self._ending = Ending()
         self._hurried = False
         self.trader: Trader
         self.replaying: Replaying
@@ -95,6 +96,22 @@ class Daemon:
         except BaseException:
             await self.stop()
             raise
+
+    async def begin(self, stopping: asyncio.Event) -> bool:
+        """`start`, which is broken off where it is told to end meanwhile; whether it runs."""
+        starting, told = asyncio.ensure_future(self.start()), asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                self.hurry()
+            await starting
+        except MooringError:
+            if stopping.is_set():  # it has ended as it was told to
+                return False
+            raise
+        finally:
+            told.cancel()
+        return True
 
     async def _start(self) -> None:
         options, closing = self._options, self._closing
@@ -118,7 +135,7 @@ class Daemon:
 
     async def _trade(self, keeper: Keeper, store: Store, token: str, known: KnownSecrets) -> None:
         """Make the market, the trader and what looks at it, and open the doors."""
-        options, closing = self._options, self._closing
+        options, closing, ending = self._options, self._closing, self._ending
         clock, desk, market = await asyncio.to_thread(self._market, store.reader())
         replaying = self.replaying = Replaying(lambda: Reader.open(store.place), options.clock)
         # Ids rise across restarts, so that a stream resumed with an old one is told to begin anew.
@@ -153,9 +170,9 @@ class Daemon:
                 bundles=models,
             ),
         )
-        closing.callback(replaying.stop)
+        closing.callback(lambda: replaying.stop(ending.seconds("replay")))
         closing.callback(self._stop_engine)
-        self.evidence = evidence_area(options.home, store.place, hub, options.clock, known.redact, closing)
+        self.evidence = evidence_area(options.home, store.place, hub, options.clock, known.redact, closing, ending)
         self.measured = Measured(
             counting,
             self._keychain,
@@ -237,17 +254,22 @@ class Daemon:
         return known
 
     def hurry(self) -> None:
-        """It is to end while it starts: a venue that does not answer is waited for no longer, so the start fails."""
+        """It is to end while it starts: venue and keychain are waited for no longer, so the start fails."""
         log.info("start_broken_off")
+        self._ending.begin()
         self._hurried = True
+        self._options.vault.hurry(self._ending.seconds("keychain"))
         if self.desk is not None:
             self.desk.hurry()
 
     async def stop(self) -> None:
-        """Close the doors, finish the hour at hand, and close everything; safe to call twice."""
-        if hasattr(self, "server"):
-            await self.server.stop()
-        await asyncio.to_thread(self._closing.close)
+        """Close the doors, finish the hour at hand, and close everything, within `Ending`; safe to call twice."""
+        self._ending.begin()
+        try:
+            if hasattr(self, "server"):
+                await self.server.stop()
+        finally:
+            await asyncio.to_thread(self._closing.close)
 
     def _keeper(self, store: Store) -> tuple[Keeper, str]:
         """The keeper of the settings that this start begins with, and why they are not the newest ones."""
@@ -279,7 +301,9 @@ class Daemon:
         rehearsal = options.rehearsal
         history = decider_for(settings, instruments(settings.market.symbols)).history_bars
         system = options.clock if rehearsal is None else rehearsal.clock
-        desk = self.desk = KrakenDesk(settings, options.home, options.vault, system, warmup_bars=history)
+        desk = self.desk = KrakenDesk(
+            settings, options.home, options.vault, system, warmup_bars=history, ending=self._ending
+        )
         if self._hurried:
             desk.hurry()
         self._closing.callback(desk.close)
@@ -295,7 +319,7 @@ class Daemon:
         options = self._options
         desk = BundleDesk(options.home, lambda: keeper.wanted.bundles, store, hub, options.clock)
         desk.manager.start(asked="model" in keeper.wanted.signals.producers)
-        self._closing.callback(desk.close)
+        self._closing.callback(lambda: desk.close(self._ending.seconds("bundles")))
         return desk
 
     def _working(self, listener: Listener, keeper: Keeper) -> Working:
@@ -305,12 +329,16 @@ class Daemon:
         return working
 
     def _stop_engine(self) -> None:
-        self.trader.close()
+        try:
+            self.trader.close(lambda: self._ending.seconds("hour"))
+        except MooringError as error:  # it is recorded whole or not at all; a wanted end stays one
+            log.warning("hour_not_ended", why=str(error))
         with suppress(MooringError):  # a store that can write no more must not keep the process
             self.trader.engine.note(ENDED, "")
         log.info("daemon_stopped", hours=self.trader.status.hours)
 
     def _forget_token(self) -> None:
+        self._options.vault.hurry(self._ending.seconds("keychain"))
         with suppress(MooringError):  # it is worth nothing once the process has ended
             self._options.vault.delete(VAULT_ITEM)
 
@@ -318,52 +346,3 @@ class Daemon:
         options = self._options
         probes = probes_of(options.home, self._settings, options.vault, options.clock)
         return run_checks(options.home, self._settings, probes=probes)
-
-
-class DaemonThread:
-    """A daemon in a thread of this process, for the demo. Use it as a context manager; errors as `Daemon`."""
-
-    def __init__(self, options: Options) -> None:
-        self._daemon = Daemon(options)
-        self._autostart = options.autostart
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._main, name="mooring-daemon", daemon=True)
-
-    def __enter__(self) -> Daemon:
-        self._thread.start()
-        self._ready.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-        return self._daemon
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _main(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        await self._daemon.start()
-        engine = self._daemon.trader.engine
-        if self._autostart and engine.wanted_stopped:  # who runs a demo again wants it to go on
-            engine.start(for_good=True)
-        self._ready.set()
-        try:
-            await self._stopping.wait()
-        finally:
-            await self._daemon.stop()

@@ -203,12 +203,12 @@ class BundleDesk:
         self._thread = threading.Thread(target=self._work, args=(engine,), name="mooring-bundles", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """The process ends in order."""
+    def close(self, seconds: float = PAUSE_SECONDS) -> None:
+        """The process ends in order; what is being asked of a repository is waited for so many seconds at most."""
         self._closing.set()
         thread = getattr(self, "_thread", None)
         if thread is not None:
-            thread.join(PAUSE_SECONDS)
+            thread.join(seconds)
         self.manager.close()
 
     def _work(self, engine: Callable[[], Engine]) -> None:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from mooring.daemon.app import Daemon, DaemonThread
+from mooring.daemon.app import Daemon
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.market import Market, as_demo, recorded_market, synthetic_market
 from mooring.daemon.options import Options
 from mooring.daemon.present import money_text, time_text

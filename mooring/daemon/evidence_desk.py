@@ -16,6 +16,7 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea, MadeFile
 from mooring.control_api.models_evidence import ExportQuery
 from mooring.control_api.operations import Cancelled, Operations, Task
+from mooring.daemon.ending import Ending
 from mooring.daemon.errands import Errands
 from mooring.daemon.log_lines import last_lines
 from mooring.errors import Invalid, MooringError
@@ -35,13 +36,19 @@ NOT_SAFE: Final = re.compile(r"[^a-z0-9.-]+")
 
 
 def evidence_area(
-    home: Home, place: Place, hub: EventHub, clock: Clock, redactor: Callable[[Any], Any], closing: ExitStack
+    home: Home,
+    place: Place,
+    hub: EventHub,
+    clock: Clock,
+    redactor: Callable[[Any], Any],
+    closing: ExitStack,
+    ending: Ending,
 ) -> EvidenceArea:
-    """What the API's area evidence is served with; `closing` ends it."""
+    """What the API's area evidence is served with; `closing` ends it, as long as `ending` says."""
     desk = EvidenceDesk(home, Errands(place), redactor)
     closing.callback(desk.close)
     operations = Operations(hub, lambda: secrets.token_urlsafe(ID_BYTES), lambda: utc_text(clock.now()))
-    closing.callback(operations.close)
+    closing.callback(lambda: operations.close(ending.seconds("operations")))
     return EvidenceArea(evidence=desk, operations=operations)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 CAFFEINATE: Final = "/usr/bin/caffeinate"
-END_SECONDS: Final = 2.0
+END_SECONDS: Final = 1.0
 
 
 def awake_line(

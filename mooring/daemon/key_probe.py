@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from mooring.daemon.key_homes import other_home
 from mooring.daemon.key_lock import lock_dir
 from mooring.daemon.look_alike import look_alike_clock
+from mooring.daemon.name_lookups import run
 from mooring.daemon.venue import KrakenClient, kraken_client, skew_ms
 from mooring.errors import Denied, Halt, Retry, Unknown
 from mooring.home import Home
@@ -52,7 +53,7 @@ class KrakenExaminer:
             MooringError: the venue does not answer in time, or does not know the key; another process uses it.
         """
         key = ApiKey.of(pasted.key, pasted.secret)
-        report = asyncio.run(self._bounded(self._examined(key)))
+        report = run(self._bounded(self._examined(key)))
         elsewhere = self._elsewhere(key)
         return replace(report, findings=(*report.findings, *elsewhere))
 
@@ -63,7 +64,7 @@ class KrakenExaminer:
             MooringError: the venue does not answer in time.
         """
         try:
-            asyncio.run(self._bounded(self._asked(ApiKey.of(pasted.key, pasted.secret))))
+            run(self._bounded(self._asked(ApiKey.of(pasted.key, pasted.secret))))
         except Halt as error:
             if error.code != DEAD:
                 raise

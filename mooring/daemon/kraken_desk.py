@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import structlog
 
 from mooring.daemon.credentials import KeyStore
+from mooring.daemon.ending import Ending
 from mooring.daemon.look_alike import look_alike_clock, speed_of
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import Market
@@ -33,7 +34,7 @@ from mooring.runtime.domain.ids import canonical_json, content_hash
 from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.engine.gates import Gates
 from mooring.runtime.engine.live_engine import LiveEngine
-from mooring.runtime.execution.service import STOP_SECONDS, Execution
+from mooring.runtime.execution.service import Execution
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.market.live.feed import LiveFeed
@@ -44,8 +45,6 @@ from mooring.secrets.vault import Vault
 from mooring.settings import Settings
 
 OPEN_SECONDS: Final = 60.0
-DRAIN_SECONDS: Final = STOP_SECONDS + 2.0  # beyond what it allows itself
-CLOSE_SECONDS: Final = 4.0
 AGAIN_SECONDS: Final = 5.0  # before what sends orders begins anew after it failed
 AGAIN_MOST: Final = 3  # times within
 AGAIN_WITHIN_SECONDS: Final = 3600.0
@@ -88,17 +87,28 @@ class KrakenDesk:
         home: prepared; another process of it that uses the key is a Conflict.
         clock: this machine's.
         warmup_bars: hours that producers need, to say anything and to say it as they always do.
+        ending: how long each part of an end may take.
 
     Raises:
         Denied: the settings want real orders on prices that are not the venue's.
         Retry: a look-alike that the settings name does not answer.
     """
 
-    def __init__(self, settings: Settings, home: Home, vault: Vault, clock: Clock, *, warmup_bars: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        home: Home,
+        vault: Vault,
+        clock: Clock,
+        *,
+        warmup_bars: int,
+        ending: Ending | None = None,
+    ) -> None:
         require_real_prices(settings)
         self._settings, self._home = settings, home
         self._keys = KeyStore(vault, home, settings.venue.rest_url, clock.now)
         self._key_ends = self.left = ""
+        self._ending = ending or Ending()
         self._machine = clock
         self.clock: Clock = look_alike_clock(settings.venue.rest_url, clock) or clock
         self._loop = LoopThread("mooring-venue")
@@ -247,15 +257,15 @@ class KrakenDesk:
         settled = execution is None
         if execution is not None and running is not None and not running.done():
             with suppress(MooringError, TimeoutError):
-                settled = self._call(execution.drain(cancel=(Role.ENTRY,)), DRAIN_SECONDS)
+                settled = self._call(execution.drain(cancel=(Role.ENTRY,)), self._ending.seconds("orders"))
             running.cancel()
             with suppress(Exception, CancelledError):
-                running.result(CLOSE_SECONDS)
+                running.result(self._ending.seconds("sender"))
         if engine is not None:
             self._tell_engine(engine, settled=settled)
         if venue is not None:
             with suppress(MooringError, TimeoutError):
-                self._call(venue.close(), CLOSE_SECONDS)
+                self._call(venue.close(), self._ending.seconds("account"))
         self._held.close()
 
     def _tell_engine(self, engine: LiveEngine, *, settled: bool) -> None:
@@ -281,8 +291,8 @@ class KrakenDesk:
         """End everything; safe to call twice, and after a beginning that failed."""
         self.disconnect()
         if hasattr(self, "_prices"):
-            self._prices.close()
-        self._loop.stop()
+            self._prices.close(self._ending.seconds("prices"))
+        self._loop.stop(self._ending.seconds("loop"))
 
     async def _renew(self) -> None:
         """The machine slept; in the loop."""

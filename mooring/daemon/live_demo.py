@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from mooring.daemon.app import Daemon, DaemonThread
+from mooring.daemon.app import Daemon
 from mooring.daemon.credentials import KeyStore
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.demo import HOURS_MAX, Demo, summary
 from mooring.daemon.options import Options
 from mooring.daemon.rehearsal import Rehearsal, rehearsing

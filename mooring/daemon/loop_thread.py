@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from mooring.daemon.name_lookups import Loop
 from mooring.errors import Conflict
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class LoopThread:
 
     def _main(self) -> None:
         # The runner cancels what still runs, awaits it, and closes generators and the loop.
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=Loop) as runner:
             runner.run(self._wait())
 
     async def _wait(self) -> None:

@@ -123,13 +123,16 @@ class LivePrices:
         self.source.drop("the machine slept")
         await self._http.renew()
 
-    def close(self) -> None:
-        """Follow no longer; whoever waits for a bar is told that none comes. Safe to call twice."""
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Follow no longer, which takes so many seconds at most; whoever waits for a bar is told that none comes.
+
+        Safe to call twice.
+        """
         if self._closing:
             return
         self._closing = True
         with suppress(TimeoutError, MooringError):  # the loop may be over already, and the connections with it
-            self._loop.call(self._leave(), seconds=END_SECONDS)
+            self._loop.call(self._leave(), seconds=seconds)
         self.feed.end()
 
     async def _prepare(self) -> tuple[Instrument, ...]:

@@ -94,12 +94,12 @@ class Replaying:
         self._newest = hours
         self._woken.set()
 
-    def stop(self) -> None:
-        """End after the hour at hand."""
+    def stop(self, seconds: float = JOIN_S) -> None:
+        """End after the hour at hand, which is waited for so many seconds at most."""
         self._ended.set()
         self._woken.set()
         if self._thread.is_alive():
-            self._thread.join(JOIN_S)
+            self._thread.join(seconds)
 
     @property
     def seen(self) -> ReplaySeen:

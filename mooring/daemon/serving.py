@@ -9,7 +9,6 @@ from collections.abc import Callable
 from mooring.daemon.app import Daemon
 from mooring.daemon.options import Options
 from mooring.daemon.process_limits import limit_process
-from mooring.errors import MooringError
 
 
 async def serve(options: Options, started: Callable[[], None] = lambda: None) -> str:
@@ -24,22 +23,11 @@ async def serve(options: Options, started: Callable[[], None] = lambda: None) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     daemon = Daemon(options)
-    starting, told = asyncio.ensure_future(daemon.start()), asyncio.ensure_future(stopping.wait())
+    if not await daemon.begin(stopping):
+        return ""
+    started()
     try:
-        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            daemon.hurry()
-        try:
-            await starting
-        except MooringError:
-            if stopping.is_set():  # it has ended as it was told to
-                return ""
-            raise
-        started()
-        try:
-            await told
-        finally:
-            await daemon.stop()
-        return "" if daemon.desk is None else daemon.desk.left
+        await stopping.wait()
     finally:
-        told.cancel()
+        await daemon.stop()
+    return "" if daemon.desk is None else daemon.desk.left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from mooring.daemon.trader_ports import BundleModels, Desk
 from mooring.errors import Conflict, Denied, Invalid, MooringError, NotFound
 from mooring.locked import LOCK_SHA256
 from mooring.runtime.domain.ids import Plain, canonical_json
-from mooring.runtime.engine.engine import Engine
+from mooring.runtime.engine.engine import JOIN_SECONDS, Engine
 from mooring.runtime.engine.gates import SAYS, Closed
 from mooring.runtime.engine.kept import opened
 from mooring.runtime.engine.listener import Listener
@@ -195,12 +196,19 @@ class Trader:
         if isinstance(engine, LiveEngine):
             engine.disarm()
 
-    def close(self) -> None:
-        """Let the account go, and stop."""
+    def close(self, seconds: Callable[[], float] = lambda: JOIN_SECONDS) -> None:
+        """Let the account go, and stop.
+
+        Args:
+            seconds: how long to wait for the hour at hand, asked once the account is gone.
+
+        Raises:
+            Halt: it does not end.
+        """
         # In this order: what is leaving, such as a sale whose stop was taken off, still has its word to leave.
         if self._parts.desk is not None:
             self._parts.desk.disconnect()
-        self.engine.stop()
+        self.engine.stop(seconds=seconds())
 
     def _leave_venue(self) -> None:
         if isinstance(self.engine, LiveEngine) and self.engine.status.working_orders:

@@ -75,6 +75,9 @@ class FilesVault:
         """Refused: `secrets_read_only`."""
         raise self.refusal()
 
+    def hurry(self, seconds: float) -> None:
+        """Nothing here waits."""
+
     def refusal(self) -> Denied:
         """Why nothing is changed here, and who changes it."""
         return Denied(

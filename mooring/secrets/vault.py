@@ -10,10 +10,11 @@ import hashlib
 import importlib
 import json
 import os
-import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -74,6 +75,13 @@ class Vault(Protocol):
         Raises:
             Denied: as `get`.
             Unknown: no answer in time.
+        """
+        ...
+
+    def hurry(self, seconds: float) -> None:
+        """Have a call under way give up now, and a later one after so many seconds: the process is to end.
+
+        From any thread; returns at once.
         """
         ...
 
@@ -144,6 +152,9 @@ class MemoryVault:
     def delete(self, item: str) -> bool:
         return self.documents.pop(item, None) is not None
 
+    def hurry(self, seconds: float) -> None:
+        """Nothing here waits."""
+
 
 class KeyringVault:
     """Documents in the operating system's keychain.
@@ -166,7 +177,9 @@ class KeyringVault:
         self._timeout = timeout_seconds
         self._opened: Backend | None = None
         # One call at a time: two prompts on a person's screen answer nothing.
-        self._busy = threading.Lock()
+        self._turn = threading.Condition()
+        self._taken = self._hurried = False
+        self._waiting: Future[Any] | None = None  # of the call under way
         self.read_only = False
         self.where = f"the system's keychain ({service})"
 
@@ -209,29 +222,52 @@ class KeyringVault:
 
         return self._call(remove, writes=True)
 
+    def hurry(self, seconds: float) -> None:
+        """As `Vault`; a prompt that is on the screen stays there until it is answered, or the process has ended."""
+        with self._turn:
+            self._timeout, self._hurried = min(self._timeout, seconds), True
+            if self._waiting is not None:
+                self._waiting.cancel()
+            self._turn.notify_all()
+
     def _call(self, work: Callable[[Backend], T], *, writes: bool) -> T:
         """Run the work in a thread of its own that a hanging prompt may keep, and that no exit waits for."""
-        if not self._busy.acquire(timeout=self._timeout):
-            raise _timeout("An earlier call to the keychain is still waiting.", writes=False)
-        answers: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+        ends = time.monotonic() + self._timeout
+        answer = self._take_turn()
 
         def run() -> None:
             try:
-                answers.put((work(self._backend()), None))
-            except BaseException as error:  # noqa: BLE001 -- handed to the caller's thread, and mapped there
-                answers.put((None, error))
-            finally:
-                self._busy.release()
+                told, error = work(self._backend()), None
+            except BaseException as caught:  # noqa: BLE001 -- handed to the caller's thread, and mapped there
+                told, error = None, caught
+            with self._turn:
+                self._taken, self._waiting = False, None
+                self._turn.notify()
+                if answer.cancelled():
+                    return
+                answer.set_result((told, error))
 
         threading.Thread(target=run, name="keychain", daemon=True).start()
+        seconds = max(0.0, ends - time.monotonic()) if self._hurried else self._timeout
         try:
-            answer, error = answers.get(timeout=self._timeout)
-        except queue.Empty:
+            told, error = answer.result(seconds)
+        except (TimeoutError, CancelledError):
             message = f"The keychain did not answer within {self._timeout:g} seconds."
             raise _timeout(message, writes=writes) from None
         if error is not None:
             raise _mapped(error, self._service) from None
-        return answer  # type: ignore[return-value]  # without an error the answer is the work's own
+        return told  # type: ignore[no-any-return]  # without an error it is the work's own
+
+    def _take_turn(self) -> Future[Any]:
+        """Wait for the call before this one; what holds the answer to this one. Errors as `get`."""
+        with self._turn:
+            was = self._hurried
+            free = self._turn.wait_for(lambda: not self._taken or self._hurried is not was, self._timeout)
+            if not free or self._taken:
+                raise _timeout("An earlier call to the keychain is still waiting.", writes=False)
+            self._taken = True
+            self._waiting = Future()
+            return self._waiting
 
     def _backend(self) -> Backend:
         if self._opened is None:

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mooring.control_api.openapi import document
-from mooring.daemon.app import DaemonThread
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.options import options_from_home
 from mooring.home import Home
 from mooring.secrets.vault import MemoryVault

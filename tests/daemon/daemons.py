@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import Daemon, DaemonThread
+from mooring.daemon.app import Daemon
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.market import synthetic_market
 from mooring.daemon.options import Options
 from mooring.home import Home

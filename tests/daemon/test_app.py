@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import TOKENS_MAX, VAULT_ITEM, DaemonThread
+from mooring.daemon.app import TOKENS_MAX, VAULT_ITEM
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.doctor_home import database_line
 from mooring.daemon.examine import examine
 from mooring.daemon.instance import holder

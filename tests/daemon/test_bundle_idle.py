@@ -30,7 +30,7 @@ HEAVY = (
 IDLE = """
 import json, sys
 from pathlib import Path
-from mooring.daemon.app import DaemonThread
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.bundle_health import component, families
 from mooring.daemon.market import synthetic_market
 from mooring.daemon.options import Options

@@ -14,7 +14,7 @@ import pytest
 
 from mooring.control_api.client import Client
 from mooring.control_api.client_socket import SocketTransport, no_certificates
-from mooring.daemon.app import DaemonThread
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.key_probe import KrakenExaminer
 from mooring.daemon.own_secrets import VAULT_ITEM
 from mooring.errors import Conflict, Denied, Invalid, Unreachable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.daemon.app import DaemonThread
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.examine import examine
 from mooring.daemon.records import place_of, records_of, require_file
 from mooring.errors import Conflict, Invalid, Unreachable

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mooring.daemon.app import Daemon, DaemonThread
+from mooring.daemon.app import Daemon
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.live_demo import EAGER
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import synthetic_market

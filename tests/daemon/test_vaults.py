@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mooring.control_api.client import Client
-from mooring.daemon.app import DaemonThread
+from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.examine import examine
 from mooring.daemon.onboard import LocalGuide
 from mooring.daemon.options import options_from_home

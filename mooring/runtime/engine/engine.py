@@ -26,7 +26,7 @@ from mooring.runtime.store.store import Store
 from mooring.runtime.store.types import Batch, ControlRow
 
 RUNNING, STOPPED = "running", "stopped"  # what a person wants
-JOIN_TIMEOUT_S = 30.0
+JOIN_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -126,8 +126,8 @@ class Engine(Notes):
             self._worker = worker
             self._changed()
 
-    def stop(self, *, for_good: bool = False) -> None:
-        """Finish the hour at hand and do no more; what is open stays open. Returns when it has stopped.
+    def stop(self, *, for_good: bool = False, seconds: float = JOIN_SECONDS) -> None:
+        """Finish the hour at hand, for so many seconds, and do no more; what is open stays open. Returns once stopped.
 
         Args:
             for_good: a person asks for it, also after a restart; not where the process ends. Not from a listener.
@@ -138,7 +138,7 @@ class Engine(Notes):
         worker = self._worker
         if worker is not None:
             worker.stop.set()
-        if worker is not None and not worker.is_current and not worker.join(JOIN_TIMEOUT_S):
+        if worker is not None and not worker.is_current and not worker.join(seconds):
             raise Halt(
                 "engine_stuck",
                 "The hour at hand does not end.",

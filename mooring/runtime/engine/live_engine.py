@@ -15,7 +15,7 @@ from mooring.runtime.domain.money import to_text
 from mooring.runtime.domain.orders import Order, Side, Status, Update
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
-from mooring.runtime.engine.engine import Engine
+from mooring.runtime.engine.engine import JOIN_SECONDS, Engine
 from mooring.runtime.engine.gates import Gates
 from mooring.runtime.engine.live_books import books_now
 from mooring.runtime.engine.live_cycle import LiveCycle
@@ -119,12 +119,12 @@ class LiveEngine(Engine):
             self._withdraw_entries()
             self._changed()
 
-    def stop(self, *, for_good: bool = False) -> None:
+    def stop(self, *, for_good: bool = False, seconds: float = JOIN_SECONDS) -> None:
         """As `Engine.stop`; who starts again arms again. Entries are taken back, other orders are looked after."""
         with self._turns:
             self._withdraw_entries()
         try:
-            super().stop(for_good=for_good)
+            super().stop(for_good=for_good, seconds=seconds)
         finally:
             self.disarm()
 

@@ -1,0 +1,96 @@
+"""A real daemon process that has a thread which waits for ever, as for a resolver that is silent: it ends all the same.
+
+What keeps the thread is put into the process by `sitecustomize`, which Python reads first.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mooring.daemon.instance import holder
+from mooring.daemon.supervision import attention
+from mooring.home import Home
+from tests.acceptance.live_rig import wait_for
+from tests.acceptance.program import PATIENCE_SECONDS, begin, end, mooring
+from tests.daemon.daemons import short_home
+
+ROOT = Path(__file__).parents[2]
+SILENT = """
+import pathlib, socket, threading
+def getaddrinfo(*_args, **_named):
+    pathlib.Path({asked!r}).touch()
+    threading.Event().wait()
+socket.getaddrinfo = getaddrinfo
+"""
+STUCK = "import threading; threading.Thread(target=threading.Event().wait).start()"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    with short_home() as made:
+        made.prepare()
+        mounted = tmp_path / "mounted"
+        mounted.mkdir(mode=0o700)
+        made.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        yield made
+
+
+def started(home: Home, folder: Path, code: str) -> subprocess.Popen[str]:
+    """A daemon in whose process this ran before anything else."""
+    (folder / "sitecustomize.py").write_text(code)
+    return begin("--home", home.root, "--json", "run", PYTHONPATH=f"{folder}:{ROOT}")
+
+
+def events(home: Home) -> list[str]:
+    return [json.loads(line)["event"] for line in home.log_file.read_text().splitlines()]
+
+
+def test_a_silent_resolver_keeps_no_start_from_ending(home: Home, tmp_path: Path) -> None:
+    with home.settings_file.open("a") as settings:
+        settings.write('[market]\nsource = "kraken"\nsymbols = ["BTC-USD"]\n')
+    asked = tmp_path / "asked"
+    process = started(home, tmp_path, SILENT.format(asked=str(asked)))
+    try:
+        wait_for("a name to be looked up", asked.exists)
+        status, _, err = end(process, signal.SIGTERM)
+    finally:
+        process.kill()
+    assert status == 0, err
+    assert "start_broken_off" in events(home)
+    assert holder(home) is None
+    assert attention.read(home) is None
+
+
+def test_a_daemon_that_ran_ends_with_0_and_all_that_it_had_to_write_is_written(home: Home, tmp_path: Path) -> None:
+    process = started(home, tmp_path, STUCK)
+    try:
+        wait_for("the daemon's answer", (home.run_dir / "control.json").exists)
+        wait_for("an hour", lambda: int(json.loads(mooring("--home", home.root, "status", "--json").stdout)["cycles"]))
+        done = mooring("--home", home.root, "down", "--json")
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert json.loads(done.stdout)["ended"] is True
+    assert process.returncode == 0, out + err
+    assert events(home)[-1] == "daemon_stopped"
+    assert holder(home) is None
+    verified = mooring("--home", home.root, "replay", "verify", "--json")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_start_that_fails_ends_with_its_own_status_and_its_own_words(home: Home, tmp_path: Path) -> None:
+    with home.settings_file.open("a") as settings:
+        settings.write('[trading]\nmode = "margin"\n')
+    process = started(home, tmp_path, STUCK)
+    try:
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 2
+    assert "trading.mode" in json.loads(out)["error"]["what"]

@@ -1,0 +1,134 @@
+"""A daemon that is told to end while something that it waits for is silent: keychain, venue, hour, repository."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mooring.daemon import ending
+from mooring.daemon.app import Daemon
+from mooring.daemon.daemon_thread import DaemonThread
+from mooring.daemon.instance import holder
+from mooring.daemon.serving import serve
+from mooring.home import Home
+from mooring.runtime.engine.worker import Worker
+from mooring.runtime.execution.service import Execution
+from mooring.runtime.store.store import Store
+from mooring.secrets.vault import KeyringVault
+from tests.daemon.daemons import options, short_home
+from tests.daemon.test_told_to_end import options_at
+from tests.secrets.test_vault_hurried import FOR_EVER, Prompting
+from tests.support.served import served
+
+
+@pytest.fixture
+def chest() -> Iterator[Prompting]:
+    made = Prompting()
+    yield made
+    made.answered.set()
+
+
+@pytest.fixture
+def own() -> Iterator[Home]:
+    with short_home() as home:
+        yield home
+
+
+@pytest.mark.parametrize("asked", [1, 2], ids=["for the venue's key", "for the daemon's token"])
+def test_a_prompt_of_the_keychain_that_nobody_answers_keeps_no_start_from_ending(own: Home, chest, asked) -> None:
+    vault = KeyringVault(backend=lambda: chest, timeout_seconds=FOR_EVER)
+    if asked == 2:  # the first one is answered
+        chest.before = lambda what: chest._prompt(what) if what == "set" else None
+    made = replace(options(own), vault=vault)
+    teller = threading.Thread(target=lambda: chest.asked.acquire(timeout=60) and os.kill(os.getpid(), signal.SIGTERM))
+    teller.start()
+    started: list[bool] = []
+    assert asyncio.run(serve(made, lambda: started.append(True))) == ""
+    teller.join()
+    assert started == []
+    assert holder(own) is None
+
+
+def test_a_daemon_in_a_thread_that_is_broken_off_at_its_start_ends_in_order(own: Home, chest, monkeypatch) -> None:
+    made = DaemonThread(replace(options(own), vault=KeyringVault(backend=lambda: chest, timeout_seconds=FOR_EVER)))
+
+    def interrupted() -> bool:
+        assert chest.asked.acquire(timeout=60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(made._ready, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.__enter__()
+    assert not made._thread.is_alive()
+    assert holder(own) is None
+
+
+class Silent(ending.Ending):
+    """Hundredths of what it would be, so that nobody waits; what each stage was given is noted."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=ending.END_SECONDS / 100)
+        self.given: dict[str, float] = {}
+
+    def seconds(self, stage: str) -> float:
+        self.given[stage] = super().seconds(stage)
+        return self.given[stage]
+
+
+async def silent_for_ever(*_: Any, **__: Any) -> Any:
+    await asyncio.sleep(FOR_EVER)
+
+
+def test_where_all_stages_are_silent_at_once_the_end_is_in_order_and_says_what_it_left(
+    home: Home, monkeypatch: pytest.MonkeyPatch, chest: Prompting
+) -> None:
+    hundredth = {stage: (most / 100, least / 100) for stage, (most, least) in ending.STAGES.items()}
+    monkeypatch.setattr(ending, "STAGES", hundredth)
+    budget, closed, let_go = Silent(), [], threading.Event()
+    monkeypatch.setattr("mooring.daemon.app.Ending", lambda: budget)
+
+    async def deaf(*_: Any) -> None:
+        while not let_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    async def end() -> str:
+        daemon, stopping = Daemon(replace(made, vault=vault)), asyncio.Event()
+        assert await daemon.begin(stopping)
+        assert daemon.desk is not None
+        daemon.evidence.operations.begin("stuck", lambda _: {"over": let_go.wait()})
+        daemon.desk._loop.submit(deaf())
+        chest.answered.clear()
+        monkeypatch.setattr(Execution, "drain", silent_for_ever)
+        monkeypatch.setattr(daemon.desk._venue, "close", silent_for_ever)
+        monkeypatch.setattr(daemon.desk._prices, "_leave", silent_for_ever)
+        monkeypatch.setattr(Worker, "join", lambda _, seconds: let_go.wait(seconds))
+        monkeypatch.setattr(daemon.bundles._thread, "join", let_go.wait)
+        monkeypatch.setattr(daemon.replaying._thread, "join", let_go.wait)
+        await daemon.stop()
+        return daemon.desk.left
+
+    former = Store.close
+    monkeypatch.setattr(Store, "close", lambda self: (former(self), closed.append("store")))
+    chest.answered.set()
+    with served(speed=60) as it:
+        made = options_at(it, home)
+        vault = KeyringVault(backend=lambda: chest, timeout_seconds=FOR_EVER)
+        for item, document in made.vault.documents.items():
+            vault.put(item, document)
+        try:
+            left = asyncio.run(end())
+        finally:
+            let_go.set()
+    assert left
+    assert closed == ["store"]
+    assert holder(home) is None
+    assert set(budget.given) == set(ending.STAGES) - {"doors", "awake"}

@@ -25,7 +25,7 @@ from mooring.runtime.research.training.train import Request, Told, Trained, trai
 RUNS_KEPT: Final = 5
 ROUNDS_KEPT: Final = 500
 NOTE_BYTES: Final = 1000
-Outcome = Literal["published", "kept", "gates missed", "nothing new", "failed"]
+Outcome = Literal["published", "kept", "gates missed", "baselines missed", "nothing new", "failed"]
 
 
 class Publisher(Protocol):
@@ -42,7 +42,7 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What came of one round. missed: gates; said: the bundle's name, or what went wrong, or nothing."""
+    """What came of one round. missed: gates and baselines; said: the bundle's name, or what went wrong, or nothing."""
 
     at: str
     version: str
@@ -72,7 +72,7 @@ class _Stopped(Exception):  # noqa: N818 -- nothing went wrong
 def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
     """One round; a failure that says what to do ends it and not the routine.
 
-    A round whose gates are missed is not done again before there are newer hours; one that failed is.
+    A round whose gates or baselines are missed is not done again before there are newer hours; one that failed is.
     """
     now = utc_text(clock.now())
     root, version = routine.request.out, ""
@@ -86,7 +86,8 @@ def go_round(routine: Routine, clock: Clock, told: Told) -> Round:
         trained = train(request, clock, told)
         if not (trained.passed and trained.beats_baselines):
             durable.replace_file(finished, _named(version))
-            return Round(at=now, version=version, outcome="gates missed", missed=_missed(trained))
+            outcome: Outcome = "baselines missed" if trained.passed else "gates missed"
+            return Round(at=now, version=version, outcome=outcome, missed=_missed(trained))
         name = "" if routine.publisher is None else routine.publisher.publish(trained.out)
         durable.replace_file(finished, _named(version))
         return Round(at=now, version=version, outcome="published" if name else "kept", said=name)

@@ -98,7 +98,7 @@ def test_a_missed_gate_is_told_with_its_figure_and_publishes_nothing(stage):
 def test_what_keeps_every_gate_and_does_not_beat_the_baselines_is_not_published_by_itself(stage):
     stage.baselines = (Verdict(Gate("excess_return.sure", ">", "0"), Decimal("-0.01"), kept=False),)
     done = stage.round()
-    assert (done.outcome, done.missed) == ("gates missed", ("excess_return.sure -0.01, wanted > 0",))
+    assert (done.outcome, done.missed) == ("baselines missed", ("excess_return.sure -0.01, wanted > 0",))
     assert stage.published == []
 
 

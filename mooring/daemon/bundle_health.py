@@ -48,7 +48,9 @@ def families(desk: BundleDesk) -> Iterable[Family]:
     now = desk.manager.running.now
     active = {} if desk.asks is None else {desk.asks: 1.0}
     yield by("mooring_bundle", "gauge", "1 for the bundle that decides.", "bundle", active)
-    yield one("mooring_no_model", "gauge", "1 where no bundle decides.", isinstance(now, NoModel))
+    text = "1 where no bundle decides, also while one is still being loaded and no other one is asked."
+    none = isinstance(now, NoModel) or (desk.asked and not active)
+    yield one("mooring_no_model", "gauge", text, none)
     trying = desk.manager.state.phase is Phase.TRYING
     yield one("mooring_bundle_on_trial", "gauge", "1 while a bundle is on trial.", trying)
     text = "Seconds since what is known of the repository expired; 0 while it has not."

@@ -26,6 +26,7 @@ from mooring.settings import Settings
 
 TURN_SECONDS: Final = 5.0  # most bundles are loaded within one
 STEP_SECONDS: Final = 0.02
+NO_MEMORY: Final = "this machine had too little memory to load it"
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +175,8 @@ class ActiveModels:
         except Exception as error:  # noqa: BLE001 -- a runtime of others may fail in any way; the next one is taken
             log.warning("bundle_not_loaded", bundle=found.slot.reference, error=type(error).__name__)
             why = error.what if isinstance(error, MooringError) else f"it failed ({type(error).__name__})"
-            running.failed(found, why)
+            why = NO_MEMORY if isinstance(error, MemoryError) else why
+            running.failed(found, why, blamed=not isinstance(error, MemoryError))
         else:
             if not running.given_up(found.slot):
                 self._let_go()

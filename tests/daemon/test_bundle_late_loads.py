@@ -55,7 +55,8 @@ class Script:
     def load(self, slot: Slot) -> AbstractContextManager[None]:
         return nullcontext(slot and None)
 
-    def failed(self, one: Loaded, reason: str) -> None:
+    def failed(self, one: Loaded, reason: str, *, blamed: bool = True) -> None:
+        del blamed
         raise AssertionError((one, reason))
 
     def at_safe_point(self, *, quiet: bool = True) -> Loaded | NoModel | None:

@@ -14,7 +14,7 @@ import pytest
 from mooring.bundles.store import state as st
 from mooring.bundles.store.ports import Loaded, NoModel
 from mooring.bundles.store.state import State, Trial
-from mooring.daemon.bundle_health import component
+from mooring.daemon.bundle_health import component, families
 from mooring.daemon.bundle_runtime import ActiveModels
 from mooring.daemon.trader import Trader
 from mooring.home import Home
@@ -42,6 +42,7 @@ class Decides:
     failures: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     quiet: list[bool] = field(default_factory=list)
+    blamed: list[bool] = field(default_factory=list)
     load: Callable[[st.Slot], AbstractContextManager[None]] = nullcontext
 
     def given_up(self, slot: st.Slot) -> bool:
@@ -54,7 +55,8 @@ class Decides:
         found, self.found = self.found, None
         return found
 
-    def failed(self, one: Loaded, reason: str) -> None:
+    def failed(self, one: Loaded, reason: str, *, blamed: bool = True) -> None:
+        self.blamed.append(blamed)
         self.failures.append(f"{one.slot.seq}: {reason}")
         self.found = self.instead
 
@@ -76,6 +78,7 @@ class Makes:
 
     hangs: dict[int, threading.Event] = field(default_factory=dict)
     fails: set[int] = field(default_factory=set)
+    error: Exception = field(default_factory=lambda: RuntimeError("no models"))
     begun: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, found: Loaded, symbols: Any) -> Bounded:
@@ -84,7 +87,7 @@ class Makes:
         if found.slot.seq in self.hangs:
             assert self.hangs[found.slot.seq].wait(SECONDS)
         if found.slot.seq in self.fails:
-            raise RuntimeError("no models")
+            raise self.error
         models = Scripted()
         models.reference = found.slot.reference
         return Bounded(models)
@@ -248,6 +251,18 @@ def test_one_after_the_other_is_taken_until_one_loads_or_none_is_left(decides: D
     assert made.take_up()
     assert asked(made) is None
     assert decides.failures == ["2: it failed (RuntimeError)", "1: it failed (RuntimeError)"]
+    assert decides.blamed == [True, True]
+
+
+def test_too_little_memory_is_no_fault_of_the_bundle(decides: Decides, makes: Makes) -> None:
+    made = active(decides, makes)
+    makes.fails, makes.error = {2}, MemoryError()
+    decides.found, decides.instead = loaded(2), loaded(1)
+    assert made.take_up()
+    assert asked(made) == slot_of(1).reference
+    assert decides.failures == ["2: this machine had too little memory to load it"]
+    assert decides.blamed == [False]
+    made.close()
 
 
 def test_what_is_given_up_while_it_loads_is_never_asked(decides: Decides, makes: Makes) -> None:
@@ -319,3 +334,24 @@ def test_health_says_what_decides_until_models_are_there(phase: st.Phase, asks: 
     manager = SimpleNamespace(running=now, state=state, unread="")
     desk: Any = SimpleNamespace(manager=manager, staleness=lambda: None, asked=True, asks=asks)
     assert component(desk).detail == f"{slot_of(2).reference} {said}"
+
+
+@pytest.mark.parametrize(
+    ("now", "asked", "asks", "none"),
+    [
+        (loaded(2), True, "a@2", 0),
+        (loaded(2), True, "a@1", 0),
+        (loaded(2), True, None, 1),
+        (loaded(2), False, None, 0),
+        (NoModel(reason="None is left."), True, None, 1),
+    ],
+)
+def test_metrics_say_where_nothing_decides_also_until_models_are_there(
+    now: Loaded | NoModel, asked: bool, asks: str | None, none: int
+) -> None:
+    manager = SimpleNamespace(running=SimpleNamespace(now=now), state=State())
+    stale = SimpleNamespace(expired_seconds=0)
+    desk: Any = SimpleNamespace(manager=manager, staleness=lambda: stale, asked=asked, asks=asks)
+    found = {one.name: one for one in families(desk)}
+    assert [value for _, value in found["mooring_no_model"].samples] == [none]
+    assert len(found["mooring_bundle"].samples) == (asks is not None)

@@ -40,7 +40,7 @@ class Prover:
         """What a repository took back, by the newest list that can be read: who decides goes on where a newer cannot.
 
         Raises:
-            MooringError, OSError: none can be read, and none ever could be.
+            Retry: none can be read now.
         """
         return self._heeded.known(repository, lambda: self._trust(repository).revocations())
 

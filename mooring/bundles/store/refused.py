@@ -40,15 +40,18 @@ class Refusals:
 
     def __contains__(self, manifest_sha256: str) -> bool:
         """Whether it was refused. A record that cannot be read refuses all the same."""
+        return self.known(manifest_sha256) is not False
+
+    def known(self, manifest_sha256: str) -> bool | None:
+        """Whether it was refused; None where only those of long ago cannot be told."""
         try:
             self._path(manifest_sha256).lstat()
         except FileNotFoundError:
             older = self._read()
+            return None if older is None else manifest_sha256 in older
         except OSError:
             return True
-        else:
-            return True
-        return older is None or manifest_sha256 in older
+        return True
 
     @property
     def full(self) -> bool:

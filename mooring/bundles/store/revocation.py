@@ -13,12 +13,13 @@ import structlog
 
 from mooring.bundles.store.state import Slot
 from mooring.bundles.two_copies import TwoCopies
-from mooring.errors import MooringError, Unverified
+from mooring.errors import MooringError, Retry, Unverified
 
 BYTES_MAX: Final = 1_048_576
 KEPT_BYTES_MAX: Final = 8 * BYTES_MAX  # spelled out in full, with every letter of a reason as an escape
 ENTRIES_MAX: Final = 10_000
 REASON_MAX: Final = 500
+AGAIN_SECONDS: Final = 60.0
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 
@@ -112,13 +113,17 @@ class Heeded:
         return found
 
     def known(self, repository: str, asked: Callable[[], bytes | None]) -> Revocations:
-        """The same, or where it cannot be read the last one that could be. Errors as `newest`, where none was kept."""
+        """The same, or where it cannot be read the last one that could be.
+
+        Raises:
+            Retry: that one can be read no more either, or there is none. That says nothing about a bundle.
+        """
         try:
             return self.newest(repository, asked)
         except (MooringError, OSError) as error:
             last = self._last(repository)
             if last is None:
-                raise
+                raise _unknown(repository) from error
             log.warning("revocations_of_before_count", why=getattr(error, "code", type(error).__name__))
             return last
 
@@ -134,6 +139,16 @@ class Heeded:
     def _copies(self, repository: str) -> TwoCopies:
         name = f"revoked-{_matched(_NAME, repository)}"
         return TwoCopies(self._folder / f"{name}.a", self._folder / f"{name}.b", most=KEPT_BYTES_MAX)
+
+
+def _unknown(repository: str) -> Retry:
+    return Retry(
+        "revocations_unknown",
+        f"What the repository {repository} took back cannot be read now, and neither can what was kept of it.",
+        retry_after_seconds=AGAIN_SECONDS,
+        money="None of its bundles decides until that can be read.",
+        todo="See to the disk, or ask the repository again with `mooring bundle check`.",
+    )
 
 
 def _read(data: bytes, most: int = BYTES_MAX) -> Revocations:

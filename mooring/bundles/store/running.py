@@ -107,9 +107,7 @@ class Running:
 
     def load(self, slot: Slot) -> AbstractContextManager[None]:
         """What the runtime loads its models within, in any thread; as `Loads.around`."""
-        state = self._books.state
-        on_trial = state.phase is Phase.TRYING and state.candidate is not None and state.candidate.name == slot.name
-        return self.loads.around(slot, counted=not on_trial)
+        return self.loads.around(slot, counted=not self._is_on_trial(slot))
 
     def why_given_up(self, slot: Slot) -> str:
         """Why it does not decide although it was accepted; empty where nothing says so."""
@@ -121,10 +119,20 @@ class Running:
             self.loads.forgive(slot)
             self._books.unfit.pop(slot.name, None)
 
-    def failed(self, loaded: Loaded, reason: str) -> None:
-        """The runtime could not make models of it, or they broke what they should not."""
+    def failed(self, loaded: Loaded, reason: str, *, blamed: bool = True) -> None:
+        """The runtime could not make models of it, or they broke what they should not.
+
+        Args:
+            blamed: whether that is its fault; else one on trial is not refused for it, and may come anew.
+        """
         with self._books.turn:
-            self._give_up(loaded.slot, reason)
+            if blamed or not self._is_on_trial(loaded.slot):
+                self._give_up(loaded.slot, reason)
+                return
+            self._books.unfit[loaded.slot.name] = reason
+            self._write(st.withdraw(self._books.state))
+            self._books.tell("unfit", loaded.slot, reason=reason)
+            self._collect()
 
     def observed(self, seen: Seen, reference: str, symbols: int, values: Any) -> None:
         """One hour with what is loaded; steps 10 and 11.
@@ -258,9 +266,10 @@ class Running:
         except OSError:  # the record is enough for who decides; the engine, which asks here, goes on in any case
             log.exception("bundle_slots_not_listed")
             others = []
-        for slots in (self._books.state.good, others):
+        store = self._books.slots
+        for slots, is_rejected in ((self._books.state.good, store.is_surely_rejected), (others, store.is_rejected)):
             for slot in slots:
-                refused = slot.name in self._books.unfit or self._books.slots.is_rejected(slot.manifest_sha256)
+                refused = slot.name in self._books.unfit or is_rejected(slot.manifest_sha256)
                 if slot.name not in seen and not refused:
                     yield slot
                 seen.add(slot.name)
@@ -276,8 +285,7 @@ class Running:
     def _give_up(self, slot: Slot, reason: str) -> None:
         """In this process at once, whatever the disk says; durable as soon as it can be."""
         self._books.unfit[slot.name] = reason
-        state = self._books.state
-        if state.candidate is not None and state.candidate.name == slot.name and state.phase is Phase.TRYING:
+        if self._is_on_trial(slot):
             try:
                 self._books.roll_back(reason)
             except OSError:
@@ -285,6 +293,10 @@ class Running:
             self._collect()
         else:
             self._books.tell("unfit", slot, reason=reason)
+
+    def _is_on_trial(self, slot: Slot) -> bool:
+        state = self._books.state
+        return state.phase is Phase.TRYING and state.candidate is not None and state.candidate.name == slot.name
 
     def _settle(self) -> None:
         """What the disk refused before is tried again."""

@@ -204,6 +204,10 @@ class Slots:
         """Whether it was refused. A record that cannot be read refuses all the same."""
         return manifest_sha256 in self._refusals
 
+    def is_surely_rejected(self, manifest_sha256: str) -> bool:
+        """The same of what the record names: that goes on where only refusals of long ago cannot be told."""
+        return self._refusals.known(manifest_sha256) is True
+
     def require_refusable(self) -> None:
         """Refuse to bring in what might have to be refused, where no refusal could be kept any more.
 

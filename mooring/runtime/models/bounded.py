@@ -92,8 +92,12 @@ class Bounded:
     def _ask(self, values: Float64s, present: Bools) -> _Question:
         question = _Question(values, present)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="models", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="models", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise MemoryError(str(error)) from error  # of this machine, not of the models
+            self._thread = thread
         self._asked.put(question)
         return question
 

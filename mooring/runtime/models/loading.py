@@ -13,6 +13,8 @@ from mooring.runtime.models.bounded import Bounded
 class Loading:
     """One load, in a thread of its own, begun at once. The thread is a daemon: a hanging one keeps no process alive.
 
+    One for which this machine has no room for a thread has ended, with a MemoryError.
+
     Args:
         load: makes the models; what it raises is raised to whoever wants them.
         seconds: after which they are unusable.
@@ -30,7 +32,11 @@ class Loading:
         self._left = False
         self._made: Bounded | None = None
         self._error: Exception | None = None
-        threading.Thread(target=self._work, name="models-load", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name="models-load", daemon=True).start()
+        except RuntimeError as error:  # this machine has no room for a thread: no reason to end an hour
+            self._error = MemoryError(str(error))
+            self._ended.set()
 
     def wait(self, seconds: float) -> bool:
         """Whether it has ended, well or not, within the time; one that takes too long has ended, too."""

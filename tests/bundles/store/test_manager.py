@@ -282,3 +282,19 @@ def test_what_the_runtime_cannot_use_is_rolled_back(made: World) -> None:
     made.manager.running.failed(found, "the runtime made no models of it")
     made.hour()
     assert made.running == "core@1"
+
+
+def test_what_found_too_little_memory_is_not_refused_and_may_come_anew(made: World) -> None:
+    made.commit(1)
+    made.release(2)
+    made.manager.update(made.source)
+    found = made.manager.running.at_safe_point()
+    assert isinstance(found, Loaded)
+    made.manager.running.failed(found, "too little memory", blamed=False)
+    made.hour()
+    assert (made.running, made.manager.state.phase) == ("core@1", Phase.NONE)
+    assert made.events("unfit")[-1]["reason"] == "too little memory"
+    assert made.manager._books.slots.rejections() == []
+    assert made.manager.update(made.source).state == "armed"
+    made.hour()
+    assert made.running == "core@2"

@@ -150,3 +150,27 @@ def test_who_tidies_up_just_then_does_not_keep_a_file_from_being_received(
         file = slots.unnamed(1)
     with file:
         assert file.write(b"all of it") == len(b"all of it")
+
+
+def test_what_the_record_names_goes_on_where_nobody_knows_what_was_refused_long_ago(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    made.commit(1)
+    for name in ("older.a", "older.b"):
+        (made.root / "rejected" / name).write_bytes(b"{}")
+    made.begin()
+    assert made.running == "core@1"
+    for copy in (made.root / "state").glob("[ab]"):
+        copy.unlink()
+    made.begin()
+    assert made.running == "", "what no record names may have been refused"
+
+
+def test_what_the_record_names_and_was_surely_refused_does_not_decide(tmp_path: Path) -> None:
+    """As where the newer copy of a record was lost."""
+    made = world(tmp_path)
+    made.commit(1)
+    slot = made.manager.state.active
+    assert slot is not None
+    made.manager._books.slots.reject(slot, "a person went back", 0)
+    made.begin()
+    assert made.running == ""

@@ -9,6 +9,7 @@ import pytest
 
 from mooring.bundles import preflight
 from mooring.bundles.store.ports import Loaded, NoModel
+from mooring.bundles.store.revocation import Heeded
 from mooring.bundles.store.state import TRIES, Phase
 from mooring.bundles.trust import Repository
 from mooring.errors import Invalid, MooringError, NotFound, Retry, Unverified
@@ -86,7 +87,46 @@ def test_where_no_list_was_ever_read_nothing_decides_until_one_is(made: World, m
     with monkeypatch.context() as bad:
         bad.setattr(Repository, "revocations", lambda _: b"[]")
         assert isinstance(made.begin(), NoModel)
-    assert isinstance(made.begin(), Loaded)
+        made.hour()
+        assert made.running == ""
+        assert len(made.events("unfit")) == 1, "told once"
+    made.hour()
+    assert made.running == "core@1", "as soon as one is, without another start"
+
+
+def test_lists_that_come_back_after_none_could_be_read_bring_back_what_decided(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest is none, and the disk refuses the one that was kept: a fault of neither the bundle nor its trial."""
+
+    on_trial(made)
+    with monkeypatch.context() as bad:
+        bad.setattr(Repository, "revocations", lambda _: b"[]")
+        bad.setattr(Heeded, "_last", lambda *_: None)
+        assert isinstance(made.begin(), NoModel)
+        made.hour()
+        assert made.manager.state.phase is Phase.TRYING
+    made.hour()
+    assert made.running == "core@2"
+    assert made.manager._books.unfit == {}
+
+
+def test_without_a_record_nothing_is_made_of_slots_while_no_list_can_be_read(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.commit(1)
+    for path in [*(made.root / "state").glob("revoked-*"), *(made.root / "state").glob("[ab]")]:
+        path.unlink()
+    with monkeypatch.context() as bad:
+        bad.setattr(Repository, "revocations", lambda _: b"[]")
+        assert isinstance(made.begin(), NoModel)
+        made.hour()
+        assert [path.name[:2] for path in (made.root / "slots").glob("*/")] == ["1-"], "it is not tidied away"
+    made.manager.check(made.source)
+    made.monotonic += 120
+    made.manager.tidy()
+    made.hour()
+    assert made.running == "core@1"
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda error: type(error).__name__)

@@ -69,3 +69,17 @@ def test_what_nobody_wants_any_more_is_let_go_whether_it_is_there_or_comes_later
     loading.leave()
     let.set()
     assert made.gone.wait(60)
+
+
+def no_room(self):
+    raise RuntimeError("can't start new thread")
+
+
+def test_where_there_is_no_room_for_a_thread_nobody_who_begins_a_load_fails_by_it(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+    loading = Loading(Left, 60)
+    assert loading.wait(0)
+    with pytest.raises(MemoryError, match="can't start new thread"):
+        loading.models()
+    with pytest.raises(MemoryError, match="can't start new thread"):
+        Bounded(Scripted()).warm(2, 3, 60)

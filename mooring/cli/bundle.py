@@ -5,12 +5,13 @@ from __future__ import annotations
 import typer
 
 from mooring.cli import bundle_publisher, bundle_roles, bundle_user
+from mooring.cli.groups import group
 
 HELP = """Model bundles.
 
 For whoever uses them: list to trust. For whoever makes them: keygen to revoke; `mooring train` comes before.
 """
-bundle = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
+bundle = group(HELP)
 bundle_user.add_user_commands(bundle)
 bundle_publisher.add_publisher_commands(bundle)
 bundle_roles.add_role_commands(bundle)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from mooring.cli import doctor
+from mooring.cli.away import NOTHING_DONE, client_at
 from mooring.cli.context import (
     HomeOption,
     JsonOption,
@@ -18,30 +20,21 @@ from mooring.cli.context import (
     say,
     wants_json,
 )
-from mooring.daemon.instance import holder
-from mooring.daemon.supervision import attention
-from mooring.errors import Invalid, Unreachable
+from mooring.errors import Invalid
 
 if TYPE_CHECKING:
     from mooring.control_api.client import Client
     from mooring.control_api.models import Scope, Status
 
-OFF: Final = "Mooring is off. Nothing is being traded."
-TRIED_AGAIN: Final = "It is tried again by itself; `mooring down` ends that."
-THEN_UP: Final = "Then start it with `mooring up`."
 HEAD_SHOWN: Final = 12  # digits for people; JSON has all of them
 SCOPES: Final[dict[str, Scope]] = {"read": "read", "control": "control"}
 
 
-def client_of(ctx: typer.Context, home: str | None, *, patience_seconds: float = 10.0) -> Client:
-    """A client of the home's daemon, which waits so long for each answer.
-
-    Raises:
-        Unreachable: it does not run.
-    """
-    from mooring.control_api.client import Client  # noqa: PLC0415 -- httpx and pydantic are not needed for --help
-
-    return Client.connect(home_of(ctx, home).run_dir, timeout_seconds=patience_seconds)
+def client_of(
+    ctx: typer.Context, home: str | None, *, patience_seconds: float = 10.0, money: str = NOTHING_DONE
+) -> AbstractContextManager[Client]:
+    """A client of the home's daemon, as `client_at`."""
+    return client_at(home_of(ctx, home), patience_seconds=patience_seconds, money=money)
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
@@ -58,7 +51,7 @@ def show_status(status: Status, *, as_json: bool) -> None:
     if status.head:
         say(f"  Head of the records {status.head[:HEAD_SHOWN]}")
     if status.replay:
-        say(f"  Done again: {status.replay}")
+        say(f"  Replay: {status.replay}")
     if status.alerts_open:
         say(f"  Alerts not acknowledged: {status.alerts_open}")
 
@@ -69,28 +62,9 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
     Example: mooring status --json
     """
     as_json = wants_json(ctx, json)
-    try:
-        # It is answered from memory: who takes longer is not well.
-        with client_of(ctx, home, patience_seconds=3.0) as client:
-            show_status(client.status(), as_json=as_json)
-    except Unreachable as error:
-        pid = holder(home_of(ctx, home))
-        if pid is not None:  # to say "off" of one that may be trading would be the worst of answers
-            raise Unreachable(
-                "daemon_silent",
-                f"A daemon runs (process {pid or 'unknown'}) but does not answer.",
-                money="It may be trading, with real orders where it was armed; what it does is recorded.",
-                todo="Look at its log, or end it with `mooring down`.",
-            ) from None
-        said = attention.read(home_of(ctx, home))
-        if said is not None:
-            raise Unreachable(
-                "needs_attention",
-                f"Mooring is off: {said.what}",
-                money=said.money or "Nothing is being traded.",
-                todo=f"{said.todo} {TRIED_AGAIN if said.again else THEN_UP}",
-            ) from None
-        raise Unreachable(error.code, OFF, todo=error.todo) from None
+    # It is answered from memory: who takes longer is not well. Who only looks need not hear that nothing was done.
+    with client_of(ctx, home, patience_seconds=3.0, money="") as client:
+        show_status(client.status(), as_json=as_json)
 
 
 def health(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:

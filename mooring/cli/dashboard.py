@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.cli.context import HomeOption, JsonOption, hint, put_json, say, wants_json
+from mooring.cli.control import client_of
 
 
 def open_in_browser(url: str) -> bool:
@@ -34,9 +35,7 @@ def dashboard(
     Example: mooring dashboard --print
     """
     as_json = wants_json(ctx, json)
-    from mooring.control_api.client import Client  # noqa: PLC0415 -- httpx and pydantic are not needed for --help
-
-    with Client.connect(home_of(ctx, home).run_dir) as client:
+    with client_of(ctx, home) as client:
         if sign_out:
             ended = client.end_sessions().ended
             if as_json:

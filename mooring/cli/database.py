@@ -13,11 +13,12 @@ import typer
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.cli.database_files import add_database_file_commands
 from mooring.cli.demo import progress_bar
+from mooring.cli.groups import group
 from mooring.errors import Unverified
 
 MAX_BREAKS_SHOWN: Final = 20
 
-db = typer.Typer(help="Check, copy and restore the database.", no_args_is_help=True, rich_markup_mode=None)
+db = group("Check, copy and restore the database.")
 
 
 class Database(StrEnum):

@@ -331,7 +331,8 @@ def _show_summary(figures: dict[str, Any]) -> None:
         f"{figures['hours']} hours, {figures['decisions']} decisions, {figures['orders']} orders, "
         f"{figures['fills']} fills."
     )
-    say(f"Equity {brief_money(figures['equity'])} {figures['quote']}, largest drawdown {figures['max_drawdown']:.2%}.")
+    worst = f"{figures['max_drawdown'] * 100:.2f} %"
+    say(f"Equity {brief_money(figures['equity'])} {figures['quote']}, largest drawdown {worst}.")
     if figures["verified"]:
         say(f"Verified: every row holds and every hour came out again. Ledger head {figures['ledger_head']}")
     else:
@@ -349,8 +350,8 @@ def show_backtest(figures: dict[str, Any]) -> None:
         f"{figures['trades']} trades."
     )
     say(
-        f"Final equity {brief_money(figures['final_equity'])} {figures['quote']} ({figures['return']:+.2%}), "
-        f"largest drawdown {figures['max_drawdown']:.2%}, Sharpe {figures['sharpe']:.2f}, "
+        f"Final equity {brief_money(figures['final_equity'])} {figures['quote']} ({figures['return'] * 100:+.2f} %), "
+        f"largest drawdown {figures['max_drawdown'] * 100:.2f} %, Sharpe {figures['sharpe']:.2f}, "
         f"fees {brief_money(figures['fees'])}."
     )
     models = figures["models"]

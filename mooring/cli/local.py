@@ -18,13 +18,13 @@ FromOption = Annotated[
 ]
 
 
-def parse_time(text: str | None, option: str) -> int | None:
+def parse_time(text: str | None, option: str, *, like: str = "2021-05-12") -> int | None:
     """UTC unix seconds of a date or time, where one is given; errors as `times.parse_time`."""
     if text is None:
         return None
     from mooring.runtime.market.times import parse_time as parsed  # noqa: PLC0415 -- not needed for --help
 
-    return parsed(text, option)
+    return parsed(text, option, like=like)
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:

@@ -25,11 +25,13 @@ from mooring.cli import (
     train,
 )
 from mooring.cli.context import Globals, HomeOption, JsonOption, hint, say, show_error
+from mooring.cli.groups import Program
 from mooring.cli.leaving import leave
 from mooring.errors import Invalid, MooringError
 
 app = typer.Typer(
     name="mooring",
+    cls=Program,
     help="A local-first trading daemon for your own machine and your own Kraken account.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

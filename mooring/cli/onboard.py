@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from mooring.cli.away import client_at
 from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, wants_json
+from mooring.cli.groups import group
 from mooring.cli.onboard_show import (
     asking,
     refusal_of,
@@ -33,7 +35,7 @@ STDIN_MAX: Final = 8192
 PATIENCE_SECONDS: Final = 90.0  # a check asks Kraken for a minute at most
 INTERRUPTED: Final = 130
 
-onboard = typer.Typer(help="Connect an account at a venue.", no_args_is_help=True, rich_markup_mode=None)
+onboard = group("Connect an account at a venue.")
 
 
 @onboard.command("kraken")
@@ -87,9 +89,7 @@ def kraken(
 def _guide(place: Home, *, running: bool) -> Iterator[Guide]:
     """The daemon where one runs: it alone touches the keychain then. Otherwise this process."""
     if running:
-        from mooring.control_api.client import Client  # noqa: PLC0415 -- not needed for --help
-
-        with Client.connect(place.run_dir, timeout_seconds=PATIENCE_SECONDS) as client:
+        with client_at(place, patience_seconds=PATIENCE_SECONDS) as client:
             yield client
         return
     from mooring.daemon.onboard import LocalGuide  # noqa: PLC0415

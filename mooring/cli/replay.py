@@ -12,10 +12,11 @@ import typer
 
 from mooring.cli import demo
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
+from mooring.cli.groups import group
 from mooring.errors import Invalid, Unverified
 from mooring.home import Home
 
-replay = typer.Typer(help="Do recorded hours again and compare every row.", no_args_is_help=True, rich_markup_mode=None)
+replay = group("Do recorded hours again and compare every row.")
 
 HourOption = Annotated[str, typer.Option("--hour", help="Close of the hour (UTC), like 2024-01-05T07:00.")]
 RunOption = Annotated[
@@ -31,7 +32,7 @@ SHOWN_MAX: Final = 20
 def _hour(text: str | None, option: str) -> int | None:
     from mooring.cli.local import parse_time  # noqa: PLC0415 -- it imports this module's neighbours
 
-    return parse_time(text, option)
+    return parse_time(text, option, like="2024-01-05T07:00")
 
 
 def _one_hour(text: str, option: str = "--hour") -> int:

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from mooring.cli.context import HomeOption, JsonOption, brief_money, home_of, put_json, say, wants_json
+from mooring.cli.groups import group
 
-report = typer.Typer(help="A day or a week as one HTML file.", no_args_is_help=True, rich_markup_mode=None)
-export = typer.Typer(help="An account's records as CSV or Parquet.", no_args_is_help=True, rich_markup_mode=None)
+report = group("A day or a week as one HTML file.")
+export = group("An account's records as CSV or Parquet.")
 
 AccountOption = Annotated[str | None, typer.Option("--account", help="Account id (default: that of the latest run).")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]

@@ -8,9 +8,10 @@ from typing import Any
 import typer
 
 from mooring.cli.context import HomeOption, JsonOption, home_of, put_json, say, wants_json
+from mooring.cli.groups import group
 from mooring.cli.onboard_show import told
 
-secrets = typer.Typer(help="Secrets that Mooring keeps.", no_args_is_help=True, rich_markup_mode=None)
+secrets = group("Secrets that Mooring keeps.")
 
 
 @secrets.command("list")

@@ -166,8 +166,11 @@ def logs(
         say(orjson.dumps(line, default=str).decode() if as_json else shown(line))
 
     new = following(where.log_file) if follow else None  # before the last ones, so that none falls between
-    for line in last_lines(where.log_file, lines)[0]:
+    found = last_lines(where.log_file, lines)[0]
+    for line in found:
         put(line)
+    if not found:
+        hint(f"There is no log of a daemon in {where.logs_dir} yet.")
     if new is not None:
         _follow(new, put)
 

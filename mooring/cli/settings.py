@@ -9,16 +9,15 @@ import typer
 
 from mooring.cli.context import HomeOption, JsonOption, hint, home_of, put_json, say, wants_json
 from mooring.cli.control import client_of
+from mooring.cli.groups import group
 from mooring.errors import Invalid, NotFound, Unreachable
 
 if TYPE_CHECKING:
     from mooring.control_api.models_settings import Setting, SettingsNow
     from mooring.settings import SettingInfo
 
-app = typer.Typer(
-    help="Settings, and changes of them while the daemon runs.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = group(
+    "Settings, and changes of them while the daemon runs.",
     epilog="Example: mooring settings set risk.daily_loss_bps 200",
 )
 NoteOption = Annotated[str, typer.Option("--note", help="Why; it stays in the history.")]
@@ -32,6 +31,8 @@ WHEN: Final = {
     "next_start": "in force after `mooring down` and `mooring up`",
 }
 OFF: Final = "The daemon is off. This is what its next start would begin with."
+OFF_CODES: Final = frozenset({"daemon_not_reachable", "needs_attention"})
+ALL_DEFAULTS: Final = "Every setting is at its default; --json lists them."
 SHOWN_MAX: Final = 60  # characters of a value in a table
 
 
@@ -44,16 +45,20 @@ def show(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) 
     try:
         with client_of(ctx, home) as client:
             now = client.settings()
-    except Unreachable:
+    except Unreachable as error:
+        if error.code not in OFF_CODES:  # of one that runs it cannot be said what it goes by
+            raise
         _show_stated(ctx, home, as_json=as_json)
         return
     if as_json:
         put_json({"running": True, **now.model_dump()})
         return
     say(f"Version {now.version}, run {now.run_id[:8]}")
-    for item in now.items:
-        if item.source != "defaults" or item.pending is not None:
-            say(_line(item))
+    told = [item for item in now.items if item.source != "defaults" or item.pending is not None]
+    for item in told:
+        say(_line(item))
+    if not told:
+        say(ALL_DEFAULTS)
     if now.pending_restart:
         say("Something waits for the next start: `mooring down`, then `mooring up`.")
 
@@ -206,9 +211,11 @@ def _show_stated(ctx: typer.Context, home: str | None, *, as_json: bool) -> None
         put_json({"running": False, "version": None, "items": items})
         return
     hint(OFF)
-    for item in items:
-        if item["source"] != "defaults":
-            say(f"{item['key']}  {_text(item['value'])}  ({item['source']})")
+    told = [item for item in items if item["source"] != "defaults"]
+    for item in told:
+        say(f"{item['key']}  {_text(item['value'])}  ({item['source']})")
+    if not told:
+        say(ALL_DEFAULTS)
 
 
 def _value(key: str, text: str) -> Any:

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from mooring.cli.context import HomeOption, JsonOption, wants_json
+from mooring.cli.groups import group
 from mooring.cli.local import parse_symbols, parse_time
 from mooring.errors import Invalid
 
-simulate = typer.Typer(help="Look-alikes of venues, for rehearsals.", no_args_is_help=True, rich_markup_mode=None)
+simulate = group("Look-alikes of venues, for rehearsals.")
 
 
 @simulate.command("kraken")

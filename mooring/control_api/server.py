@@ -92,7 +92,7 @@ class ControlServer:
         _private(self._run_dir)
         unix = _bind_socket(self.socket_path)
         try:
-            tcp = _bind_port(self.port)
+            tcp = bind_port(self.port)
         except BaseException:
             unix.close()
             self.socket_path.unlink(missing_ok=True)
@@ -235,7 +235,12 @@ def _clear_way(path: Path) -> None:
     )
 
 
-def _bind_port(port: int) -> socket.socket:
+def bind_port(port: int) -> socket.socket:
+    """A socket that listens at this port of 127.0.0.1; 0 is any.
+
+    Raises:
+        Conflict: `port_in_use`, it cannot be had.
+    """
     # With the protocol named: asyncio turns Nagle off only then, and without that each answer takes 40 ms.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

@@ -38,6 +38,20 @@ def machine_checks(home: Home) -> Checks:
     )
 
 
+def port_checks(home: Home, port: int) -> Checks:
+    """Whether the control API can have its port, where the settings name one; by listening there for a moment."""
+    return (("port", lambda: _port(home, port)),) if port else ()
+
+
+def _port(home: Home, port: int) -> CheckResult:
+    from mooring.control_api.server import bind_port  # noqa: PLC0415 -- most doctors look at no port
+
+    if holder(home) is None:
+        bind_port(port).close()
+        return CheckResult(name="port", state="ok", detail=f"Port {port} of 127.0.0.1 is free for the control API.")
+    return CheckResult(name="port", state="ok", detail=f"Port {port} is set; a daemon of this home runs already.")
+
+
 def _versions() -> CheckResult:
     parts = [
         f"Python {platform.python_version()}",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mooring.daemon.account_check import account_checks
 from mooring.daemon.doctor import CheckResult, Checks, Probes, run_checks
 from mooring.daemon.doctor_home import database_line, home_checks
-from mooring.daemon.doctor_machine import machine_checks
+from mooring.daemon.doctor_machine import machine_checks, port_checks
 from mooring.daemon.records import place_of
 from mooring.daemon.settings_start import settings_at_next_start
 from mooring.daemon.vaults import keychain_of, vault_of
@@ -49,7 +49,12 @@ def probes_of(home: Home, settings: Settings | Invalid, vault: Vault, clock: Clo
         keychain=keychain,
         database=lambda: database_line(place()),
         now=lambda: datetime.fromtimestamp(clock.now(), UTC),
-        more=(*machine_checks(home), *home_checks(home, place), *_kraken_checks(home, settings, vault, clock)),
+        more=(
+            *machine_checks(home),
+            *(() if isinstance(settings, Invalid) else port_checks(home, settings.api.port)),
+            *home_checks(home, place),
+            *_kraken_checks(home, settings, vault, clock),
+        ),
     )
 
 

@@ -15,6 +15,8 @@ from typing import Final
 from mooring.errors import Invalid
 
 SECRET_BYTES: Final = 64
+SECRET_CHARACTERS: Final = 88
+KEY_CHARACTERS: Final = 56
 KEY_LEAST: Final = 40
 KEY_MOST: Final = 80
 PASTED_MOST: Final = 4096
@@ -64,7 +66,7 @@ def read_pasted(key: str, secret: str) -> Pasted:
     if not is_private_key(secret):
         raise Invalid(
             "pasted_bad_secret",
-            f"The second text has {len(secret)} characters and cannot be a private key of Kraken, which has 88.",
+            _not_one("second", secret, "a private key", SECRET_CHARACTERS),
             money=_KEPT,
             todo="Copy the private key again; Kraken shows it once, so make a new API key if it is gone.",
         )
@@ -81,11 +83,18 @@ def read_key(text: str) -> str:
     if not KEY_LEAST <= len(key) <= KEY_MOST or not _KEY.match(key):
         raise Invalid(
             "pasted_bad_key",
-            f"The first text has {len(key)} characters and cannot be an API key of Kraken, which has 56.",
+            _not_one("first", key, "an API key", KEY_CHARACTERS),
             money=_KEPT,
             todo="Copy the API key again, with the button beside it at Kraken.",
         )
     return key
+
+
+def _not_one(which: str, text: str, name: str, characters: int) -> str:
+    """Why it cannot be one: its length, or, where that is right, what it is made of."""
+    if len(text) == characters:
+        return f"The {which} text is as long as {name} of Kraken, and is none: a sign in it is wrong or out of place."
+    return f"The {which} text has {len(text)} characters and cannot be {name} of Kraken, which has {characters}."
 
 
 def read_lines(text: str) -> Pasted:

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from mooring import __version__
+from mooring.cli.groups import SECTIONS
 from mooring.cli.main import app
 
 PACKAGE = Path(__file__).resolve().parents[2] / "mooring"
@@ -45,11 +46,27 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     assert names == set(wanted.split("|"))
 
 
-def test_what_each_command_of_bundles_does_fits_on_its_line(mooring, monkeypatch: pytest.MonkeyPatch) -> None:
+GROUPS = ["", *sorted({words[0] for words in COMMANDS if len(words) > 1})]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_what_each_command_does_is_said_whole_within_the_terminal(
+    mooring, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    said = mooring("bundle", "--help")
-    assert "..." not in said.out.partition("Commands:")[2]
-    assert "…" not in said.out
+    said = mooring(*group.split(), "--help").out
+    assert "..." not in said.partition("Options:")[2]
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    for words in COMMANDS:
+        if words[0] == group:
+            assert f"\n  {words[1]} " in said
+
+
+def test_every_command_stands_in_one_section_of_the_program_and_each_of_these_is_there() -> None:
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {words[0] for words in COMMANDS}
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 import zoneinfo
@@ -13,9 +14,13 @@ from mooring.daemon.doctor_machine import (
     open_files,
     other_daemons,
     own_processes,
+    port_checks,
     time_zones,
     versions,
 )
+from mooring.daemon.examine import examine
+from mooring.daemon.instance import InstanceLock
+from mooring.errors import Conflict
 from mooring.home import Home
 
 
@@ -77,3 +82,23 @@ def test_processes_of_this_user_are_found() -> None:
         child.communicate(b"\n")
     assert "mooring-canary" in found[child.pid]
     assert os.getpid() in found
+
+
+def test_a_port_that_another_program_holds_is_found_before_a_start_meets_it(home: Home) -> None:
+    assert port_checks(home, 0) == ()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Conflict, match=f"Port {port}") as caught:
+            port_checks(home, port)[0][1]()
+        assert caught.value.code == "port_in_use"
+        home.prepare()
+        with InstanceLock(home):  # then it is the daemon's own
+            assert port_checks(home, port)[0][1]().state == "ok"
+    assert "free" in port_checks(home, port)[0][1]().detail
+
+
+def test_the_doctor_looks_at_the_port_that_the_settings_name(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = examine(home, {"MOORING_API__PORT": str(taken.getsockname()[1])})
+    assert {one.name: one.state for one in found}["port"] == "fail"
+    assert "port" not in {one.name for one in examine(home, {})}

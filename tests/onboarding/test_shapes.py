@@ -98,3 +98,10 @@ def test_anything_else_from_a_program_is_refused(text: str) -> None:
         read_lines(text)
     assert caught.value.code == "pasted_unreadable"
     assert KEY not in str(caught.value)
+
+
+def test_a_text_of_the_right_length_is_not_refused_for_its_length() -> None:
+    for key, secret in ((KEY, "*" + SECRET[1:]), ("*" + KEY[1:], SECRET)):
+        with pytest.raises(Invalid, match="a sign in it is wrong or out of place") as caught:
+            read_pasted(key, secret)
+        assert "characters" not in caught.value.what

@@ -21,11 +21,12 @@ def utc_text(ts: int) -> str:
     return datetime.fromtimestamp(ts, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def parse_time(text: str, name: str) -> int:
+def parse_time(text: str, name: str, *, like: str = "2021-05-12") -> int:
     """UTC unix seconds of a date or time; without a zone it is UTC.
 
     Args:
         name: what the text was given as, for the error; the text itself is not repeated.
+        like: an example of what would do, for the error.
 
     Raises:
         Invalid: it is neither, or of another age.
@@ -33,8 +34,8 @@ def parse_time(text: str, name: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid("bad_time", f"{name} is no date.", todo="Write it like 2021-05-12.") from None
+        raise Invalid("bad_time", f"{name} is no date or time.", todo=f"Write it like {like}.") from None
     seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     if not 0 <= seconds < TIME_END:
-        raise Invalid("bad_time", f"{name} is not between 1970 and 2100.", todo="Write it like 2021-05-12.")
+        raise Invalid("bad_time", f"{name} is not between 1970 and 2100.", todo=f"Write it like {like}.")
     return seconds

@@ -46,7 +46,7 @@ def day(text: str) -> Period:
     try:
         return _day(_of_this_age(date.fromisoformat(text if _DATE.match(text) else "")))
     except ValueError:
-        raise Invalid("bad_time", "The date is none.", todo="Write it like 2024-01-05.") from None
+        raise Invalid("bad_time", "The text names no day.", todo="Write it like 2024-01-05.") from None
 
 
 def week(text: str) -> Period:

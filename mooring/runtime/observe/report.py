@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from mooring.errors import Invalid
+from mooring.errors import Invalid, NotFound
 from mooring.runtime.market.times import utc_text
 from mooring.runtime.observe import period as periods
 from mooring.runtime.observe.export_table import money_text
@@ -48,7 +48,7 @@ def write_report(reader: Reader, request: ReportRequest) -> dict[str, Any]:
 
     Raises:
         Invalid: no such date or week, or the file cannot be written.
-        NotFound: there is no such account.
+        NotFound: there is no such account, or it has hours and the period lies before or after all of them.
         Conflict: there is a file of that name.
         Unverified: the records do not add up; nothing was written.
     """
@@ -58,6 +58,14 @@ def write_report(reader: Reader, request: ReportRequest) -> dict[str, Any]:
     out = request.out or request.folder / f"mooring-{chosen.kind}-{chosen.label}.html"
     check_free(out, force=request.force)
     data = collect(reader, account, heads, chosen)
+    if data.outside:
+        last = utc_text(data.last_hour or 0)
+        raise NotFound(
+            "no_such_period",
+            f"No hour of {chosen.label} is recorded of this account; its last one closed at {last}.",
+            money="No file was written; nothing else was changed.",
+            todo="Name a day or a week with recorded hours, or none for the last.",
+        )
     with whole_file(out, force=request.force) as part:
         part.write_text(render(data), "utf-8")
     return {"file": str(out)} | brief(data)

@@ -122,6 +122,13 @@ class ReportData:
         return int(last - first) // HOUR_SECONDS
 
     @property
+    def outside(self) -> bool:
+        """Whether the account has hours, and none of them in the period nor both before and after it."""
+        if self.equity or self.last_hour is None:
+            return False
+        return self.opening is None or self.last_hour < self.period.start_ts
+
+    @property
     def so_far(self) -> bool:
         """Whether the account may still get hours within the period."""
         return self.last_hour is not None and self.period.start_ts <= self.last_hour < self.period.end_ts

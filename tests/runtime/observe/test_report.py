@@ -317,3 +317,11 @@ def test_what_is_asked_wrongly_is_refused(reader, tmp_path):
     with pytest.raises(NotFound):
         write_report(reader, ReportRequest(kind="daily", account_id="nobody", folder=tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("day", ["2021-05-11", "2021-05-23", "1999-01-01"])
+def test_a_day_before_or_after_all_hours_is_no_report_of_an_account_that_stood_still(reader, tmp_path, day):
+    with pytest.raises(NotFound, match=f"No hour of {day} is recorded") as caught:
+        write_report(reader, ReportRequest(kind="daily", when=day, folder=tmp_path))
+    assert caught.value.code == "no_such_period"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,95 @@
+"""What commands say where no daemon answers: off, off for a reason, and the worst of the three, there and silent."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mooring.daemon.instance import InstanceLock
+from mooring.daemon.supervision import attention
+from mooring.errors import Invalid
+from mooring.home import Home
+from tests.support.odd_daemon import odd_daemon
+
+COMMANDS = [
+    "kill",
+    "pause",
+    "stop",
+    "cancel-all",
+    "health",
+    "token",
+    "dashboard --print",
+    "settings set risk.daily_loss_bps 300",
+    "bundle list",
+    "secrets rotate-token",
+]
+
+
+@pytest.fixture
+def place(home: Path) -> Home:
+    found = Home(root=home)
+    found.prepare()
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_daemon_that_is_off_is_said_to_be_off_and_nothing_to_be_done(mooring, place: Home, command: str) -> None:
+    said = mooring(*command.split())
+    assert said.status == 4
+    what, money, *_ = said.err.splitlines()
+    assert what == "Mooring is off. Nothing is being traded."
+    assert money == "Nothing of this command was done."
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "settings show", "onboard kraken --status", "status"])
+def test_one_that_holds_the_home_and_does_not_answer_is_never_said_to_be_off(mooring, place: Home, command) -> None:
+    with InstanceLock(place, pid=4711):
+        said = mooring(*command.split(), "--json")
+        assert said.status == 4
+        assert said.error["code"] == "daemon_silent"
+        assert said.error["what"] == "A daemon runs (process 4711) but does not answer."
+        assert "It may be trading, with real orders where it was armed" in said.error["money"]
+        assert ("Nothing of this command was done." in said.error["money"]) is (command != "status")
+        assert "mooring down" in said.error["todo"]
+        assert "off" not in mooring(*command.split()).out
+
+
+def test_what_keeps_it_from_running_is_said_by_every_command(mooring, place: Home) -> None:
+    wrong = Invalid("bad_setting", "A setting is wrong.", money="Nothing was sent.", todo="Correct it.")
+    attention.write(place, wrong, datetime(2024, 1, 5, tzinfo=UTC), {})
+    for command in ("status", "kill"):
+        said = mooring(command, "--json")
+        assert (said.status, said.error["code"]) == (4, "needs_attention")
+        assert said.error["what"] == "Mooring is off: A setting is wrong."
+        assert said.error["todo"].startswith("Correct it.")
+
+
+def test_one_of_another_version_is_not_said_to_be_silent(mooring, place: Home) -> None:
+    with odd_daemon(place, {"/healthz": 500}):
+        assert mooring("status", "--json").error["code"] != "daemon_silent"
+
+
+def test_settings_that_are_all_at_their_defaults_are_said_to_be(mooring, place: Home) -> None:
+    said = mooring("settings", "show")
+    assert said.status == 0
+    assert "Every setting is at its default" in said.out
+    place.settings_file.write_text("[risk]\ndaily_loss_bps = 200\n")
+    shown = mooring("settings", "show").out
+    assert shown.startswith("risk.daily_loss_bps  200")
+    assert "default" not in shown
+
+
+def test_a_home_without_a_log_says_so(mooring, place: Home) -> None:
+    said = mooring("logs")
+    assert (said.status, said.out) == (0, "")
+    assert said.err == f"There is no log of a daemon in {place.logs_dir} yet.\n"
+    place.log_file.write_text(json.dumps({"event": "daemon_started"}) + "\n")
+    assert mooring("logs").err == ""
+
+
+def test_a_time_that_is_none_is_answered_with_one_that_would_do(mooring, place: Home) -> None:
+    said = mooring("replay", "hour", "--hour", "soon", "--json")
+    assert (said.status, said.error["todo"]) == (2, "Write it like 2024-01-05T07:00.")

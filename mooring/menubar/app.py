@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ from mooring.menubar.wizard import Wizard
 REASON: Final = "asked in the menu bar"
 AWAKE: Final = "Mooring shows how it stands"
 LOCK: Final = "menubar.lock"
+DAY_LOOK_MS: Final = 30_000
 TRAY_WAIT_MS: Final = 500
 TRAY_TRIES: Final = 60  # a session's panel may come later than its programs
 
@@ -72,7 +74,7 @@ class MenuBar(QObject):
         machine: where the daemon is started.
         browse: opens a page.
         confirm: as `Tray`'s.
-        clock: seconds that only rise.
+        clock: seconds that only rise. day: that it is now, in UTC, as 2026-01-31.
         front: brings windows forward.
     """
 
@@ -85,12 +87,13 @@ class MenuBar(QObject):
         browse: Callable[[str], object] | None = None,
         confirm: Callable[[str, str, str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        day: Callable[[], str] = lambda: datetime.now(UTC).date().isoformat(),
         front: Front | None = None,
     ) -> None:
         super().__init__()
         self._home, self._machine, self._login = home, machine, login
         self._browse = browse or (lambda page: QDesktopServices.openUrl(QUrl(page)))
-        self._clock = clock
+        self._clock, self._day = clock, day
         self._bridge = Bridge()
         self.link = DaemonLink(home, self._bridge)
         self.front = front or Front()
@@ -104,6 +107,9 @@ class MenuBar(QObject):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._tell_alerts)
+        self._days = QTimer(self)
+        self._days.setInterval(DAY_LOOK_MS)
+        self._days.timeout.connect(self._look_at_day)
         self._bridge.knew.connect(self._show)
         self._bridge.happened.connect(self._happened)
         self._bridge.went_wrong.connect(self._failed)
@@ -115,11 +121,13 @@ class MenuBar(QObject):
         self.front.begin()
         self.tray.item.show()
         self.link.start()
+        self._days.start()
 
     def end(self) -> None:
         """Close the windows and look no more. What was asked to stop is still asked, before the process ends."""
         self.link.close()
         self._later.stop()
+        self._days.stop()
         self.grave.close()
         for window in self._windows.values():
             window.close()
@@ -193,9 +201,15 @@ class MenuBar(QObject):
     @Slot(object)
     def _show(self, known: Known) -> None:
         before, self._shown = self._shown, known
-        self.tray.show(look_of(known))
+        self.tray.show(look_of(known, self._day()))
         if before is not None and known.link is Link.THERE and before.link is not Link.THERE:
             self._look_again()
+
+    @Slot()
+    def _look_at_day(self) -> None:
+        """What was today's is yesterday's once it is midnight, whether or not anything happens."""
+        if self._shown is not None:
+            self.tray.show(look_of(self._shown, self._day()))
 
     def _look_again(self) -> None:
         """The daemon came back: open windows show what it says now, but what is being typed stays."""
@@ -277,7 +291,15 @@ def _alone(home: Home) -> Iterator[None]:
     """Within it no other menu of this home is shown; the lock of one that was killed counts no more."""
     lock = QLockFile(str(home.run_dir / LOCK))
     lock.setStaleLockTime(0)
-    if not lock.tryLock(0):
+    taken = lock.tryLock(0)
+    if not taken and lock.error() is not QLockFile.LockError.LockFailedError:
+        raise Invalid(
+            "menu_not_locked",
+            f"{home.run_dir / LOCK} cannot be made, by which a second menu would be kept out.",
+            money="The daemon goes on as it is.",
+            todo="See that the disk has room and that its folder is yours to write, then open the menu again.",
+        )
+    if not taken:
         raise Conflict(
             "menu_already_shown",
             "The menu bar shows Mooring already.",

@@ -1,8 +1,8 @@
 """The menu bar's connection to the daemon: looks, follows, asks, and outlives a daemon that is down or another one.
 
-Each kind of work has a thread of its own: one follows the event stream, one does what the menu asks, one what windows
-ask, one stops, and one does nothing but the kill switch. So neither of the last two waits for anybody. Each says what
-it found through `Listener`; none of them touches a window.
+Each kind of work has a thread of its own: one follows the event stream, one looks whether it still answers, one does
+what the menu asks, one what windows ask, one stops, and one does nothing but the kill switch. So neither of the last
+two waits for anybody. Each says what it found through `Listener`; none of them touches a window.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
 from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 from mooring.home import Home
-from mooring.menubar import missed
+from mooring.menubar import missed, pulse
 from mooring.menubar.lanes import Lane
 from mooring.menubar.look import Known, Link
 from mooring.menubar.missed import Missed
-from mooring.menubar.today import ROWS, today_text
+from mooring.menubar.today import ROWS, day_result
 
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 10.0
@@ -57,9 +57,17 @@ class DaemonLink:
 
     Args:
         connect: opens a client, waiting so many seconds for an answer; raises Unreachable where none answers.
+        pulse_seconds: how often a daemon that is listened to is asked whether it still answers.
     """
 
-    def __init__(self, home: Home, listener: Listener, connect: Callable[[float], Client] | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        listener: Listener,
+        connect: Callable[[float], Client] | None = None,
+        *,
+        pulse_seconds: float = pulse.PULSE_SECONDS,
+    ) -> None:
         self._home = home
         self._listener = listener
         self._connect = connect or (
@@ -78,6 +86,10 @@ class DaemonLink:
         self._stops = Lane("stop", ASKED_MAX)
         self._kills = Lane("kill", ASKED_MAX)
         self._following = threading.Thread(target=self._follow, name="follow", daemon=True)
+        self._listening = threading.Event()
+        self._pulse = pulse.Pulse(
+            self._listening.is_set, self._answers, self._hangs, self._answers_again, pulse_seconds
+        )
 
     @property
     def known(self) -> Known:
@@ -87,10 +99,12 @@ class DaemonLink:
     def start(self) -> None:
         """Begin to look."""
         self._following.start()
+        self._pulse.start()
 
     def close(self) -> None:
         """Look no more. What was asked and has not begun is dropped; but what stops trading is done to its end."""
         self._ending.set()
+        self._pulse.close()
         self._again.set()
         for lane in (self._asks, self._windows):
             lane.close(finish=False)
@@ -221,18 +235,45 @@ class DaemonLink:
             try:
                 with self._connect(ANSWER_SECONDS) as client:
                     self._load(client)
+                    self._listening.set()
                     # After no event that there is: the stream begins by saying so, and nothing falls between.
                     for event in client.events(last_id=0):
                         if self._ending.is_set():
                             return
                         self._take(client, event)
             except MooringError as error:
+                self._listening.clear()
                 self._lost(error)
             except Exception:  # answered in a way that nobody could foresee: of a later version
                 if self._known.link is not Link.STRANGE:
                     log.exception("menu_not_understood")
                 self._strange()
+            finally:
+                self._listening.clear()
             self._again.wait(LOOK_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            self._connect(pulse.ANSWER_SECONDS).close()
+        except Unreachable:
+            return False
+        except MooringError:
+            pass  # a refusal is an answer, too
+        return True
+
+    def _hangs(self) -> None:
+        if not self._ending.is_set():
+            self._update(link=Link.SILENT, status=None, today=None, why="", other_version="")
+
+    def _answers_again(self) -> bool:
+        """What happened meanwhile is in the stream, but that may have been nothing."""
+        try:
+            with self._connect(ANSWER_SECONDS) as client:
+                self._hear(client.status())
+                self._count_today(client)
+        except MooringError:
+            return False
+        return True
 
     def _load(self, client: Client) -> None:
         self._hear(client.status())
@@ -254,7 +295,7 @@ class DaemonLink:
     def _count_today(self, client: Client) -> None:
         status = self._known.status
         rows = self._rows(client, "equity", ROWS) or []
-        self._update(today=today_text(rows, "" if status is None else status.quote))
+        self._update(today=day_result(rows, "" if status is None else status.quote))
 
     def _tell_missed(self, client: Client) -> None:
         """Alerts that nobody here was told of."""
@@ -293,14 +334,14 @@ class DaemonLink:
         elif isinstance(error, Unreachable) and holder(self._home) is None:
             said = attention.read(self._home)
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
-            self._update(link=Link.OFF, status=None, today="", why=why, other_version="")
+            self._update(link=Link.OFF, status=None, today=None, why=why, other_version="")
         elif isinstance(error, Unreachable):
-            self._update(link=Link.SILENT, status=None, today="", why="", other_version="")
+            self._update(link=Link.SILENT, status=None, today=None, why="", other_version="")
         else:
-            self._update(link=Link.SILENT, status=None, today="", why=error.what, other_version="")
+            self._update(link=Link.SILENT, status=None, today=None, why=error.what, other_version="")
 
     def _strange(self) -> None:
-        self._update(link=Link.STRANGE, status=None, today="", why="", other_version=told_version(self._home))
+        self._update(link=Link.STRANGE, status=None, today=None, why="", other_version=told_version(self._home))
 
     def _update(self, **changes: Any) -> None:
         with self._telling:

@@ -37,12 +37,25 @@ class Link(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DayResult:
+    """What a day made.
+
+    Attributes:
+        day: in UTC, as 2026-01-31: of the last hour that was decided, which may be long ago, or made up.
+        text: with its sign and currency.
+    """
+
+    day: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Known:
     """All that is known of the daemon now.
 
     Attributes:
         status: as it last said, where it is there.
-        today: the result since midnight UTC with its sign and currency; empty where there is none.
+        today: the result of the day of the last hour; None where there is none.
         why: why it is off, or what is wrong with it, in sentences.
         own_version: of this program.
         busy: what was asked and is not answered yet, as a word for the menu; empty otherwise.
@@ -52,7 +65,7 @@ class Known:
 
     link: Link = Link.LOOKING
     status: Status | None = None
-    today: str = ""
+    today: DayResult | None = None
     why: str = ""
     own_version: str
     busy: str = ""
@@ -94,10 +107,14 @@ class Look:
         return f"Mooring: {self.line}"[:TIP_MOST]
 
 
-def look_of(known: Known) -> Look:
-    """What a menu shows of it."""
+def look_of(known: Known, day: str) -> Look:
+    """What a menu shows of it.
+
+    Args:
+        day: that it is now, in UTC, as 2026-01-31.
+    """
     if known.link is Link.THERE and known.status is not None:
-        return _there(known, known.status)
+        return _there(known, known.status, day)
     note = known.busy or known.failed
     free = not known.busy
     if known.link is Link.OFF:
@@ -116,7 +133,7 @@ def look_of(known: Known) -> Look:
     return unknown
 
 
-def _there(known: Known, status: Status) -> Look:
+def _there(known: Known, status: Status, day: str) -> Look:
     free = not known.busy
     killed = status.kill_switch.active
     running = status.state == "running"
@@ -124,7 +141,7 @@ def _there(known: Known, status: Status) -> Look:
         icon=Icon(status.word.lower()),
         word=status.word,
         line=status.first_line,
-        money=_money(status, known.today),
+        money=_money(status, known.today, day),
         note=known.busy or _note(known, status),
         start=free and not killed and status.state == "stopped",
         stop=status.state != "stopped",
@@ -137,12 +154,15 @@ def _there(known: Known, status: Status) -> Look:
     )
 
 
-def _money(status: Status, today: str) -> str:
+def _money(status: Status, result: DayResult | None, day: str) -> str:
     if status.equity is None:
         return ""
     worth = f"{grouped(status.equity)} {status.quote}"
     made_up = " (made-up prices)" if status.made_up_prices else ""
-    return f"{worth}, {today} today{made_up}" if today else f"{worth}{made_up}"
+    if result is None:
+        return f"{worth}{made_up}"
+    when = "today" if result.day == day else f"on {result.day}"
+    return f"{worth}, {result.text} {when}{made_up}"
 
 
 def _note(known: Known, status: Status) -> str:

@@ -16,7 +16,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from mooring.daemon.supervision.choosing import Machine
-from mooring.errors import Conflict
+from mooring.errors import Conflict, Invalid
 from mooring.home import Home
 from mooring.menubar import app as menubar
 from mooring.menubar.app import MenuBar
@@ -42,6 +42,7 @@ class Person:
         self.says = True
         self.seen: list[str] = []
         self.now = 0.0
+        self.day = "2026-01-02"
 
     def browse(self, page: str) -> None:
         self.pages.append((page, threading.current_thread() is threading.main_thread()))
@@ -73,8 +74,9 @@ def shown(home: Home, person: Person, tmp_path: Path) -> Iterator[MenuBar]:
     machine = Machine.this({})
     front = Front(lambda: person)
     menu = MenuBar(
-        home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now, front=front
-    )
+        home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now,
+        day=lambda: person.day, front=front,
+    )  # fmt: skip
     menu.tray.tell = person.tell  # type: ignore[method-assign]
     menu.begin()
     try:
@@ -284,6 +286,26 @@ def test_the_question_before_a_kill_comes_forward_by_itself(
     choose(menu, "Kill switch…")
     assert person.seen == ["in the Dock", "forward", "Press the kill switch?", "not in the Dock"]
     menu.end()
+
+
+def test_what_was_todays_has_its_day_once_it_is_midnight_though_nothing_happens(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    rows = [{"time": f"2026-01-02T0{hour}:00:00Z", "equity": str(100 + hour)} for hour in (2, 1, 0)]
+    answers = {"/v1/status": STATUS, "/v1/equity": EMPTY | {"items": rows}, "/v1/events": []}
+    with odd_daemon(home, answers), shown(home, person, tmp_path) as menu:
+        until(lambda: "10,234.56 USDT, +2.00 USDT today" in menu.tray.actions())
+        person.day = "2026-01-03"
+        menu._days.setInterval(1)
+        until(lambda: "10,234.56 USDT, +2.00 USDT on 2026-01-02" in menu.tray.actions())
+
+
+def test_a_lock_that_cannot_be_made_is_no_second_menu(app: QApplication, home: Home) -> None:
+    home.prepare()
+    home.run_dir.rmdir()
+    with pytest.raises(Invalid) as caught, menubar._alone(home):
+        pass
+    assert caught.value.code == "menu_not_locked"
 
 
 def test_one_home_has_one_menu(app: QApplication, home: Home) -> None:

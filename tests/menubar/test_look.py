@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.control_api.models import KillSwitch, Status
-from mooring.menubar.look import Icon, Known, Link, Look, grouped, look_of, signed
-from mooring.menubar.today import today_text
+from mooring.menubar.look import DayResult, Icon, Known, Link, Look, grouped, look_of, signed
+from mooring.menubar.today import day_result
 from tests.support.odd_daemon import STATUS
+
+DAY = "2026-01-02"
 
 
 def status(**changes) -> Status:
@@ -18,7 +20,11 @@ def status(**changes) -> Status:
 
 def there(**changes) -> Look:
     known = {name: changes.pop(name) for name in ("busy", "failed", "today", "own_version") if name in changes}
-    return look_of(Known(link=Link.THERE, status=status(**changes), own_version=known.pop("own_version", "1"), **known))
+    return shown(Known(link=Link.THERE, status=status(**changes), own_version=known.pop("own_version", "1"), **known))
+
+
+def shown(known: Known) -> Look:
+    return look_of(known, DAY)
 
 
 def can(look: Look) -> set[str]:
@@ -33,8 +39,10 @@ def test_while_it_trades_it_can_be_stopped_paused_and_killed():
     assert look.money == "10,234.56 USDT"
 
 
-def test_today_stands_beside_what_there_is_and_made_up_prices_are_said():
-    assert there(today="+12.00 USDT", made_up_prices=True).money == "10,234.56 USDT, +12.00 USDT today (made-up prices)"
+def test_todays_result_stands_beside_what_there_is_and_another_days_with_its_day():
+    today, before = DayResult(day=DAY, text="+12.00 USDT"), DayResult(day="2026-01-01", text="+12.00 USDT")
+    assert there(today=today, made_up_prices=True).money == "10,234.56 USDT, +12.00 USDT today (made-up prices)"
+    assert there(today=before).money == "10,234.56 USDT, +12.00 USDT on 2026-01-01"
 
 
 @pytest.mark.parametrize(
@@ -71,22 +79,22 @@ def test_a_daemon_of_another_version_that_is_understood_can_be_restarted():
     ],
 )
 def test_without_a_daemon_that_is_understood_only_what_can_work_is_offered(link, wanted):
-    look = look_of(Known(link=link, own_version="1"))
+    look = shown(Known(link=link, own_version="1"))
     assert can(look) == wanted
     assert look.line
 
 
 def test_a_daemon_of_another_version_is_named_with_both_numbers_and_what_to_do():
-    look = look_of(Known(link=Link.STRANGE, own_version="2", other_version="1"))
+    look = shown(Known(link=Link.STRANGE, own_version="2", other_version="1"))
     assert look.line == "Mooring's daemon is version 1, this menu 2. What it does goes on."
     assert look.note == "Restart Mooring, so that both are of one version."
-    assert "of another version, this menu 2" in look_of(Known(link=Link.STRANGE, own_version="2")).line
+    assert "of another version, this menu 2" in shown(Known(link=Link.STRANGE, own_version="2")).line
 
 
 @pytest.mark.parametrize("link", [Link.OFF, Link.SILENT, Link.STRANGE, Link.LOOKING])
 def test_what_went_wrong_stands_in_the_menu_also_without_a_daemon(link):
-    assert look_of(Known(link=link, own_version="1", failed="It was refused.")).note == "It was refused."
-    assert look_of(Known(link=link, own_version="1", failed="x", busy="Starting …")).note == "Starting …"
+    assert shown(Known(link=link, own_version="1", failed="It was refused.")).note == "It was refused."
+    assert shown(Known(link=link, own_version="1", failed="x", busy="Starting …")).note == "Starting …"
     assert there(failed="It was refused.", own_version="2").note == "It was refused."
 
 
@@ -96,9 +104,7 @@ def test_money_that_is_spelt_otherwise_is_shown_as_it_came(text):
 
 
 def test_why_it_is_off_is_said():
-    assert look_of(Known(link=Link.OFF, why="Mooring is off: x is wrong.", own_version="1")).line.endswith(
-        "x is wrong."
-    )
+    assert shown(Known(link=Link.OFF, why="Mooring is off: x is wrong.", own_version="1")).line.endswith("x is wrong.")
 
 
 @given(st.decimals(min_value=-(10**15), max_value=10**15, places=4, allow_nan=False))
@@ -124,15 +130,14 @@ def row(time, equity):
 def test_today_counts_from_the_last_close_of_yesterday():
     rows = [row("2026-01-02T02:00:00Z", "110"), row("2026-01-02T01:00:00Z", "90"), row("2026-01-02T00:00:00Z", "100")]
     rows.append(row("2026-01-01T23:00:00Z", "1"))
-    assert today_text(rows, "EUR") == "+10.00 EUR"
+    assert day_result(rows, "EUR") == DayResult(day="2026-01-02", text="+10.00 EUR")
 
 
 def test_on_the_first_day_it_counts_from_the_first_close():
-    assert (
-        today_text([row("2026-01-02T02:00:00Z", "99"), row("2026-01-02T01:00:00Z", "100")], "EUR") == "\u22121.00 EUR"
-    )
+    rows = [row("2026-01-02T02:00:00Z", "99"), row("2026-01-02T01:00:00Z", "100")]
+    assert day_result(rows, "EUR") == DayResult(day="2026-01-02", text="\u22121.00 EUR")
 
 
 @pytest.mark.parametrize("rows", [[], [{"time": "2026-01-02T02:00:00Z"}], [row("2026-01-02T02:00:00Z", "x")]])
 def test_without_figures_there_is_no_result(rows):
-    assert today_text(rows, "EUR") == ""
+    assert day_result(rows, "EUR") is None

@@ -140,11 +140,11 @@ def show(root: Path) -> None:
     from mooring.daemon.supervision.choosing import Machine  # noqa: PLC0415
     from mooring.home import Home  # noqa: PLC0415
     from mooring.menubar.app import MenuBar  # noqa: PLC0415
-    from mooring.menubar.login import FileItem  # noqa: PLC0415
+    from mooring.menubar.login import login_item  # noqa: PLC0415
 
     app = QApplication(["mooring-menubar"])
     app.setQuitOnLastWindowClosed(False)
-    menu = MenuBar(Home(root=root), Machine.this({}), FileItem(root / "item", b""))
+    menu = MenuBar(Home(root=root), Machine.this({}), login_item("linux", root, root, str(root)))
     former = ""
 
     def look() -> None:

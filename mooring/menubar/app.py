@@ -39,6 +39,7 @@ from mooring.menubar.wizard import Wizard
 REASON: Final = "asked in the menu bar"
 AWAKE: Final = "Mooring shows how it stands"
 LOCK: Final = "menubar.lock"
+MENDED: Final = "Mooring was moved. Start at login was set to where it is now."
 DAY_LOOK_MS: Final = 30_000
 TRAY_WAIT_MS: Final = 500
 TRAY_TRIES: Final = 60  # a session's panel may come later than its programs
@@ -119,6 +120,7 @@ class MenuBar(QObject):
     def begin(self) -> None:
         """Show the item, and look for the daemon."""
         self.front.begin()
+        self._mend_login()
         self.tray.item.show()
         self.link.start()
         self._days.start()
@@ -190,6 +192,15 @@ class MenuBar(QObject):
         except Invalid as error:
             self._failed(error, False)
         self.tray.set_at_login(wanted=self._login.is_on())
+
+    def _mend_login(self) -> None:
+        try:
+            mended = self._login.mend()
+        except Invalid as error:
+            self._failed(error, False)
+            return
+        if mended:
+            self.tray.tell("Mooring", MENDED, serious=False)
 
     def quit(self) -> None:
         QApplication.quit()

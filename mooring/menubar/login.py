@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import plistlib
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
+from xml.parsers.expat import ExpatError
 
 from mooring.durable import replace_file
 from mooring.errors import Invalid
 from mooring.programs import command_line
 
 LABEL: Final = "dev.mooring.menubar"
+FOR_HOME: Final = ("--home", "the home", "menubar")  # with what a line ends
 
 
 class LoginItem(Protocol):
@@ -26,16 +30,48 @@ class LoginItem(Protocol):
         """
         ...
 
+    def mend(self) -> bool:
+        """Where it is on and begins a program that is no more, as one that was moved, have it begin this one.
+
+        Returns:
+            whether that was so.
+
+        Raises:
+            Invalid: its file cannot be written.
+        """
+        ...
+
 
 class FileItem:
-    """A file in a folder that is looked at when a person logs in."""
+    """A file in a folder that is looked at when a person logs in.
 
-    def __init__(self, file: Path, content: bytes) -> None:
-        self._file, self._content = file, content
+    Args:
+        content: what it holds where it begins this menu.
+        read: the program and its arguments that such a file begins; raises ValueError where it is none.
+    """
+
+    def __init__(self, file: Path, content: bytes, read: Callable[[bytes], Sequence[str]]) -> None:
+        self._file, self._content, self._read = file, content, read
 
     def is_on(self) -> bool:
-        """Whether the file is there."""
-        return self._file.is_file()
+        """Whether the file is there, and for this home: the menu of another one may begin at login, too."""
+        return self._begins()[1:] == tuple(self._read(self._content))[-len(FOR_HOME) :]
+
+    def mend(self) -> bool:
+        """As `LoginItem`."""
+        program = self._begins()[:1]
+        if not program or not self.is_on() or Path(program[0]).exists():
+            return False
+        self.turn(on=True)
+        return True
+
+    def _begins(self) -> tuple[str, ...]:
+        """The program, and which menu of it; empty where there is no such file."""
+        try:
+            line = tuple(self._read(self._file.read_bytes()))
+        except (OSError, ValueError):
+            return ()
+        return (*line[:1], *line[-len(FOR_HOME) :])
 
     def turn(self, *, on: bool) -> None:
         """As `LoginItem`."""
@@ -71,10 +107,10 @@ def login_item(platform: str, person: Path, config: Path, home: str) -> LoginIte
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
         }
-        return FileItem(person / "Library" / "LaunchAgents" / f"{LABEL}.plist", plistlib.dumps(agent))
+        return FileItem(person / "Library" / "LaunchAgents" / f"{LABEL}.plist", plistlib.dumps(agent), _of_agent)
     line = " ".join(_quoted(argument) for argument in program)
     entry = f"[Desktop Entry]\nType=Application\nName=Mooring\nExec={line}\nTerminal=false\nNoDisplay=true\n"
-    return FileItem(config / "autostart" / "mooring-menubar.desktop", entry.encode())
+    return FileItem(config / "autostart" / "mooring-menubar.desktop", entry.encode(), _of_entry)
 
 
 def _quoted(argument: str) -> str:
@@ -82,3 +118,19 @@ def _quoted(argument: str) -> str:
     for special in ("\\", '"', "`", "$"):
         argument = argument.replace(special, f"\\{special}")
     return f'"{argument}"'.replace("\\", "\\\\").replace("%", "%%")
+
+
+def _of_agent(content: bytes) -> Sequence[str]:
+    try:
+        return [str(one) for one in plistlib.loads(content)["ProgramArguments"]]
+    except (plistlib.InvalidFileException, ExpatError, KeyError, TypeError) as error:
+        raise ValueError("no agent") from error
+
+
+def _of_entry(content: bytes) -> Sequence[str]:
+    """As `_quoted`, back."""
+    for line in content.decode().splitlines():
+        if line.startswith("Exec="):
+            arguments = line.removeprefix("Exec=").replace("%%", "%").replace("\\\\", "\\")
+            return [re.sub(r"\\(.)", r"\1", one) for one in re.findall(r'"((?:[^"\\]|\\.)*)"', arguments)]
+    raise ValueError("no entry")

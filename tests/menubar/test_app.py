@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from mooring.home import Home
 from mooring.menubar import app as menubar
 from mooring.menubar.app import MenuBar
 from mooring.menubar.front import Front
-from mooring.menubar.login import FileItem
+from mooring.menubar.login import login_item
 from mooring.menubar.look import Link
 from mooring.menubar.notices import QUIET_SECONDS
 from tests.daemon.daemons import running
@@ -70,7 +71,7 @@ def person(keep: Callable[[object], None]) -> Person:
 @contextmanager
 def shown(home: Home, person: Person, tmp_path: Path) -> Iterator[MenuBar]:
     """A menu of this home."""
-    item = FileItem(tmp_path / "autostart" / "it", b"x")
+    item = login_item("linux", tmp_path, tmp_path, str(home.root))
     machine = Machine.this({})
     front = Front(lambda: person)
     menu = MenuBar(
@@ -272,7 +273,9 @@ def test_what_looks_like_markup_is_never_taken_for_it(home: Home, person: Person
 def test_the_question_before_a_kill_comes_forward_by_itself(
     home: Home, person: Person, keep: Callable[..., None]
 ) -> None:
-    menu = MenuBar(home, Machine.this({}), FileItem(home.root / "it", b"x"), front=Front(lambda: person))
+    menu = MenuBar(
+        home, Machine.this({}), login_item("linux", home.root, home.root, str(home.root)), front=Front(lambda: person)
+    )
     keep(menu)
 
     def no() -> None:
@@ -306,6 +309,20 @@ def test_a_lock_that_cannot_be_made_is_no_second_menu(app: QApplication, home: H
     with pytest.raises(Invalid) as caught, menubar._alone(home):
         pass
     assert caught.value.code == "menu_not_locked"
+
+
+def test_an_item_at_login_that_begins_what_was_moved_away_is_mended_and_that_is_told(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    gone = tmp_path / "gone"
+    login_item("linux", tmp_path, tmp_path, str(home.root)).turn(on=True)
+    file = tmp_path / "autostart" / "mooring-menubar.desktop"
+    right = file.read_text()
+    file.write_text(right.replace(sys.executable, str(gone)))
+    with shown(home, person, tmp_path) as menu:
+        assert file.read_text() == right
+        assert person.told == [(menubar.MENDED, False)]
+        assert menu.tray.actions()["Start at login"].isChecked()
 
 
 def test_one_home_has_one_menu(app: QApplication, home: Home) -> None:

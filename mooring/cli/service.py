@@ -54,7 +54,7 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        if left := asyncio.run(serve(options, lambda: attention.clear(where))):
+        if left := asyncio.run(serve(options, lambda: attention.clear(where, started=True))):
             now = datetime.now(UTC)
             what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {left}"
             attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
@@ -106,9 +106,9 @@ def down(
     Example: mooring down
     """
     as_json = wants_json(ctx, json)
+    from mooring.daemon.supervision.attention import orders_left  # noqa: PLC0415
     from mooring.daemon.supervision.choosing import Machine, installed  # noqa: PLC0415
     from mooring.daemon.supervision.keeping import down as end  # noqa: PLC0415
-    from mooring.daemon.supervision.keeping import orders_left  # noqa: PLC0415
 
     where, machine = home_of(ctx, home), Machine.this(os.environ)
     keeper = installed(where, machine)

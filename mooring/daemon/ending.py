@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 END_SECONDS: Final = 32.0
@@ -27,6 +28,18 @@ STAGES: Final[Mapping[str, tuple[float, float]]] = {
     "loop": (4.0, 0.5),  # tasks that are cancelled say goodbye, for which a connection has two
     "keychain": (3.0, 1.0),
 }
+
+ENTRY_SECONDS: Final = 3600  # an entry that was sent ends with its hour, by the venue's own clock
+
+
+def left_at_venue(now: int) -> str:
+    """What an end, at this UTC unix second, may have left at the venue; as true days later."""
+    until = datetime.fromtimestamp(now + ENTRY_SECONDS, UTC)
+    return (
+        "It ended before Kraken had said how all orders stand. An entry may have worked there until "
+        f"{until:%Y-%m-%d %H:%M} UTC, and filled without a stop: look at Kraken's list of open orders, and at its "
+        "balances."
+    )
 
 
 class Ending:

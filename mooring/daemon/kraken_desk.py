@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import structlog
 
 from mooring.daemon.credentials import KeyStore
-from mooring.daemon.ending import Ending
+from mooring.daemon.ending import Ending, left_at_venue
 from mooring.daemon.look_alike import look_alike_clock, speed_of
 from mooring.daemon.loop_thread import LoopThread
 from mooring.daemon.market import Market
@@ -50,11 +50,6 @@ AGAIN_MOST: Final = 3  # times within
 AGAIN_WITHIN_SECONDS: Final = 3600.0
 WARM_SPARE: Final = 24  # hours of the past beyond what producers need
 QUIET: Final = frozenset({Notice.UP, Notice.LATE_TRADE, Notice.ASKING_FAILED})  # for the log only
-
-LEFT: Final = (
-    "It ended before Kraken had said how all orders stand. An entry may still work there, for an hour at most, and "
-    "fill without a stop: look at Kraken's list of open orders."
-)
 
 T = TypeVar("T")
 
@@ -273,8 +268,8 @@ class KrakenDesk:
         try:
             engine.disconnect()
             if not settled:
-                self.left = LEFT
-                engine.alert("critical", "orders_left", LEFT)
+                self.left = left_at_venue(self._machine.now())
+                engine.alert("critical", "orders_left", self.left)
         except MooringError as error:
             log.warning("engine_not_told", why=str(error))
 

@@ -93,7 +93,7 @@ def down(home: Home, clock: Clock) -> bool:
     raise Halt(
         "daemon_stuck",
         f"The daemon (pid {asked or 'unknown'}) was asked to end and has not within {STOP_SECONDS:g} s.",
-        money="Open orders stay as they are.",
+        money="Entries at Kraken may be being taken back at this moment; other open orders stay as they are.",
         todo="Look at its log; ending it by force loses nothing that was recorded.",
     )
 

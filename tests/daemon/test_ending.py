@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.daemon import service
-from mooring.daemon.ending import END_SECONDS, STAGES, Ending
+from mooring.daemon.ending import END_SECONDS, STAGES, Ending, left_at_venue
 from mooring.daemon.supervision import plist, unit
 from mooring.runtime.execution.service import STOP_SECONDS
 
@@ -64,3 +64,7 @@ def test_an_end_that_is_asked_for_twice_is_no_longer():
     now.seconds += 20
     ending.begin()
     assert ending.seconds("hour") < 12
+
+
+def test_what_an_end_left_says_until_when_so_that_it_is_true_days_later():
+    assert "until 2024-01-01 00:59 UTC" in left_at_venue(1_704_067_199)

@@ -1,7 +1,8 @@
 """Why a daemon stays down: what trying again cannot mend, written where the menu bar and `mooring status` find it.
 
 launchd starts anything again that does not end with status 0, every ten seconds. So where it supervises, a wrong
-setting or a refusal ends with 0, and this file says what a person has to do.
+setting or a refusal ends with 0, and this file says what a person has to do. Another one says what an end left at the
+venue: it stays until a start is well, whatever other starts fail by.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ SUPERVISOR_VARIABLE: Final = "MOORING_SUPERVISOR"
 LAUNCHD: Final = "launchd"
 SUPERVISORS: Final = frozenset({LAUNCHD, "systemd"})
 FILE: Final = "attention.json"
+LEFT_FILE: Final = "orders_left.json"
 MOST: Final = 16_384
 ALREADY_RUNNING: Final = "already_running"
 ORDERS_LEFT: Final = "orders_left"
@@ -65,13 +67,33 @@ def write(home: Home, error: MooringError, now: datetime, environ: Mapping[str, 
     texts = {"code": error.code, "what": error.what, "money": error.money, "todo": error.todo}
     at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     with suppress(OSError):
-        replace_file(_file(home), json.dumps({"at": at, "exit_code": error.exit_code, "again": again} | texts).encode())
+        file = LEFT_FILE if error.code == ORDERS_LEFT else FILE
+        replace_file(
+            home.run_dir / file, json.dumps({"at": at, "exit_code": error.exit_code, "again": again} | texts).encode()
+        )
 
 
 def read(home: Home) -> Attention | None:
+    """What a person should know while it is down, all in one; None where there is nothing."""
+    down, left = why_down(home), orders_left(home)
+    if down is None or left is None:
+        return down or left
+    return replace(down, what=f"{down.what} {left.what}", money=left.money, todo=f"{down.todo} {left.todo}")
+
+
+def why_down(home: Home) -> Attention | None:
     """Why it stays down; None where nothing keeps it, or the file cannot be understood."""
+    return _read(home.run_dir / FILE)
+
+
+def orders_left(home: Home) -> Attention | None:
+    """What an end left at the venue without knowing how it stands; None where nothing, or a start was well since."""
+    return _read(home.run_dir / LEFT_FILE)
+
+
+def _read(file: Path) -> Attention | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
-        data = read_private(_file(home), MOST)
+        data = read_private(file, MOST)
         if data is not None:
             raw = json.loads(data)
             texts = {name: str(raw[name]) for name in ("at", "code", "what", "money", "todo")}
@@ -79,11 +101,8 @@ def read(home: Home) -> Attention | None:
     return None
 
 
-def clear(home: Home) -> None:
-    """It may start again."""
-    with suppress(OSError):
-        _file(home).unlink(missing_ok=True)
-
-
-def _file(home: Home) -> Path:
-    return home.run_dir / FILE
+def clear(home: Home, *, started: bool = False) -> None:
+    """Nothing keeps it down any more; where it has started, what an earlier end left is looked after as well."""
+    for name in (FILE, LEFT_FILE) if started else (FILE,):
+        with suppress(OSError):
+            (home.run_dir / name).unlink(missing_ok=True)

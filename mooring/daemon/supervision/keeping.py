@@ -10,7 +10,6 @@ from mooring.daemon import service
 from mooring.daemon.instance import holder
 from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
 from mooring.daemon.supervision import attention
-from mooring.daemon.supervision.attention import Attention
 from mooring.daemon.supervision.ports import Supervisor
 from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
@@ -30,7 +29,7 @@ def up(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock
         service.up(home, healthy, clock)
         return
     home.prepare()
-    _forget(home)
+    attention.clear(home)
     supervisor.start(at_login=at_login)
     _await(home, healthy, clock, START_SECONDS)
 
@@ -50,14 +49,8 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
         service.down(home, clock)  # a supervisor that does not answer must not keep it trading
         raise
     ran = service.down(home, clock) or ran
-    _forget(home)  # who wants it off needs not be told why it was
+    attention.clear(home)  # who wants it off needs not be told why it was
     return ran
-
-
-def orders_left(home: Home) -> Attention | None:
-    """What the last end left at the venue without knowing how it stands; None where nothing, or one runs again."""
-    said = attention.read(home)
-    return said if said is not None and said.code == attention.ORDERS_LEFT else None
 
 
 def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock, *, at_login: bool) -> None:
@@ -67,15 +60,9 @@ def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: 
         service.down(home, clock)
         up(home, supervisor, healthy, clock, at_login=at_login)
         return
-    _forget(home)
+    attention.clear(home)
     supervisor.restart()
     _await(home, lambda: holder(home) != former and healthy(), clock, RESTART_SECONDS)
-
-
-def _forget(home: Home) -> None:
-    """What kept a start from being well is of the past; orders that were left stay said until one is."""
-    if orders_left(home) is None:
-        attention.clear(home)
 
 
 def _await(home: Home, healthy: Callable[[], bool], clock: Clock, seconds: float) -> None:
@@ -83,7 +70,7 @@ def _await(home: Home, healthy: Callable[[], bool], clock: Clock, seconds: float
     deadline = clock.monotonic() + seconds
     said = None
     while clock.monotonic() < deadline:
-        said = None if orders_left(home) is not None else attention.read(home)  # that is of the one before
+        said = attention.why_down(home)
         if said is not None and not said.again:
             break
         if healthy():

@@ -66,3 +66,21 @@ def test_a_damaged_file_says_nothing(prepared, content):
 def test_a_home_that_cannot_be_written_is_left(home):
     attention.write(home, Invalid("home_unusable", "No."), NOW, {})
     assert attention.read(home) is None
+
+
+LEFT = Halt("orders_left", "It ended before Kraken had said how all orders stand.", money="Some may.", todo="Look.")
+
+
+def test_what_an_end_left_at_the_venue_outlives_a_start_that_fails_otherwise_and_is_said_beside_it(prepared):
+    attention.write(prepared, LEFT, NOW, {})
+    attention.write(prepared, Invalid("bad_setting", "It is wrong.", money="Nothing.", todo="Mend it."), NOW, {})
+    said = attention.read(prepared)
+    assert said is not None
+    assert (said.code, said.what) == ("bad_setting", f"It is wrong. {LEFT.what}")
+    assert (said.money, said.todo) == ("Some may.", "Mend it. Look.")
+    attention.clear(prepared)
+    assert attention.why_down(prepared) is None
+    assert attention.read(prepared) == attention.orders_left(prepared)
+    assert attention.orders_left(prepared).what == LEFT.what
+    attention.clear(prepared, started=True)
+    assert attention.read(prepared) is None

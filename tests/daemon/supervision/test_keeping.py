@@ -161,7 +161,7 @@ def test_orders_that_an_end_left_are_said_after_it_and_keep_no_start_from_being_
             self.stop()
 
     assert keeping.down(ready, Leaving(), CLOCK)
-    said = keeping.orders_left(ready)
+    said = attention.orders_left(ready)
     assert said is not None
     assert (said.what, said.again) == (LEFT.what, False)
     keeping.up(ready, Leaving(), lambda: True, CLOCK, at_login=True)
@@ -173,7 +173,7 @@ def test_what_kept_a_start_from_being_well_is_not_said_once_it_is_wanted_off(rea
             return False
 
     attention.write(ready, Invalid("of_before", "Something."), NOW, {})
-    assert keeping.orders_left(ready) is None
+    assert attention.orders_left(ready) is None
     assert not keeping.down(ready, Idle(), CLOCK)
     assert attention.read(ready) is None
 

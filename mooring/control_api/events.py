@@ -1,8 +1,8 @@
 """The event hub: what the daemon says as it happens, for whoever listens.
 
 Publishing never waits: a listener that does not keep up is dropped, and comes back with the id of the last event it
-saw. The last events are kept in a ring for it; where its id has fallen out of the ring, it is told to load everything
-anew (`reset`). Ids only rise, also over restarts as long as `first_id` does.
+saw. The last events are kept in a ring for it, bounded in number and in bytes; where its id has fallen out of the ring,
+it is told to load everything anew (`reset`). Ids only rise, also over restarts as long as `first_id` does.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ TYPES: Final = (
 )
 RESET: Final = "reset"
 RING: Final = 2048
+RING_BYTES: Final = 4_194_304  # of data; 2048 events of hours with ten symbols have a tenth of it
 QUEUE: Final = 4096
 BATCH: Final = 64
 DATA_BYTES_MAX: Final = 65_536
@@ -119,16 +120,27 @@ class EventHub:
         first_id: id of the first event; greater at each start (such as the start's time), so that an id from before a
             restart is recognised as fallen out.
         streams: how many may listen at one time.
-        ring: how many past events are kept.
+        ring, ring_bytes: how many past events are kept, and how many bytes of data they have together at most.
         queue: how many events may wait for one listener.
     """
 
-    def __init__(self, *, first_id: int = 1, streams: int = 64, ring: int = RING, queue: int = QUEUE) -> None:
+    def __init__(
+        self,
+        *,
+        first_id: int = 1,
+        streams: int = 64,
+        ring: int = RING,
+        ring_bytes: int = RING_BYTES,
+        queue: int = QUEUE,
+    ) -> None:
         self.lock = threading.Lock()
         self._next_id = first_id
         self._streams = streams
         self._queue = queue
-        self._ring: deque[Event] = deque(maxlen=ring)
+        self._ring: deque[Event] = deque()
+        self._ring_most = ring
+        self._ring_bytes_most = ring_bytes
+        self._ring_bytes = 0
         self._listeners: dict[int, Subscription] = {}
         self._closed = False
 
@@ -146,7 +158,7 @@ class EventHub:
         if type not in TYPES:
             raise Invalid("unknown_event_type", f"{type} is no type of event.", todo="Use one that EVENT_TYPES lists.")
         try:
-            body = orjson.dumps(data)
+            body = _own(orjson.dumps(data))
         except TypeError:
             raise Invalid(
                 "bad_event_data", f"The data of a {type} event hold what JSON cannot say.", todo="Give plain JSON."
@@ -158,7 +170,7 @@ class EventHub:
                 return
             event = Event(id=self._next_id, type=type, data=body)
             self._next_id += 1
-            self._ring.append(event)
+            self._keep(event)
             slow = [listener for listener in self._listeners.values() if not listener._offer(event)]  # noqa: SLF001
             for listener in slow:
                 self._drop(listener)
@@ -196,6 +208,12 @@ class EventHub:
             for listener in [*self._listeners.values()]:
                 self._drop(listener)
 
+    def _keep(self, event: Event) -> None:
+        self._ring.append(event)
+        self._ring_bytes += len(event.data)
+        while len(self._ring) > self._ring_most or self._ring_bytes > self._ring_bytes_most:
+            self._ring_bytes -= len(self._ring.popleft().data)
+
     def _drop(self, listener: Subscription) -> None:
         if self._listeners.pop(id(listener), None) is not None:
             listener._end()  # noqa: SLF001 -- the two are one mechanism
@@ -209,3 +227,8 @@ class EventHub:
         if last_id < oldest - 1 or missed < 0 or missed > self._queue:
             return [Event(id=newest, type=RESET, data=b"{}")]
         return list(islice(self._ring, len(self._ring) - missed, None))
+
+
+def _own(data: bytes) -> bytes:
+    """The same in memory of its own size: orjson leaves what it wrote in a room of 4 KiB or more."""
+    return bytes(memoryview(data))

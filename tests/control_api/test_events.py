@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -41,6 +42,36 @@ def test_a_listener_misses_nothing_or_is_told_to_reload(first: int, published: i
         assert [(event.type, event.id) for event in got] == [(RESET, newest)]
     else:
         assert [event.id for event in got] == list(range(newest - behind + 1, newest + 1))
+
+
+@given(st.lists(st.integers(1, 60), max_size=30), st.integers(10, 200))
+def test_what_is_kept_for_listeners_is_bounded_in_bytes_too(sizes: list[int], most: int) -> None:
+    hub = EventHub(ring=10, ring_bytes=most)
+    for size in sizes:
+        hub.publish("price", {"x": "y" * size})
+    kept, left = 0, most
+    for size in reversed(sizes[-10:]):
+        left -= len('{"x":""}') + size
+        if left < 0:
+            break
+        kept += 1
+    newest = len(sizes)
+    assert [event.id for event in in_loop(hub, newest - kept, 100)] == list(range(newest - kept + 1, newest + 1))
+    if kept < newest:
+        assert [event.type for event in in_loop(hub, newest - kept - 1, 100)] == [RESET]
+
+
+def test_an_event_that_is_kept_takes_no_more_room_than_it_has_data() -> None:
+    hub = EventHub()
+    hub.publish("price", {"n": 0})
+    tracemalloc.start()
+    try:
+        for n in range(1000):
+            hub.publish("price", {"n": n, "symbol": "BTC-USDT"})
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1000 * 400  # orjson leaves each in a room of 4 KiB
 
 
 def test_events_are_spelled_in_one_line_each() -> None:

@@ -24,6 +24,7 @@ APPLICATION_ID: Final = 0x4D4F4F52  # "MOOR": tells our files from other SQLite 
 BUSY_TIMEOUT_MS: Final = 5000
 READERS_MAX: Final = 8
 READER_WAIT_S: Final = 10.0
+READER_CACHE_KIB: Final = 512  # of pages that each keeps for good; those that it reads again, the system has
 # fullfsync: on macOS a plain fsync may leave data in the drive's cache (fsync(2) there); without effect elsewhere.
 PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -181,7 +182,13 @@ def one_file_engine(path: Path) -> Engine:
 
 def reader_engine(path: Path) -> Engine:
     """An engine of read-only connections, safe to share between threads."""
-    engine = _engine(lambda: raw_reader(path), QueuePool)
+
+    def connect() -> sqlite3.Connection:
+        connection = raw_reader(path)
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
+        return connection
+
+    engine = _engine(connect, QueuePool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

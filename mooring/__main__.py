@@ -1,6 +1,6 @@
 """`python -m mooring`."""
 
-from mooring.cli.main import program
+from mooring.cli.entry import program
 
 if __name__ == "__main__":
     program()

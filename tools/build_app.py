@@ -104,6 +104,7 @@ def _pyinstaller(variant: str) -> list[str]:
 def _environ(variant: str) -> dict[str, str]:
     made = dict(os.environ)
     made.pop("PYTHONPATH", None)  # nothing of whoever calls this gets in
+    made["PYTHONNODEBUGRANGES"] = "1"  # columns of a traceback, of lines that no application carries: a megabyte
     if variant == "mooring-headless":
         made["MOORING_APP_HEADLESS"] = "1"
     elif MACOS:

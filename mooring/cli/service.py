@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from mooring.cli.context import HomeOption, JsonOption, daemon_runs, hint, home_of, put_json, say, wants_json
-from mooring.errors import Halt, Invalid, MooringError
+from mooring.errors import Invalid, MooringError
 
 if TYPE_CHECKING:
     from mooring.home import Home
@@ -19,8 +19,6 @@ LINES: Final = 100
 LINES_MAX: Final = 10_000
 FOLLOW_SECONDS: Final = 0.5
 PREFIX: Final = "MOORING_"
-MAY_WORK: Final = "Real orders may work at Kraken, and nobody looks after them."
-LOOK: Final = "Cancel there what you do not want."
 HOME: Final = "MOORING_HOME"  # which the service is told
 
 SupervisorOption = Annotated[
@@ -37,34 +35,10 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     Example: mooring run
     """
     as_json = wants_json(ctx, json)
-    import asyncio  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from mooring.cli.context import show_error  # noqa: PLC0415
-    from mooring.daemon.lean import FOR_TERMINALS, go_without  # noqa: PLC0415
-
-    go_without(*FOR_TERMINALS)  # before the first library that would take them along
-    from mooring.daemon.options import options_from_home  # noqa: PLC0415
-    from mooring.daemon.service import BOOT_LOG  # noqa: PLC0415
-    from mooring.daemon.serving import serve  # noqa: PLC0415
-    from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
+    from mooring.cli.foreground import serve_here  # noqa: PLC0415
 
     daemon_runs(ctx)
-    where = home_of(ctx, home)
-    boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
-    try:
-        options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        if left := asyncio.run(serve(options, lambda: attention.clear(where, started=True))):
-            now = datetime.now(UTC)
-            what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {left}"
-            attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
-    except MooringError as error:
-        attention.write(where, error, datetime.now(UTC), os.environ)
-        status = attention.status_for(error, os.environ)
-        if status == error.exit_code:
-            raise
-        show_error(error, as_json=as_json)  # for the boot log; what has to be done stands in the home as well
-        raise typer.Exit(status) from None
+    serve_here(home_of(ctx, home), as_json=as_json)
 
 
 def up(

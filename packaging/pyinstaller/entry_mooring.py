@@ -16,7 +16,7 @@ def main() -> None:
         sys.argv = [module, *rest]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         return
-    from mooring.cli.main import program as command_line  # noqa: PLC0415 -- a child needs none of it
+    from mooring.cli.entry import program as command_line  # noqa: PLC0415 -- a child needs none of it
 
     command_line()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mooring.cli.main import main
+from mooring.cli.entry import main
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring.cli.main import main
+from mooring.cli.entry import main
 from mooring.daemon.app import Daemon
 from mooring.daemon.serving import serve
 

@@ -1,0 +1,50 @@
+"""The daemon in this very process, as `mooring run` has it, until it ends; how it ended is for who keeps it running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from mooring.errors import Halt, MooringError
+
+if TYPE_CHECKING:
+    from mooring.home import Home
+
+MAY_WORK: Final = "Real orders may work at Kraken, and nobody looks after them."
+LOOK: Final = "Cancel there what you do not want."
+
+
+def serve_here(where: Home, *, as_json: bool) -> None:
+    """Serve until SIGTERM or Ctrl-C; what has to be done about an end stands in the home as well.
+
+    Raises:
+        MooringError: it could not begin, or had to end.
+        SystemExit: the same, where its keeper is to be told by another status than the error's own.
+    """
+    from mooring.daemon.lean import NOT_CARRIED, go_without  # noqa: PLC0415
+
+    go_without(*NOT_CARRIED)  # before the first library that would take them along
+    from mooring.daemon.options import options_from_home  # noqa: PLC0415
+    from mooring.daemon.service import BOOT_LOG  # noqa: PLC0415
+    from mooring.daemon.serving import serve  # noqa: PLC0415
+    from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
+
+    boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
+    try:
+        options = options_from_home(where, os.environ, console=sys.stderr.isatty())
+        if left := asyncio.run(serve(options, lambda: attention.clear(where, started=True))):
+            now = datetime.now(UTC)
+            what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {left}"
+            attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
+    except MooringError as error:
+        attention.write(where, error, datetime.now(UTC), os.environ)
+        status = attention.status_for(error, os.environ)
+        if status == error.exit_code:
+            raise
+        from mooring.cli.context import show_error  # noqa: PLC0415 -- brings the parser of commands along
+
+        show_error(error, as_json=as_json)  # for the boot log
+        raise SystemExit(status) from None

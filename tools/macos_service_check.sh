@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 m() { "$mooring" --home "$home" "$@"; }
-fact() { launchctl print "$job" 2>/dev/null | sed -n "s/^[[:space:]]*$1 = \([0-9]*\).*$/\1/p" | head -n 1; }
+fact() { { launchctl print "$job" 2>/dev/null || true; } | sed -n "s/^[[:space:]]*$1 = \([0-9]*\).*$/\1/p" | sed -n 1p; }
 healthy() { m status >/dev/null 2>&1; }
 until_true() { # WHAT COMMAND...: waits up to a minute
   local what=$1 left=120
@@ -33,6 +33,7 @@ until_true() { # WHAT COMMAND...: waits up to a minute
 has_no_process() { [ -z "$(fact pid)" ]; }
 is_gone() { ! launchctl print "$job" >/dev/null 2>&1; }
 another_than() { [ -n "$(fact pid)" ] && [ "$(fact pid)" != "$1" ] && healthy; }
+has_run_again() { [ -z "$1" ] || [ "$(fact runs)" -gt "$1" ]; } # RUNS, which an older launchd does not say
 stays_down() { # WHAT
   local runs
   runs=$(fact runs)
@@ -98,7 +99,9 @@ stays_down "after SIGTERM"
 
 say "a wrong setting does not loop, and is said"
 printf '[trading]\nmode = "margin"\n' >"$home/settings.toml"
+runs=$(fact runs)
 launchctl kickstart "$job"
+until_true "its start" has_run_again "$runs" # else the look for its end could come before it
 until_true "its end" has_no_process
 stays_down "with a wrong setting"
 [ -s "$home/run/attention.json" ] || fail "nothing says why it stays down"
@@ -122,7 +125,8 @@ if [ "$domain" = "gui/$uid" ]; then
   say "down: gone, and off for the next login"
   m down
   is_gone || fail "it is still loaded"
-  launchctl print-disabled "$domain" | grep -q "\"$label\" => \(true\|disabled\)" || fail "it is not disabled"
+  off=$(launchctl print-disabled "$domain") # whole: grep ends at the first line that fits, which would fail the pipe
+  grep -Eq "\"$label\" => (true|disabled)" <<<"$off" || fail "it is not disabled"
   m down --forget
   [ ! -e "$agents/$label.plist" ] || fail "its file is still there"
 else

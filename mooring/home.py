@@ -11,6 +11,7 @@ starter/               the demo's own repository of models
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PRIVATE: Final = 0o700
+PATH_BYTES: Final = 1024  # the longest path on macOS (sys/syslimits.h)
 _OWN_NAMES: Final = ("settings.toml", "run", "logs", "data", "backups", "bundles", "starter")
 # A Unix socket's path with its closing NUL: 104 bytes on macOS (sys/un.h), 108 on Linux (unix(7)).
 _SOCKET_BYTES: Final = 103 if sys.platform == "darwin" else 107
@@ -140,7 +142,8 @@ class Home:
 def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:
     """The home directory: `--home`, else `MOORING_HOME`, else the platform's own place for an application's data.
 
-    The path is absolute and its links are followed, so that one directory has one name.
+    The path is absolute and its links are followed, so that one directory has one name: on a disk for which `Library`
+    and `library` are the same, the one that it is listed by.
 
     Raises:
         Invalid: the value cannot be a path.
@@ -151,7 +154,7 @@ def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:
 
         chosen = user_data_dir("Mooring", appauthor=False)
     try:
-        return Path(chosen).expanduser().resolve()
+        return _as_listed(Path(chosen).expanduser().resolve())
     except (OSError, RuntimeError, ValueError):
         raise Invalid(
             "bad_home",
@@ -159,6 +162,23 @@ def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:
             money=_UNTOUCHED,
             todo="Name a directory with --home or MOORING_HOME.",
         ) from None
+
+
+def _as_listed(path: Path) -> Path:
+    """The path as the system spells it, as far as it is there; macOS tells it of an open file (fcntl(2), F_GETPATH)."""
+    asks = getattr(fcntl, "F_GETPATH", None)
+    if asks is None:
+        return path
+    there = next(each for each in (path, *path.parents) if each.exists())
+    try:
+        descriptor = os.open(there, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            spelled = Path(os.fsdecode(fcntl.fcntl(descriptor, asks, bytes(PATH_BYTES)).partition(b"\0")[0]))
+        finally:
+            os.close(descriptor)
+        return spelled / path.relative_to(there) if spelled.samefile(there) else path
+    except OSError:
+        return path
 
 
 def _private_directory(directory: Path) -> None:

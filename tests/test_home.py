@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -186,3 +187,46 @@ def test_a_value_that_is_no_path_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         resolve_home("a\0b", {})
     assert caught.value.code == "bad_home"
+
+
+@pytest.fixture
+def listed_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A disk for which `library` and `Library` are the same, and which lists the latter."""
+    given, listed = tmp_path / "library", tmp_path / "Library"
+    for one in (given, listed):
+        one.mkdir()
+
+    def getpath(descriptor: int, asked: int, room: bytes) -> bytes:
+        assert (asked, len(room)) == (50, 1024)
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink()).replace("/library", "/Library")
+        return os.fsencode(path).ljust(1024, b"\0")
+
+    monkeypatch.setattr(fcntl, "F_GETPATH", 50, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", getpath)
+    monkeypatch.setattr(Path, "samefile", lambda a, b: str(a).lower() == str(b).lower())
+    return given, listed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a Mac has the real thing")
+@pytest.mark.parametrize("below", ["", "not there yet/mooring"])
+def test_one_directory_has_one_name_also_where_the_disk_does_not_tell_letters_apart(listed_otherwise, below) -> None:
+    given, listed = listed_otherwise
+    assert resolve_home(str(given / below), {}) == listed / below
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a Mac has the real thing")
+def test_a_home_that_cannot_be_opened_keeps_the_name_that_was_given(listed_otherwise, monkeypatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert resolve_home(str(listed_otherwise[0]), {}) == listed_otherwise[0]
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="only there disks are like that")
+def test_on_a_mac_a_home_has_the_name_that_the_disk_lists(tmp_path: Path) -> None:
+    (tmp_path / "Home").mkdir()
+    named = resolve_home(str(tmp_path / "Home"), {})
+    assert named.name == "Home"
+    if (tmp_path / "HOME").exists():
+        assert resolve_home(str(tmp_path / "HOME"), {}) == named

@@ -83,12 +83,13 @@ def down(
     from mooring.daemon.supervision.attention import orders_left  # noqa: PLC0415
     from mooring.daemon.supervision.choosing import Machine, installed  # noqa: PLC0415
     from mooring.daemon.supervision.keeping import down as end  # noqa: PLC0415
+    from mooring.daemon.supervision.keeping import remove  # noqa: PLC0415
 
     where, machine = home_of(ctx, home), Machine.this(os.environ)
     keeper = installed(where, machine)
     ended = end(where, keeper, machine.clock)
     if forget and keeper is not None:
-        keeper.remove()
+        remove(where, keeper)
     left = orders_left(where)
     if left is not None:
         hint(f"{left.what} {left.money} {left.todo}")

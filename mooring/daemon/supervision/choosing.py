@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 from xml.parsers.expat import ExpatError
 
+from mooring.daemon.supervision.finding import written_for
 from mooring.daemon.supervision.launchd import LAUNCHCTL, Launchd
 from mooring.daemon.supervision.ports import Call, Supervisor, call
 from mooring.daemon.supervision.systemd import SYSTEMCTL, Systemd
@@ -21,6 +22,8 @@ from mooring.runtime.market.clock import Clock, SystemClock
 from mooring.secrets.vault import SERVICE, service_of
 
 Wanted = Literal["auto", "launchd", "systemd", "none"]
+AGENT: Final = f"{SERVICE}*.daemon.plist"
+UNIT: Final = "mooring*.service"
 WANTED: Final[tuple[Wanted, ...]] = ("auto", "launchd", "systemd", "none")
 
 
@@ -52,14 +55,14 @@ class Machine:
         return cls(platform=sys.platform, person=person, user=os.getuid(), config=config, call=call, clock=clock)
 
 
-def launchd_of(home: Home, machine: Machine) -> Launchd:
-    """What launchd does for this home."""
+def launchd_of(home: Home, machine: Machine, label: str | None = None) -> Launchd:
+    """What launchd does for this home, under the label that it has where none is said."""
     program = _program(home)
     return Launchd(
-        f"{_service(home)}.daemon",
+        label or f"{_service(home)}.daemon",
         program,
         home.logs_dir,
-        agents=machine.person / "Library" / "LaunchAgents",
+        agents=_agents(machine),
         aside=home.run_dir,
         app=_application(Path(program[0])),
         call=machine.call,
@@ -68,11 +71,12 @@ def launchd_of(home: Home, machine: Machine) -> Launchd:
     )
 
 
-def systemd_of(home: Home, machine: Machine) -> Systemd:
-    """What systemd does for this home."""
-    _, _, digits = _service(home).removeprefix(SERVICE).partition(".")
-    name = f"mooring-{digits}" if digits else "mooring"
-    return Systemd(name, _program(home), units=machine.config / "systemd" / "user", call=machine.call)
+def systemd_of(home: Home, machine: Machine, file: Path | None = None) -> Systemd:
+    """What systemd does for this home, by the file that it has where none is said."""
+    if file is None:
+        _, _, digits = _service(home).removeprefix(SERVICE).partition(".")
+        file = _units(machine) / (f"mooring-{digits}.service" if digits else "mooring.service")
+    return Systemd(file.stem, _program(home), units=file.parent, call=machine.call)
 
 
 def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
@@ -101,8 +105,23 @@ def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
 
 
 def installed(home: Home, machine: Machine) -> Supervisor | None:
-    """The supervisor that was told to look after the home's daemon; None where none was."""
-    return next((one for one in _possible(home, machine) if one.installed), None)
+    """The supervisor that was told to look after the home's daemon, also by another name; None where none was."""
+    by_name = next((one for one in _possible(home, machine) if one.installed), None)
+    if by_name is not None:
+        return by_name
+    if machine.platform == "darwin":
+        file = written_for(home, (_agents(machine), home.run_dir), AGENT)
+        return None if file is None else launchd_of(home, machine, file.stem)
+    file = written_for(home, (_units(machine),), UNIT) if machine.platform == "linux" else None
+    return None if file is None else systemd_of(home, machine, file)
+
+
+def _agents(machine: Machine) -> Path:
+    return machine.person / "Library" / "LaunchAgents"
+
+
+def _units(machine: Machine) -> Path:
+    return machine.config / "systemd" / "user"
 
 
 def _possible(home: Home, machine: Machine) -> tuple[Launchd | Systemd, ...]:

@@ -10,6 +10,7 @@ from mooring.daemon import service
 from mooring.daemon.instance import holder
 from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
 from mooring.daemon.supervision import attention
+from mooring.daemon.supervision.finding import forget, remember
 from mooring.daemon.supervision.ports import Supervisor
 from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
@@ -30,6 +31,7 @@ def up(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock
         return
     home.prepare()
     attention.clear(home)
+    remember(home, supervisor.file)  # first, so that it is found also where the start is broken off
     supervisor.start(at_login=at_login)
     _await(home, healthy, clock, START_SECONDS)
 
@@ -51,6 +53,12 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
     ran = service.down(home, clock) or ran
     attention.clear(home)  # who wants it off needs not be told why it was
     return ran
+
+
+def remove(home: Home, supervisor: Supervisor) -> None:
+    """Take away what `up` left on this machine. Errors as `Supervisor`."""
+    supervisor.remove()
+    forget(home)
 
 
 def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: Clock, *, at_login: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from mooring.errors import Halt
@@ -61,6 +62,11 @@ class Supervisor(Protocol):
     @property
     def name(self) -> str:
         """`launchd` or `systemd`."""
+        ...
+
+    @property
+    def file(self) -> Path:
+        """What `start` writes on this machine, where it is to start at login."""
         ...
 
     @property

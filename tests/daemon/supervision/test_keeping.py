@@ -107,6 +107,8 @@ def test_one_that_was_started_by_hand_is_left_to_its_starter(ready, fake):
 
 def test_a_supervisor_that_starts_nothing_is_said(ready):
     class Idle:
+        file = Path("/nowhere")
+
         def seen(self):
             return Seen(loaded=True)
 
@@ -120,6 +122,8 @@ def test_a_supervisor_that_starts_nothing_is_said(ready):
 
 def test_a_passing_fault_is_said_where_it_stays(ready):
     class Failing:
+        file = Path("/nowhere")
+
         def seen(self):
             return Seen(loaded=True)
 
@@ -148,6 +152,7 @@ LEFT = Halt("orders_left", "On 2026-05-04: it ended before Kraken had said how a
 
 def test_orders_that_an_end_left_are_said_after_it_and_keep_no_start_from_being_well(ready):
     class Leaving:
+        file = Path("/nowhere")
         pid: int | None = 1
 
         def seen(self):

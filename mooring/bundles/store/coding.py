@@ -14,11 +14,11 @@ from mooring.bundles.store.state import FLOORS_MAX, TRIES, Floor, Phase, Slot, S
 FORMAT: Final = "mooring-slots/1"
 BYTES_MAX: Final = 1_048_576
 TEXT_MAX: Final = 512
-BINS_MAX: Final = 64
+BINS_MAX: Final = 65  # these and the digits as the format has them: what it lets in has to be read back
 FEATURES_MAX: Final = 1024
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
-_DECIMAL: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z")
+_DECIMAL: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?\Z")
 
 
 def body_of(state: State) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,13 @@ class Journal:
         """Have it on the disk when this returns.
 
         Raises:
-            OSError: it is not there; what was there before still is.
+            OSError: it is not there; what was there before still is. Also where it could not be read back.
         """
-        self._copies.write(body_of(state))
+        body = body_of(state)
+        try:
+            back = state_of(body)
+        except ValueError:
+            back = None
+        if back != state:  # a fault of ours: better no change than a record that the next start takes for a damaged one
+            raise OSError(errno.EINVAL, "what was to be written could not be read back")
+        self._copies.write(body)

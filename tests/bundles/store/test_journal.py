@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as hs
 
-from mooring.bundles.store.coding import body_of, slot_bytes, slot_from, state_of
+from mooring.bundles.format.features import EDGES_MAX
+from mooring.bundles.format.fields import FEATURES_MAX
+from mooring.bundles.store import probation
+from mooring.bundles.store.coding import BYTES_MAX, body_of, slot_bytes, slot_from, state_of
 from mooring.bundles.store.journal import Journal
-from mooring.bundles.store.state import State
-from tests.bundles.store.slot_kit import accepted, slot_of, tried
+from mooring.bundles.store.state import State, Trial
+from tests.bundles.store.slot_kit import TERMS, accepted, slot_of, tried
 
 TRIED = tried(accepted(1, 2), 3)
 
@@ -96,3 +100,21 @@ def test_no_plain_data_make_it_raise_anything_else(body: dict[str, object]) -> N
 
 def test_a_slot_reads_back() -> None:
     assert slot_from(slot_bytes(slot_of(4))) == slot_of(4)
+
+
+def test_the_record_of_any_bundle_of_the_format_reads_back() -> None:
+    """Its bounds are those of the format, which is not loaded where no bundle is."""
+    number = "9" * 18
+    terms = replace(TERMS, psi_max=f"{number}.{number}", min_bars=10_000, p99_us=10_000_000)
+    trial = Trial(counts=((probation.COUNT_MAX,) * (EDGES_MAX + 1),) * FEATURES_MAX)
+    state = replace(TRIED, terms=terms, trial=trial)
+    assert state_of(body_of(state)) == state
+    assert len(orjson.dumps(body_of(state))) < BYTES_MAX - 65_536, "with sixty-four floors, too"
+
+
+def test_what_could_not_be_read_back_is_not_written_over_what_can(tmp_path: Path) -> None:
+    journal = _written(tmp_path, TRIED)
+    assert TRIED.terms is not None
+    with pytest.raises(OSError, match="read back"):
+        journal.write(replace(TRIED, terms=replace(TRIED.terms, psi_max="none")))
+    assert journal.read().state == TRIED

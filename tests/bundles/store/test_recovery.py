@@ -179,3 +179,16 @@ def test_whoever_listens_badly_undoes_nothing(made: World) -> None:
     for _ in range(3):
         made.hour()
     assert made.manager.state.active is not None
+
+
+def test_a_bundle_whose_limit_is_as_exact_as_the_format_lets_it_be_does_not_cost_the_record(made: World) -> None:
+    made.commit(1)
+    made.release(2, probation={"psi_max": "9.123456789012345678"})
+    assert made.manager.update(made.source).state == "armed"
+    made.begin()
+    assert made.manager.state.phase is Phase.ARMED
+    made.hour()
+    assert made.running == "core@2"
+    made.begin()
+    assert made.running == "core@2"
+    assert "record_rebuilt" not in made.kinds

@@ -213,8 +213,12 @@ class BundleDesk:
 
     def _work(self, engine: Callable[[], Engine]) -> None:
         for begin in (self._recall, self.manager.resume):
-            with suppress(MooringError, OSError):
+            try:
                 begin()
+            except (MooringError, OSError) as error:
+                log.info("bundles_not_taken_up", error=type(error).__name__)
+            except Exception:  # as below
+                log.exception("bundles_failed")
         while not self._closing.wait(PAUSE_SECONDS):
             try:
                 self.events.raise_alerts(engine().warn)

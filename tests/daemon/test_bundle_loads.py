@@ -110,6 +110,26 @@ def test_a_person_has_it_loaded_again_and_nobody_else_does(tmp_path: Path) -> No
         made.manager.activate("core@2", again=True)
 
 
+def test_no_update_by_itself_begins_all_over_with_it_and_a_persons_does(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    made.commit(1)
+    slot = made.manager.state.active
+    assert slot is not None
+    given_up(made, slot)
+    assert made.manager.update(made.source).state == "up_to_date"
+    assert [(one.standing, one.why) for one in made.manager.offered] == [
+        ("rejected", "Mooring ended whenever it was loaded.")
+    ]
+    with pytest.raises(Denied) as refused:
+        made.manager.update(made.source, wanted="core@1")
+    assert refused.value.code == "bundle_rejected"
+    assert made.manager.update(made.source, wanted="core@1", again=True).state == "armed"
+    made.hour()
+    assert made.running == "core@1"
+    with made.manager.running.load(slot):
+        pass
+
+
 def test_no_word_brings_back_what_its_publisher_took_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the disk kept that from the record."""
     made = world(tmp_path)

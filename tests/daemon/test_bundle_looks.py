@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from mooring.bundles.store.ports import Loaded, NoModel
 from mooring.bundles.store.state import Phase
 from mooring.control_api.events import EventHub
 from mooring.control_api.models_bundles import BundleUpdate
-from mooring.daemon import bundle_repositories
+from mooring.daemon import bundle_desk, bundle_repositories
 from mooring.daemon.bundle_desk import BundleDesk
 from mooring.daemon.bundle_looks import HOUR, Looks
 from mooring.daemon.starter import StarterRepository, Version
@@ -256,3 +258,19 @@ def test_what_is_armed_waits_on_whatever_repository_is_named_then(desk: Desk) ->
     assert desk.phase is Phase.ARMED
     assert isinstance(desk.hour(), Loaded)
     assert desk.phase is Phase.TRYING
+
+
+def test_a_fault_of_ours_while_it_takes_up_what_was_is_not_the_end_of_looks_and_alerts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tended = threading.Event()
+
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(bundle_desk, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(desk.desk, "_recall", broken)
+    monkeypatch.setattr(desk.desk.manager, "resume", broken)
+    monkeypatch.setattr(desk.desk.looks, "turn", tended.set)
+    desk.desk.begin(lambda: SimpleNamespace(warn=broken))  # type: ignore[arg-type, return-value]
+    assert tended.wait(60)

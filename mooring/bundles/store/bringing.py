@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mooring.bundles.store import state as st
@@ -41,6 +41,11 @@ class Offered:
         return int(self.offer.custom["seq"])
 
     @property
+    def slot(self) -> str:
+        """As `Slot.name`."""
+        return f"{self.seq}-{self.offer.custom['manifest_sha256'][:16]}"
+
+    @property
     def reference(self) -> str:
         """As `Slot.reference`."""
         return f"{self.bundle_id}@{self.seq}:{self.offer.custom['manifest_sha256'][:16]}"
@@ -59,18 +64,26 @@ class Bringer:
 
     Args:
         least: the person's own minimum for a trial.
+        gone: names of the slots that are loaded no more, as `Loads.gone`.
     """
 
-    def __init__(self, books: Books, reader: Reader, least: Callable[[], Floors]) -> None:
+    def __init__(
+        self,
+        books: Books,
+        reader: Reader,
+        least: Callable[[], Floors],
+        gone: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self._books = books
+        self._gone = gone
         self._reader = reader
         self._least = least
 
     def offered(self, trust: Trust, channel: str, revoked: Revocations) -> list[Offered]:
         """What there is, newest first. An offer whose description is no such thing is left out."""
-        state = self._books.fit_state()
+        state, gone = self._books.fit_state(), self._gone()
         found = [
-            self._offered(offer, state, revoked)
+            self._offered(offer, state, revoked, gone)
             for offer in trust.offers(channel)
             if self._reader.describes(offer.custom, channel)
         ]
@@ -78,8 +91,8 @@ class Bringer:
 
     def anew(self, offered: list[Offered], revoked: Revocations) -> list[Offered]:
         """The same offers as they stand now: meanwhile one was accepted, or refused."""
-        state = self._books.fit_state()
-        return [self._offered(one.offer, state, revoked) for one in offered]
+        state, gone = self._books.fit_state(), self._gone()
+        return [self._offered(one.offer, state, revoked, gone) for one in offered]
 
     def choose(self, offered: list[Offered], wanted: str | None) -> Offered | None:
         """The one that a person names, else the newest of the line that decides; None where there is nothing new.
@@ -123,8 +136,7 @@ class Bringer:
         with books.slots.part(offer.sha256, offer.length + size) as file:
             trust.download(offer, fetch, file, tell)  # 2, and hashed as it is written: 3
             file.flush()
-            name = f"{chosen.seq}-{offer.custom['manifest_sha256'][:16]}"
-            staged = books.slots.fresh(name)
+            staged = books.slots.fresh(chosen.slot)
             manifest = self._reader.unpack(file.fileno(), offer.custom, staged)
         require_acceptable(self._reader, manifest, fresh.trusted_time)
         slot = Slot(
@@ -160,9 +172,12 @@ class Bringer:
             psi_max=str(own.psi_max),
         )
 
-    def _offered(self, offer: Offer, state: State, revoked: Revocations) -> Offered:
+    def _offered(self, offer: Offer, state: State, revoked: Revocations, gone: frozenset[str]) -> Offered:
         standing, why = self._standing(offer.custom, state, revoked)
-        return Offered(offer=offer, standing=standing, why=why)
+        made = Offered(offer=offer, standing=standing, why=why)
+        if standing == "new" and made.slot in gone:  # else who updates by themselves would begin all over with it
+            return replace(made, standing="rejected", why="Mooring ended whenever it was loaded.")
+        return made
 
     def _standing(self, custom: Mapping[str, Any], state: State, revoked: Revocations) -> tuple[Standing, str]:
         bundle_id, seq, manifest = str(custom["bundle_id"]), int(custom["seq"]), str(custom["manifest_sha256"])

@@ -57,17 +57,21 @@ class Loads:
         """
         return _Around(lambda: self._begin(slot, counted=counted), lambda: self._end(slot))
 
-    def given_up(self, slot: Slot) -> bool:
-        """Whether so many of its loads did not end that it is loaded no more."""
+    def gone(self) -> frozenset[str]:
+        """The slots of which so many loads did not end that they are loaded no more; none where that is not known."""
         with self._guard:
-            return (self._read() or {}).get(slot.name, 0) >= TRIES
+            return frozenset(name for name, count in (self._read() or {}).items() if count >= TRIES)
 
-    def forgive(self, slot: Slot) -> None:
+    def given_up(self, slot: Slot) -> bool:
+        """Whether it is one of them."""
+        return slot.name in self.gone()
+
+    def forgive(self, name: str) -> None:
         """A person wants it loaded again. OSError: the disk refuses."""
         with self._guard:
             counts = self._read()
-            if counts is None or slot.name in counts:
-                self._write({name: count for name, count in (counts or {}).items() if name != slot.name})
+            if counts is None or name in counts:
+                self._write({each: count for each, count in (counts or {}).items() if each != name})
 
     def close(self) -> None:
         """The process ends in order: what still loads did not end it. OSError: the disk refuses."""

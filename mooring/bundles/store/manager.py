@@ -66,10 +66,10 @@ class Manager:
         self._monotonic = monotonic
         self._looked = 0.0  # for a record that could not be read whole
         self._prover = Prover(books.slots, trust, reader)
-        self._bringer = Bringer(books, reader, least)
         self._untidy = threading.Event()
         self._door = threading.Lock()  # who comes while it is tidied waits that moment, and is not refused
         self.running = Running(books, self._prover, drift, monotonic, self._untidy.set, warmup_bars)
+        self._bringer = Bringer(books, reader, least, self.running.loads.gone)
         self._seen: tuple[str, list[Offered]] = ("", [])  # what a repository offered when it was asked last
         self.seen: Any = None  # how the metadata stood when it was refreshed last in this process
         self.revocations: dict[str, Revocations] = {}
@@ -150,8 +150,7 @@ class Manager:
 
     def close(self) -> None:
         """The process ends in order: the try of this start was none, and no load ended it."""
-        with self._books.turn, suppress(OSError):
-            self._books.put(st.ended_well(self.state))
+        self.running.ended_well()
         with suppress(OSError):
             self.running.loads.close()
 
@@ -200,6 +199,7 @@ class Manager:
                 return self._asked(staged, tell) if activate else self._waiting(staged)
             if chosen.standing == "rejected" and again:
                 self._books.slots.forgive(str(chosen.offer.custom["manifest_sha256"]))
+                self.running.loads.forgive(chosen.slot)
                 self._offer(source)
                 chosen = self._bringer.choose(self.offered, chosen.reference)
                 assert chosen is not None, "what is named is found, or refused"

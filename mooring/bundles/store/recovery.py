@@ -35,8 +35,11 @@ def recovered(books: Books, prover: Prover, bringer: Bringer) -> None:
     if found.state is not None or not books.whole():
         books.state = found.state or State()
         return
-    rebuilt, books.unread = _rebuilt(books, prover, bringer)
-    if found.fresh and rebuilt == State():
+    try:
+        rebuilt, books.unread = _rebuilt(books, prover, bringer)
+    except OSError as error:
+        rebuilt, books.unread = State(), error
+    if found.fresh and rebuilt == State() and books.whole():
         return
     books.state = rebuilt
     if not books.whole():  # what cannot be read now may be what was accepted last: nothing is made of the rest

@@ -25,6 +25,7 @@ FOLDED_AT_ONCE: Final = 250
 OLDER_MAX: Final = 20_000
 OLDER_BYTES_MAX: Final = 2 * 1024 * 1024
 SHOWN_MAX: Final = 200
+SECONDS_END: Final = 253_402_300_800  # of the year 9999
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 log = structlog.get_logger(__name__)
@@ -86,10 +87,10 @@ class Refusals:
         found: list[Mapping[str, Any]] = []
         for path in self._by_age()[:SHOWN_MAX]:
             try:
-                found.append(orjson.loads(read_private(path, RECORD_BYTES_MAX) or b""))
+                found.append(_said(path))
             except (OSError, ValueError):
                 found.append({"manifest_sha256": path.stem, "reason": "its record cannot be read", "at": 0})
-        return sorted(found, key=lambda one: int(one.get("at", 0)), reverse=True)
+        return sorted(found, key=lambda one: int(one["at"]), reverse=True)
 
     def _fold(self) -> None:
         """Keep the oldest by name alone: first that, then their reasons go."""
@@ -129,3 +130,14 @@ class Refusals:
 
     def _path(self, manifest_sha256: str) -> Path:
         return self._folder / f"{manifest_sha256}.json"
+
+
+def _said(path: Path) -> Mapping[str, Any]:
+    """What one record says. OSError: it cannot be read. ValueError: it is none."""
+    said = orjson.loads(read_private(path, RECORD_BYTES_MAX) or b"")
+    if not isinstance(said, dict) or said.get("manifest_sha256") != path.stem:
+        raise ValueError("it is no record of a refusal")
+    at = said.get("at")
+    if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at < SECONDS_END:
+        raise ValueError("its time is none")
+    return said

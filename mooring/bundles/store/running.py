@@ -54,6 +54,7 @@ class Running:
         self._loaded: Loaded | NoModel = NoModel(reason=NOTHING)
         self._trial: Trial | None = None  # as in the record, and ahead of it where the disk refuses
         self._mark = 0.0
+        self._trying = False  # whether this process holds a try of the candidate
         self._unreadable: set[str] = set()
 
     @property
@@ -116,7 +117,7 @@ class Running:
     def forgive(self, slot: Slot) -> None:
         """A person wants it loaded again; it is proved before. OSError: the disk refuses."""
         with self._books.turn:
-            self.loads.forgive(slot)
+            self.loads.forgive(slot.name)
             self._books.unfit.pop(slot.name, None)
 
     def failed(self, loaded: Loaded, reason: str, *, blamed: bool = True) -> None:
@@ -133,6 +134,12 @@ class Running:
             self._write(st.withdraw(self._books.state))
             self._books.tell("unfit", loaded.slot, reason=reason)
             self._collect()
+
+    def ended_well(self) -> None:
+        """The process ends in order, or did not load it after all: what it took of the tries is given back."""
+        with self._books.turn:
+            if self._trying:
+                self._trying = not self._write(st.ended_well(self._books.state))
 
     def observed(self, seen: Seen, reference: str, symbols: int, values: Any) -> None:
         """One hour with what is loaded; steps 10 and 11.
@@ -195,6 +202,7 @@ class Running:
             return self._base()
         try:
             self._books.put(st.begin_try(state))  # before it is loaded: if that kills the process, this start counted
+            self._trying = True
         except Denied:
             self._give_up(slot, CRASHED.format(tries=st.TRIES))
             return self._base()
@@ -216,7 +224,7 @@ class Running:
             self._collect()
             return None
         except (MooringError, OSError) as error:
-            self._write(st.ended_well(self._books.state))  # it was not loaded: that was no try
+            self.ended_well()  # it was not loaded: that was no try
             self._tell_once(slot, error)
             return None
         self._books.tell("trying", slot, tries_left=str(self._books.state.tries_left))

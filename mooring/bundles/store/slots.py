@@ -180,9 +180,13 @@ class Slots:
         replace_file(self._slots / f"{slot.name}.good", b"")
 
     def installed(self) -> list[tuple[Slot, bool]]:
-        """What lies in the slots by its own account, newest first, and whether it was once accepted. None is proved."""
+        """What lies in the slots by its own account, newest first, and whether it was once accepted. None is proved.
+
+        Raises:
+            OSError: what lies there cannot be told now.
+        """
         found: list[tuple[Slot, bool]] = []
-        for path in sorted(self._slots.glob("*.json"), key=_changed_at, reverse=True)[:SLOTS_MAX]:
+        for path in sorted(self._records(), key=_changed_at, reverse=True)[:SLOTS_MAX]:
             try:
                 data = read_private(path, RECORD_BYTES_MAX)
                 slot = None if data is None else slot_from(data)
@@ -250,6 +254,13 @@ class Slots:
             _remove(trash)
         for path in (self._record(name), self._slots / f"{name}.good"):
             path.unlink(missing_ok=True)
+
+    def _records(self) -> list[Path]:
+        try:
+            with os.scandir(self._slots) as entries:  # a glob would take a folder that may not be read for an empty one
+                return [Path(entry.path) for entry in entries if entry.name.endswith(".json")]
+        except FileNotFoundError:
+            return []
 
     def _record(self, name: str) -> Path:
         return self._slots / f"{name}.json"

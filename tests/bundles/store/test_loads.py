@@ -160,11 +160,11 @@ def test_another_version_of_mooring_tries_it_again(tmp_path: Path) -> None:
 def test_a_person_has_it_loaded_again(tmp_path: Path) -> None:
     killed(tmp_path, times=TRIES)
     killed(tmp_path, slot_of(2), times=TRIES)
-    Loads(tmp_path, "1").forgive(ONE)
+    Loads(tmp_path, "1").forgive(ONE.name)
     assert loads(tmp_path)
     assert not loads(tmp_path, slot_of(2))
     (tmp_path / "loading").write_bytes(b"")
-    Loads(tmp_path, "1").forgive(ONE)
+    Loads(tmp_path, "1").forgive(ONE.name)
     assert list(tmp_path.iterdir()) == []
 
 

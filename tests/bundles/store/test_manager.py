@@ -265,6 +265,23 @@ def test_starts_that_ended_in_order_cost_nothing_and_a_trial_goes_on_where_it_wa
     assert made.manager.state.active.seq == 2
 
 
+def test_a_start_that_took_no_try_gives_none_back(made: World) -> None:
+    """Else starts that load nothing would make of three tries as many as one likes."""
+    made.commit(1)
+    made.release(2)
+    made.manager.update(made.source)
+    made.hour()
+    made.begin()
+    made.manager = made.make()
+    made.manager.start(asked=False)
+    made.manager.close()
+    assert made.manager.state.tries_left == 1
+    made.begin()
+    made.manager.close()
+    made.manager.close()
+    assert made.manager.state.tries_left == 1
+
+
 def test_only_three_slots_are_kept(made: World) -> None:
     for seq in (1, 2, 3):
         made.commit(seq)

@@ -174,3 +174,14 @@ def test_what_the_record_names_and_was_surely_refused_does_not_decide(tmp_path: 
     made.manager._books.slots.reject(slot, "a person went back", 0)
     made.begin()
     assert made.running == ""
+
+
+@pytest.mark.parametrize("at", ["null", '"x"', "true", "1e300", "253402300800", "[]", "-1", None])
+def test_a_record_that_is_none_is_shown_as_one_that_cannot_be_read(tmp_path: Path, at: str | None) -> None:
+    """And keeps nobody from being shown the others."""
+    made, name = Refusals(tmp_path), "0" * 64
+    add(tmp_path, made, 1)
+    said = "[]" if at is None else f'{{"at":{at},"manifest_sha256":"{name}"}}'
+    (tmp_path / f"{name}.json").write_text(said)
+    shown = {one["manifest_sha256"]: one["reason"] for one in made.newest()}
+    assert shown == {name: "its record cannot be read", slot_of(1).manifest_sha256: "reason 1"}

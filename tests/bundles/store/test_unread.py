@@ -160,3 +160,29 @@ def test_a_folder_that_cannot_be_looked_into_stops_neither_a_start_nor_an_hour(
         made.hour()
     made.hour()
     assert made.running == "core@1"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_slots_that_cannot_be_listed_are_none_that_are_not_there(
+    made: World, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Without a record: a start goes on, nothing is made of nothing, and nothing is tidied away."""
+    made.commit(1)
+    for copy in (made.root / "state").glob("[ab]"):
+        copy.unlink()
+    scandir = os.scandir
+
+    def not_listed(path: object) -> object:
+        if Path(str(path)).name == "slots":
+            raise OSError(code, "not now")
+        return scandir(path)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as bad:
+        bad.setattr(os, "scandir", not_listed)
+        made.begin()
+        made.hour()
+        assert (made.running, "not now" in made.manager.unread) == ("", True)
+    made.monotonic += 120
+    made.manager.tidy()
+    made.hour()
+    assert made.running == "core@1"

@@ -30,7 +30,7 @@ $(UV): requirements/uv.txt
 	@[ -n "$(PYTHON)" ] || { echo "Mooring needs Python 3.11, 3.12 or 3.13 with pip. Install one, or say which: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@rm -rf .tools
 	@echo "Setting up .venv (once) ..." >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --require-hashes --target .tools -r requirements/uv.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --only-binary :all: --require-hashes --target .tools -r requirements/uv.txt
 	@touch $@
 
 $(STAMPS)/venv: $(UV)
@@ -38,14 +38,14 @@ $(STAMPS)/venv: $(UV)
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/base: $(STAMPS)/venv requirements/base.txt requirements/build.txt pyproject.toml
-	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/build.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --only-binary :all: --require-hashes -r requirements/base.txt -r requirements/build.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q mooring
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/base requirements/dev.txt requirements/research.txt requirements/postgres.txt requirements/menubar.txt requirements/venues.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/venues.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes --no-deps -r requirements/venues.txt
 	@touch $@
 
 setup: $(STAMPS)/dev #-- make .venv with everything for work on the project
@@ -86,7 +86,7 @@ bench: setup #-- the project's own benchmarks, ratios in one run (BENCH_ARGS="st
 APP_ENV := build/app/venv
 $(APP_ENV)/.made: $(UV) requirements/base.txt requirements/menubar.txt requirements/build.txt requirements/app.txt pyproject.toml
 	@$(UV) venv --quiet --clear --python "$(PYTHON)" $(APP_ENV)
-	@$(UV) pip install --quiet --python $(APP_ENV)/bin/python --require-hashes -r requirements/menubar.txt -r requirements/build.txt -r requirements/app.txt
+	@$(UV) pip install --quiet --python $(APP_ENV)/bin/python --only-binary :all: --require-hashes -r requirements/menubar.txt -r requirements/build.txt -r requirements/app.txt
 	@$(UV) pip install --quiet --python $(APP_ENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -167,17 +167,35 @@ def test_links_inside_the_documentation_lead_somewhere(file: Path) -> None:
             assert anchor in anchors(linked.read_text("utf-8")), f"{file.name} links to {target}#{anchor}"
 
 
+def not_there(named: list[tuple[str, str]]) -> list[str]:
+    """Which of the tests (file, name) no file has."""
+    return [
+        f"{file}::{name}"
+        for file, name in named
+        if not (ROOT / file).is_file()
+        or not re.search(rf"^(?:async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    ]
+
+
 def test_every_test_that_the_page_about_security_names_is_there() -> None:
     named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", page("security.md"))
     rows = [line for line in page("security.md").splitlines() if line.startswith("| **")]
     assert len(rows) >= 15
     assert all("`tests/" in row for row in rows), "a defence that no test shows"
-    missing = [
-        f"{file}::{name}"
-        for file, name in named
-        if not re.search(rf"^def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
-    ]
-    assert missing == []
+    assert not_there(named) == []
+
+
+def test_every_test_against_what_went_wrong_elsewhere_is_there() -> None:
+    table = page("testing.md").partition("## What went wrong elsewhere")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| what went wrong")]
+    assert len(rows) >= 45
+    for row in rows:
+        said, shown = row.strip("| ").split(" | ")
+        assert said
+        assert re.fullmatch(r"(`[a-z_/]+\.py::test_\w+` ?)+", shown), row
+    assert (
+        not_there([(f"tests/{file}", name) for file, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", table)]) == []
+    )
 
 
 def test_decisions_have_numbers_of_their_own() -> None:

@@ -41,6 +41,6 @@ def show_bundles(home: Home, *, seed: int | None, speed: str | None, as_json: bo
         tell("v1 is built from made-up prices, signed by both, and published on 127.0.0.1. The market is warmed up.")
         starter.settle()
         assert starter.host is not None
-        done = Show(client, starter.repository, starter.host, tell).play()
+        done = Show(calls=client, starter=starter.repository, host=starter.host, say=tell).play()
     if as_json:
         put_json({"ok": True, "steps": done})

@@ -23,7 +23,7 @@ THIRD: Final = Version(text="starter-3", lean=0.02)
 FOURTH: Final = Version(text="starter-4", lean=0.01)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Show:
     """The steps, each told in a line or two and looked at over the API; what is not as it should be ends it.
 

@@ -32,13 +32,15 @@ def serve_here(where: Home, *, as_json: bool) -> None:
     from mooring.daemon.serving import serve  # noqa: PLC0415
     from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
 
+    def left(text: str) -> None:
+        now = datetime.now(UTC)
+        what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {text}"
+        attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
+
     boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        if left := asyncio.run(serve(options, lambda: attention.clear(where, started=True))):
-            now = datetime.now(UTC)
-            what = f"On {now:%Y-%m-%d} at {now:%H:%M} UTC: {left}"
-            attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
+        asyncio.run(serve(options, lambda: attention.clear(where, started=True), left))
     except MooringError as error:
         attention.write(where, error, datetime.now(UTC), os.environ)
         status = attention.status_for(error, os.environ)

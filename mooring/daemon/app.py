@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -66,6 +67,9 @@ log = structlog.get_logger(__name__)
 class Daemon:
     """One running daemon: lock, logs, store, trader and control API, made in this order and closed in reverse.
 
+    Args:
+        left: told what the end left at a venue without knowing how it stands, before another daemon may begin.
+
     Raises:
         Conflict: another daemon has this home, or its doors.
         Denied: no keychain, or the settings ask for live trading.
@@ -73,11 +77,11 @@ class Daemon:
         Unverified: the database is damaged.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, left: Callable[[str], None] = lambda _: None) -> None:
         # Whatever asks for a secret asks through this, so that health and metrics know how the keychain answers.
         self._keychain = VaultWatch()
         self._options = replace(options, vault=self._keychain.over(options.vault))
-        self._closing = ExitStack()
+        self._closing, self._left = ExitStack(), left
         self._settings = options.settings  # with what was changed through the API, once the store is open
         self.desk: KrakenDesk | None = None
         self._ending = Ending()
@@ -118,6 +122,7 @@ class Daemon:
         options.home.require_short()
         options.home.prepare()
         closing.enter_context(InstanceLock(options.home))
+        closing.callback(self._tell_left)
         place = place_of(options.home, options.settings)
         token = options.token_source()
         known = await self._hide_and_keep(token, place)
@@ -336,6 +341,10 @@ class Daemon:
         with suppress(MooringError):  # a store that can write no more must not keep the process
             self.trader.engine.note(ENDED, "")
         log.info("daemon_stopped", hours=self.trader.status.hours)
+
+    def _tell_left(self) -> None:
+        if self.desk is not None and self.desk.left:
+            self._left(self.desk.left)
 
     def _forget_token(self) -> None:
         self._options.vault.hurry(self._ending.seconds("keychain"))

@@ -11,23 +11,28 @@ from mooring.daemon.options import Options
 from mooring.daemon.process_limits import limit_process
 
 
-async def serve(options: Options, started: Callable[[], None] = lambda: None) -> str:
-    """Run a daemon until SIGTERM or SIGINT, then end it in order; `started` is called once. Errors as `Daemon`.
+async def serve(
+    options: Options, started: Callable[[], None] = lambda: None, left: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run a daemon until SIGTERM or SIGINT, then end it in order.
 
-    Returns:
-        What its end left at a venue without knowing how it stands; empty where nothing.
+    Args:
+        started: called once it runs.
+        left: as of `Daemon`.
+
+    Raises:
+        As `Daemon`.
     """
     limit_process()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    daemon = Daemon(options)
+    daemon = Daemon(options, left)
     if not await daemon.begin(stopping):
-        return ""
+        return
     started()
     try:
         await stopping.wait()
     finally:
         await daemon.stop()
-    return "" if daemon.desk is None else daemon.desk.left

@@ -78,8 +78,8 @@ def test_orders_that_an_end_left_at_kraken_are_said_by_down_and_by_status(moorin
 
 
 def test_a_run_whose_end_left_orders_at_kraken_writes_it_down(mooring, home, monkeypatch):
-    async def serve(*_):
-        return "An entry may still work."
+    async def serve(_options, _started, left):
+        left("An entry may still work.")
 
     monkeypatch.setattr(serving, "serve", serve)
     monkeypatch.setattr(options, "options_from_home", lambda *_args, **_more: None)

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from mooring.daemon.instance import holder
 from mooring.daemon.options import Options
 from mooring.daemon.serving import serve
 from mooring.home import Home
@@ -72,14 +73,23 @@ def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("settled", [True, False])
-def test_it_says_what_its_end_left_at_kraken(home: Home, monkeypatch: pytest.MonkeyPatch, settled: bool) -> None:
+def test_it_says_what_its_end_left_at_kraken_while_nobody_takes_it_for_ended(
+    home: Home, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    said: list[str] = []
+
     async def drain(*_: object, **__: object) -> bool:
         return settled
 
+    def left(text: str) -> None:
+        assert holder(home) == os.getpid(), "`mooring down` looks for these words once the lock is free"
+        said.append(text)
+
     monkeypatch.setattr(Execution, "drain", drain)
     with served(speed=60) as it:
-        left = asyncio.run(serve(options_at(it, home), lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        asyncio.run(serve(options_at(it, home), lambda: os.kill(os.getpid(), signal.SIGTERM), left))
     if settled:
-        assert left == ""
+        assert said == []
     else:
-        assert "before Kraken had said how all orders stand" in left
+        assert ["before Kraken had said how all orders stand" in text for text in said] == [True]
+    assert holder(home) is None

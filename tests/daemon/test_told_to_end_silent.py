@@ -51,7 +51,7 @@ def test_a_prompt_of_the_keychain_that_nobody_answers_keeps_no_start_from_ending
     teller = threading.Thread(target=lambda: chest.asked.acquire(timeout=60) and os.kill(os.getpid(), signal.SIGTERM))
     teller.start()
     started: list[bool] = []
-    assert asyncio.run(serve(made, lambda: started.append(True))) == ""
+    asyncio.run(serve(made, lambda: started.append(True)))
     teller.join()
     assert started == []
     assert holder(own) is None

@@ -26,6 +26,13 @@ COMMON: Final = (
     "bundles.channel",
     "bundles.check_hours",
 )
+# Where the key's own words say too little beside others, or something else.
+LABELS: Final = {
+    "trading.kill_positions": "Positions after a kill",
+    "trading.autostart": "Start by itself",
+    "bundles.channel": "Channel of models",
+    "bundles.check_hours": "Look for models every",
+}
 PERCENT: Final = " %"
 UNITS: Final = {"_bps": PERCENT, "_percent": " %", "_seconds": " s", "_hours": " h", "_minutes": " min"}
 INT32: Final = 2**31 - 1  # what a number's field can hold
@@ -113,6 +120,8 @@ def _range(bounds: str) -> tuple[int, int]:
 
 
 def _label(key: str) -> str:
+    if key in LABELS:
+        return LABELS[key]
     name = key.partition(".")[2]
     for end in UNITS:
         name = name.removesuffix(end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
@@ -44,14 +45,15 @@ class SettingsWindow(AskingWindow):
         self._now: SettingsNow | None = None
         self._parts: dict[str, QWidget] = {}
         self.area = QScrollArea()
+        self.area.setAccessibleName("Settings")
         self.save, self.again = QPushButton("Save"), plain_button("Load again")
         self.save.setDefault(True)
         self.save.setEnabled(False)
-        more = plain_button("All settings…")
-        more.clicked.connect(dashboard)
+        self.more = plain_button("All settings…")
+        self.more.clicked.connect(dashboard)
         self.save.clicked.connect(self._save)
         self.again.clicked.connect(self.begin)
-        self._lay_out(more)
+        self._lay_out()
 
     def begin(self) -> None:
         """Load what is set."""
@@ -61,7 +63,7 @@ class SettingsWindow(AskingWindow):
         """What changes this setting."""
         return self._parts[key]
 
-    def _lay_out(self, more: QPushButton) -> None:
+    def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
         column.setSpacing(12)
@@ -72,7 +74,7 @@ class SettingsWindow(AskingWindow):
         column.addWidget(Hairline())
         column.addWidget(self._said)
         buttons = QHBoxLayout()
-        buttons.addWidget(more)
+        buttons.addWidget(self.more)
         buttons.addStretch(1)
         buttons.addWidget(self.again)
         buttons.addWidget(self.save)
@@ -82,7 +84,10 @@ class SettingsWindow(AskingWindow):
         self.save.setEnabled(not self.send(words, do, take) and self._now is not None)
 
     def _take(self, now: SettingsNow) -> None:
+        if self._now is None:
+            self.area.setFocus()  # no limit is what is typed into before a person turns to it
         self._now = now
+        former = next((key for key, part in self._parts.items() if part.hasFocus()), "")
         self._parts.clear()
         known = {setting.key: setting for setting in now.items}
         inner = QWidget()
@@ -95,6 +100,11 @@ class SettingsWindow(AskingWindow):
         column.addStretch(1)
         at = self.area.verticalScrollBar().value()
         self.area.setWidget(inner)  # which deletes the former one
+        # Parts that came later would else be reached after the buttons that stand below them.
+        for one, following in pairwise([self.area, *self._parts.values(), self.more, self.again, self.save]):
+            self.setTabOrder(one, following)
+        if former in self._parts:
+            self._parts[former].setFocus()
         self.area.verticalScrollBar().setValue(at)
         self._said.setText("")
         self.save.setEnabled(True)

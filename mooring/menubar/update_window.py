@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from mooring.control_api.client import Client, StreamEvent
 from mooring.control_api.models_bundles import Bundles
@@ -39,7 +39,9 @@ class UpdateWindow(AskingWindow):
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(8)
+        self.progress.setAccessibleName("How far it is")
         self.progress.hide()
+        self.area = _area()
         self.check, self.update_, self.back = (
             plain_button("Look for a newer one"),
             QPushButton("Update"),
@@ -73,9 +75,17 @@ class UpdateWindow(AskingWindow):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
         column.setSpacing(12)
-        for part in (self._decides, self._standing, self.progress, self._offer, self._notes):
+        for part in (self._decides, self._standing, self.progress):
             column.addWidget(part)
-        column.addStretch(1)
+        inner = QWidget()
+        offer = QVBoxLayout(inner)
+        offer.setContentsMargins(0, 0, 0, 0)
+        offer.setSpacing(12)
+        for part in (self._offer, self._notes):
+            offer.addWidget(part)
+        offer.addStretch(1)
+        self.area.setWidget(inner)
+        column.addWidget(self.area, 1)
         column.addWidget(self._said)
         column.addWidget(Hairline())
         buttons = QHBoxLayout()
@@ -187,3 +197,12 @@ class UpdateWindow(AskingWindow):
         self.update_.setEnabled(idle and found is not None and newest(found) is not None and not waits)
         self.back.setEnabled(idle and found is not None and can_go_back(found))
         self.update_.setDefault(self.update_.isEnabled())
+
+
+def _area() -> QScrollArea:
+    """For what a publisher wrote, which may be longer than a screen is high; the buttons below stay in sight."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setAccessibleName("What is offered")
+    return area

@@ -113,9 +113,12 @@ class Wizard(AskingWindow):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
         column.addWidget(self._lines[name])
         if name == "paste":
             form = QFormLayout()
+            form.setVerticalSpacing(8)
+            form.setHorizontalSpacing(12)
             form.addRow("API key", self.key)
             form.addRow("Private key", self.secret)
             column.addLayout(form)
@@ -178,8 +181,10 @@ class Wizard(AskingWindow):
         number = names.index(shown.name) + 1 if shown is not None else len(names)
         self._progress.setRange(0, len(names))
         self._progress.setValue(number)
+        self._progress.setAccessibleName(f"Step {number} of {len(names)}")
         self._title.setText(shown.title if shown is not None else "Connected")
         self._lines[self._screen].setText(self._text(view, shown.lines if shown is not None else []))
+        came = self._pages.currentIndex() != SCREENS.index(self._screen)
         self._pages.setCurrentIndex(SCREENS.index(self._screen))
         if self._screen == "check":
             self._show_findings(view)
@@ -188,6 +193,8 @@ class Wizard(AskingWindow):
             self._said.setText(" ".join(part for part in (problem.what, problem.money, problem.todo) if part))
         self._show_buttons()
         self._look_at_fields()
+        if came:
+            (self.key if self._screen == "paste" else self.next).setFocus()
 
     def _text(self, view: Onboarding, lines: list[str]) -> str:
         if self._screen == "make":
@@ -308,7 +315,9 @@ def _table() -> QTableWidget:
     header.setStretchLastSection(True)
     table.setColumnWidth(0, 112)
     table.setColumnWidth(1, 320)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    table.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # so that a long one can be scrolled without a pointer
+    table.setTabKeyNavigation(False)
+    table.setAccessibleName("What the key may do, and what was checked")
     table.setWordWrap(True)
     table.setShowGrid(False)
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)

@@ -158,6 +158,10 @@ class SettingsWindow(AskingWindow):
     def refused(self, error: MooringError) -> None:
         """What was asked was refused; what was typed stays, so that it can be changed."""
         super().refused(error)
+        text = self.said
+        for key, part in self._parts.items():
+            text = text.replace(key, f'"{part.accessibleName()}"')  # as it stands above, where a person looks for it
+        self._said.setText(text)
         self.save.setEnabled(self._now is not None)
 
 

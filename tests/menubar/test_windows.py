@@ -82,8 +82,8 @@ def test_a_refusal_is_said_in_words_and_what_was_typed_stays(window: SettingsWin
     number(window).setValue(100)
     window.save.click()
     assert not window.save.isEnabled()
-    asks.answer(Denied("armed", "Live trading is armed.", money="No limit was changed.", todo="Disarm first."))
-    assert window.said == "Live trading is armed. No limit was changed. Disarm first. (armed)"
+    asks.answer(Denied("armed", f"{RISK} is too much.", money="No limit was changed.", todo="Disarm first."))
+    assert window.said == '"Risk per trade" is too much. No limit was changed. Disarm first. (armed)'
     assert number(window).value() == 100
     assert window.save.isEnabled()
 

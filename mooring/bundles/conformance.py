@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from mooring.bundles.trust import HttpFetcher, Policy, Repository
+from mooring.bundles.trust import Policy, Repository
+from mooring.bundles.trust.http_fetcher import HttpFetcher
 from mooring.bundles.trust.targets import holds
 from mooring.durable import replace_file
 from mooring.errors import MooringError

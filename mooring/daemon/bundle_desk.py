@@ -262,7 +262,7 @@ class BundleDesk:
 
     @contextmanager
     def _source(self) -> Iterator[Source]:
-        from mooring.bundles.trust import HttpFetcher  # noqa: PLC0415 -- as in `sideload`
+        from mooring.bundles.trust.http_fetcher import HttpFetcher  # noqa: PLC0415 -- as in `sideload`
 
         found = known(self._home, self._named())
         try:

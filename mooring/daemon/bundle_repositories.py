@@ -83,7 +83,7 @@ def known(home: Home, name: str) -> Known:
             todo="Add it again with `mooring bundle trust`.",
         ) from None
     from mooring.bundles.trust import checked_root  # noqa: PLC0415 -- a daemon that follows none stays light
-    from mooring.bundles.trust.http_fetcher import checked_address  # noqa: PLC0415
+    from mooring.bundles.trust.address import checked_address  # noqa: PLC0415
 
     return Known(name=name, url=checked_address(url), root=checked_root(root or b"", sha256), root_sha256=sha256)
 
@@ -110,7 +110,7 @@ def add(home: Home, name: str, url: str, root: bytes) -> Known:
             todo="Take a name of a-z, 0-9 and -, such as my-models.",
         )
     from mooring.bundles.trust import BUILT_AT, Repository  # noqa: PLC0415 -- as in `known`
-    from mooring.bundles.trust.http_fetcher import checked_address  # noqa: PLC0415
+    from mooring.bundles.trust.address import checked_address  # noqa: PLC0415
 
     sha256 = hashlib.sha256(root).hexdigest()
     made = Known(name=name, url=checked_address(url), root=root, root_sha256=sha256)

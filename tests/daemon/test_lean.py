@@ -20,6 +20,7 @@ with mock.patch("asyncio.run", lambda work: work.close()):
 print(json.dumps(sorted(name for name, module in sys.modules.items() if module is not None)))
 """
 NAMES = (
+    "greenlet",
     "mooring.cli.main",
     "numba",
     "onnxruntime",

@@ -14,7 +14,8 @@ import pytest
 from mooring.bundles.format.gates import check_gates
 from mooring.bundles.publisher.reading import look
 from mooring.bundles.publisher.verifying import verify_repository
-from mooring.bundles.trust import HttpFetcher, Repository
+from mooring.bundles.trust import Repository
+from mooring.bundles.trust.http_fetcher import HttpFetcher
 from mooring.daemon import starter_models
 from mooring.daemon.starter import StarterRepository, Version
 from mooring.daemon.static_files import served

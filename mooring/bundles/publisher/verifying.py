@@ -16,7 +16,8 @@ from mooring.bundles.publisher.keys import name_of
 from mooring.bundles.publisher.reading import look
 from mooring.bundles.publisher.roles import CHANNELS, TARGETS, TOP
 from mooring.bundles.publisher.workshop import Workshop
-from mooring.bundles.trust import Fetcher, HttpFetcher, Offer, Repository
+from mooring.bundles.trust import Fetcher, Offer, Repository
+from mooring.bundles.trust.http_fetcher import HttpFetcher
 from mooring.errors import Denied, Invalid, MooringError, Unverified
 
 CHUNK: Final = 1 << 20

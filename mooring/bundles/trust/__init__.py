@@ -1,6 +1,8 @@
-"""Which bundles are authentic and fresh: TUF metadata, verified against a pinned root and floors that never go down."""
+"""Which bundles are authentic and fresh: TUF metadata, verified against a pinned root and floors that never go down.
 
-from mooring.bundles.trust.http_fetcher import HttpFetcher
+`http_fetcher` is asked for by its own name: what is stored is proved without anything of a network.
+"""
+
 from mooring.bundles.trust.packed import ZipFetcher, pack
 from mooring.bundles.trust.policy import CANARY, MODELS, REVOCATIONS, STABLE, Policy
 from mooring.bundles.trust.repository import Repository
@@ -16,7 +18,6 @@ __all__ = [
     "STABLE",
     "Fetcher",
     "Fresh",
-    "HttpFetcher",
     "Limits",
     "Offer",
     "Pinned",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from tuf.api.exceptions import (
@@ -19,13 +19,11 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
 )
 
+from mooring.bundles.trust.address import checked_address
 from mooring.bundles.trust.shapes import Place
-from mooring.errors import Invalid
-from mooring.hosts import is_loopback
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 20.0
-URL_MAX: Final = 2048
 USER_AGENT: Final = "mooring"
 _OK: Final = 200
 _PLAIN: Final = frozenset({"", "identity"})
@@ -172,32 +170,5 @@ def _check(response: httpx.Response, name: str, most: int) -> None:
         raise DownloadLengthMismatchError(f"{name} is longer than {most} bytes")
 
 
-def checked_address(url: str) -> str:
-    """The address without a slash at its end.
-
-    Raises:
-        Invalid: `bundle_bad_address`: neither https nor http of this machine, or with user, query or fragment in it.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise _bad_address() from None
-    plain = len(url) <= URL_MAX and url.isascii() and url.isprintable() and " " not in url and "\\" not in url
-    plain = plain and not (parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc)
-    if not plain or not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
-        raise _bad_address()
-    return url.rstrip("/")
-
-
 def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
-
-
-def _bad_address() -> Invalid:
-    return Invalid(
-        "bundle_bad_address",
-        "The address of the repository is neither https nor one of this machine.",
-        money="Nothing was fetched; trading goes on as it was.",
-        todo="Give an address like https://example.org/models, without user, query or fragment.",
-    )

@@ -15,7 +15,8 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
 )
 
-from mooring.bundles.trust import HttpFetcher, Limits
+from mooring.bundles.trust import Limits
+from mooring.bundles.trust.http_fetcher import HttpFetcher
 from mooring.errors import Invalid, Retry
 from tests.bundles.trust.rig import Machine
 from tests.support.bundle_repository import BundleRepository

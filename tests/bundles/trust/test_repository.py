@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from mooring.bundles.trust import HttpFetcher
+from mooring.bundles.trust.http_fetcher import HttpFetcher
 from mooring.errors import Invalid, Retry, Unverified
 from tests.bundles.trust.rig import Machine, downloaded
 from tests.support.bundle_repository import NOW, BundleRepository

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -320,6 +321,33 @@ def test_who_stops_waits_for_no_model_that_hangs_while_it_loads(
         assert trader.engine.wait_finished(SECONDS)
         assert asked(made) == slot_of(1).reference
         assert it.client.status().last_cycle == "2024-01-01T20:00:00Z", "every hour was done"
+
+
+def test_an_alert_that_waits_for_its_turn_hurries_nobody_past_models_that_load(
+    home: Home, decides: Decides, makes: Makes
+) -> None:
+    with running(home, hours=20, signals__producers=["momentum", "model"], strategy__weights=[50, 50]) as it:
+        engine = it.daemon.trader.engine
+        let = hang(makes, 1)
+        decides.found = loaded(1)
+        made = active(decides, makes)
+        it.daemon.trader._parts = replace(it.daemon.trader._parts, bundles=made)
+        engine.start()
+        assert makes.begun.wait(SECONDS)
+        telling = threading.Thread(
+            target=engine.warn, args=("bundle_unfit", "Bundle a@1 does not decide."), daemon=True
+        )
+        telling.start()
+        until = time.monotonic() + SECONDS
+        while not engine._turns._waiting:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        assert not engine.awaited
+        assert engine.status.hours == 0
+        let.set()
+        assert engine.wait_finished(SECONDS)
+        telling.join(SECONDS)
+        assert asked(made) == slot_of(1).reference
 
 
 @pytest.mark.parametrize(

@@ -228,8 +228,8 @@ class Engine(Notes):
         return self._finished.wait(timeout_s)
 
     def warn(self, code: str, text: str) -> None:
-        """Tell and record a critical alert; the same words once an hour."""
-        with self._turns:
+        """Tell and record a critical alert; the same words once an hour. Nobody has to hurry for it."""
+        with self._turns.patiently():
             self._warn(code, text)
             self._changed()
 

@@ -16,12 +16,14 @@ class Turns:
         self._guard = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Event] = deque()
+        self._patient: set[threading.Event] = set()  # those in line for whom nobody has to hurry
         self._hurried = 0
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody stands in line, or who has the turn must not wait for anything."""
-        return bool(self._waiting) or self._hurried > 0
+        """Whether somebody stands in line who is in a hurry, or who has the turn must not wait for anything."""
+        with self._guard:
+            return self._hurried > 0 or any(one not in self._patient for one in self._waiting)
 
     @contextmanager
     def hurry(self) -> Iterator[None]:
@@ -32,13 +34,32 @@ class Turns:
         finally:
             self._hurried -= 1
 
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """The turn, for somebody for whom who has it may wait for what it waits for. Served in the same order."""
+        self._come(patient=True)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
     def __enter__(self) -> None:
+        self._come()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pass_on()
+
+    def _come(self, *, patient: bool = False) -> None:
         with self._guard:
             if not self._taken:
                 self._taken = True
                 return
             mine = threading.Event()
             self._waiting.append(mine)
+            if patient:
+                self._patient.add(mine)
         try:
             mine.wait()
         except BaseException:  # a signal's handler raised while we stood in line
@@ -47,12 +68,13 @@ class Turns:
                 if still_waiting:
                     self._waiting.remove(mine)
             if not still_waiting:  # our turn had come meanwhile: pass it on
-                self.__exit__(None, None, None)
+                self._pass_on()
             raise
+        finally:
+            with self._guard:
+                self._patient.discard(mine)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _pass_on(self) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().set()  # handed over: it stays taken

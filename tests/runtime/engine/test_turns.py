@@ -12,12 +12,12 @@ from mooring.runtime.engine.turns import Turns
 WAIT_S = 60.0
 
 
-def stand_in_line(turns, place, order):
+def stand_in_line(turns, place, order, *, patient=False):
     """A thread that is certainly waiting when this returns."""
     before = len(turns._waiting)
 
     def wait():
-        with turns:
+        with turns.patiently() if patient else turns:
             order.append(place)
 
     thread = threading.Thread(target=wait)
@@ -114,3 +114,22 @@ def test_who_has_the_turn_sees_that_somebody_waits_for_it():
         assert turns.awaited is True
     thread.join(WAIT_S)
     assert (order, turns.awaited) == (["next"], False)
+
+
+def test_who_is_patient_is_served_in_order_and_nobody_hurries_for_them():
+    turns, order = Turns(), []
+
+    with turns:
+        first = stand_in_line(turns, "patient", order, patient=True)
+        assert not turns.awaited
+        second = stand_in_line(turns, "kill", order)
+        assert turns.awaited is True
+    first.join(WAIT_S)
+    second.join(WAIT_S)
+    assert (order, turns.awaited, turns._patient) == (["patient", "kill"], False, set())
+    with turns.patiently():
+        assert not turns.awaited
+        third = stand_in_line(turns, "next", order)
+        assert turns.awaited is True
+    third.join(WAIT_S)
+    assert order[2:] == ["next"]

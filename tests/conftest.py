@@ -16,6 +16,8 @@ from tests.support import postgres as pg
 hypothesis.settings.register_profile("mooring", deadline=None)
 hypothesis.settings.load_profile("mooring")
 
+LONG = ("acceptance", "faults", "property", "research")  # folders
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are processors: tests of whole programs wait for much of their time."""
@@ -52,9 +54,10 @@ def pg_place(postgres: pg.Server) -> Iterator[Place]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test that asks for the server carries the mark, so that `-m "not postgres"` leaves them all out.
 
-    The built application comes first: one process builds it for a minute while the others go on with the rest.
+    Files of few and long tests come first, so that no process is left with one at the end while the others have nothing
+    to do; before all others the built application, which takes a minute to make.
     """
-    items.sort(key=lambda item: item.get_closest_marker("frozen") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("frozen") is None, not set(LONG) & set(item.path.parts)))
     for item in items:
         if "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)

@@ -91,7 +91,8 @@ def test_no_request_is_answered_but_as_documented(shared: Running, data: DataObj
     for client in (shared.tcp(), shared.uds(), shared.tcp(None)):
         with client, client.stream(method, address, params=query, content=content, headers=headers) as answer:
             assert str(answer.status_code) in statuses
-            assert answer.status_code < 500
+            # Too many operations at once is the one thing that it cannot do now.
+            assert answer.status_code < 500 or (answer.status_code == 503 and "retry-after" in answer.headers)
             if answer.status_code >= 400 and not answer.headers["content-type"].startswith("text/html"):
                 told = Problem.model_validate_json(answer.read())
                 assert answer.headers["content-type"] == "application/problem+json"

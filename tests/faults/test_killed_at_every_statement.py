@@ -1,19 +1,22 @@
-"""Die by SIGKILL before each statement that the writer executes, start again: the run is the undisturbed one."""
+"""Die by SIGKILL before each statement that the writer executes, start again: the run is the undisturbed one.
+
+On SQLite before each; on a server before each third, or each TESTS_STATEMENTS-th: the full run is 1.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from mooring.runtime.store.place import Place
 from tests.faults import statements
 from tests.support import history
 
 ROOT = Path(__file__).parents[2]
+ON_A_SERVER = int(os.environ.get("TESTS_STATEMENTS", "3"))
 
 
 def victims(part, step, places, *, first=1, checked=1):
@@ -67,35 +70,32 @@ def test_kill_9_while_a_new_database_is_made(tmp_path):
     expect_the_undisturbed_run(said, wanted, at_least=20)
 
 
-def on_postgres(server, part, step, most, *, first=1):
+def on_postgres(server, part, step, statements_at_most):
     """As on SQLite, each victim on a copy of the database that holds the beginning; a whole check takes longer there."""
     begun = server.database()
     statements.begin(server.place(begun), part)
-    names = [server.database(template=begun) for _ in range(most)]
+    names = [server.database(template=begun) for _ in range(statements_at_most // step + 2)]
     found = statements.drive(server.place(begun), part)
     places = [server.url(name) for name in names]
     try:
-        return victims(part, step, places, first=first, checked=8), {
-            name: list(vars(head).values()) for name, head in found.items()
-        }
+        return victims(part, step, places, checked=8), {name: list(vars(head).values()) for name, head in found.items()}
     finally:
         for name in [begun, *names]:
             server.drop(name)
 
 
-@pytest.mark.parametrize("first", [1, 2], ids=["odd ones", "even ones"])
-def test_kill_9_before_each_statement_of_busy_hours_on_postgresql(postgres, first):
-    said, wanted = on_postgres(postgres, "an hour or two", 2, 80, first=first)
+def test_kill_9_before_statements_of_busy_hours_on_postgresql(postgres):
+    said, wanted = on_postgres(postgres, "an hour or two", ON_A_SERVER, 160)
     assert wanted["alert_acks"][0] == 1
     assert wanted["fills"][0] >= 2
-    expect_the_undisturbed_run(said, wanted, at_least=40)
+    expect_the_undisturbed_run(said, wanted, at_least=80 // ON_A_SERVER)
 
 
-def test_kill_9_before_each_statement_of_opening_a_run_on_postgresql(postgres):
-    said, wanted = on_postgres(postgres, "opening a run", 1, 90)
-    expect_the_undisturbed_run(said, wanted, at_least=35)
+def test_kill_9_before_statements_of_opening_a_run_on_postgresql(postgres):
+    said, wanted = on_postgres(postgres, "opening a run", ON_A_SERVER, 90)
+    expect_the_undisturbed_run(said, wanted, at_least=35 // ON_A_SERVER)
 
 
 def test_kill_9_while_a_new_schema_is_made_on_postgresql(postgres):
-    said, wanted = on_postgres(postgres, "a new database", 37, 30)
+    said, wanted = on_postgres(postgres, "a new database", 37, 1000)
     expect_the_undisturbed_run(said, wanted, at_least=8)

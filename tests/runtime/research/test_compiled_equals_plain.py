@@ -1,4 +1,4 @@
-"""Compiled and plain runs give the same bits. Compiling takes seconds: all of it is in this one file, once each."""
+"""Compiled and plain runs give the same bits. Compiling takes seconds: what a backtest keeps serves here too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REAL_HOURS = 24 * 75
 @pytest.fixture(scope="module")
 def compiled_loop() -> Any:
     """One compiled loop: its types are the same for every universe and all parameters."""
-    return Jit().compile(make_loop(machine(2).hour))
+    return Jit().compile_kept(make_loop(machine(2).hour))
 
 
 def both(made: Any, loop: Any, bars: Bars, **over: Any) -> list[tuple[str, Progress, bytes]]:

@@ -18,11 +18,12 @@ LOOK: Final = "Cancel there what you do not want."
 
 
 def serve_here(where: Home, *, as_json: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C; what has to be done about an end stands in the home as well.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C; what has to be done about an end stands in the home as well.
 
     Raises:
         MooringError: it could not begin, or had to end.
-        SystemExit: the same, where its keeper is to be told by another status than the error's own.
+        SystemExit: the same, where its keeper is to be told by another status than the error's own; or another
+            supervisor is to start it again.
     """
     from mooring.daemon.lean import NOT_CARRIED, go_without  # noqa: PLC0415
 
@@ -30,7 +31,7 @@ def serve_here(where: Home, *, as_json: bool) -> None:
     from mooring.daemon.options import options_from_home  # noqa: PLC0415
     from mooring.daemon.service import BOOT_LOG  # noqa: PLC0415
     from mooring.daemon.serving import serve  # noqa: PLC0415
-    from mooring.daemon.supervision import attention, boot_log  # noqa: PLC0415
+    from mooring.daemon.supervision import attention, boot_log, elsewhere  # noqa: PLC0415
 
     def left(text: str) -> None:
         now = datetime.now(UTC)
@@ -38,9 +39,16 @@ def serve_here(where: Home, *, as_json: bool) -> None:
         attention.write(where, Halt("orders_left", what, money=MAY_WORK, todo=LOOK), now, os.environ)
 
     boot_log.bound(sys.stderr, where.logs_dir / BOOT_LOG)
+    supervised = elsewhere.is_known(os.environ, at_terminal=sys.stdin is not None and sys.stdin.isatty())
+
+    def started() -> None:
+        attention.clear(where, started=True)
+        if supervised:
+            elsewhere.note(where, os.getpid())
+
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        asyncio.run(serve(options, lambda: attention.clear(where, started=True), left))
+        again = asyncio.run(serve(options, started, left))
     except MooringError as error:
         attention.write(where, error, datetime.now(UTC), os.environ)
         status = attention.status_for(error, os.environ)
@@ -50,3 +58,5 @@ def serve_here(where: Home, *, as_json: bool) -> None:
 
         show_error(error, as_json=as_json)  # for the boot log
         raise SystemExit(status) from None
+    if again and supervised:
+        raise SystemExit(elsewhere.AGAIN)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from mooring.daemon.instance import holder
+from mooring.daemon.supervision.attention import SUPERVISORD
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unreachable, Unverified
 from mooring.home import Home
 from mooring.programs import command_line
@@ -114,6 +115,7 @@ def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
+            env={name: value for name, value in os.environ.items() if name != SUPERVISORD},  # it looks after another
             start_new_session=True,
             close_fds=True,
         )

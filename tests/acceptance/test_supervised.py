@@ -119,7 +119,20 @@ def test_a_crash_restarts_it_a_wanted_end_does_not_and_a_wrong_setting_does_not_
     second = holder(supervised.home)
     assert second
 
-    os.kill(second, signal.SIGTERM)
+    asked = subprocess.run(
+        command_line("--home", str(supervised.home.root), "restart"),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+    third = holder(supervised.home)
+    assert third not in (None, 0, second)
+    assert f"pid {third}," in supervised.ctl("status", "mooring"), "restart leaves it to its supervisor"
+    assert third
+
+    os.kill(third, signal.SIGTERM)
     supervised.until(lambda: supervised.state() == "EXITED")
     assert holder(supervised.home) is None
 
@@ -131,4 +144,4 @@ def test_a_crash_restarts_it_a_wanted_end_does_not_and_a_wrong_setting_does_not_
     assert said is not None
     assert "trading.mode" in said.what
     log = (supervised.folder / "supervisord.log").read_text()
-    assert log.count("spawned: 'mooring'") == 3, log
+    assert log.count("spawned: 'mooring'") == 4, log

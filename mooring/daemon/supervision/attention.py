@@ -20,6 +20,7 @@ from mooring.errors import Conflict, Denied, Invalid, MooringError, NotFound, Un
 from mooring.home import Home
 
 SUPERVISOR_VARIABLE: Final = "MOORING_SUPERVISOR"
+SUPERVISORD: Final = "SUPERVISOR_ENABLED"  # which supervisord gives to all that it starts, and they to their children
 LAUNCHD: Final = "launchd"
 SUPERVISORS: Final = frozenset({LAUNCHD, "systemd"})
 FILE: Final = "attention.json"

@@ -9,7 +9,7 @@ from typing import Final
 from mooring.daemon import service
 from mooring.daemon.instance import holder
 from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
-from mooring.daemon.supervision import attention
+from mooring.daemon.supervision import attention, elsewhere
 from mooring.daemon.supervision.finding import forget, remember
 from mooring.daemon.supervision.ports import Supervisor
 from mooring.errors import MooringError, Unreachable
@@ -65,6 +65,11 @@ def restart(home: Home, supervisor: Supervisor | None, healthy: Healthy, clock: 
     """End it in order, start it, and wait until the new one answers. Errors as `up` and `down`."""
     former = holder(home)
     if supervisor is None or former is None or supervisor.seen().pid != former:
+        if former is not None and elsewhere.keeps(home, former):
+            attention.clear(home)
+            if elsewhere.restart(home, former, clock):
+                _await(home, lambda: holder(home) != former and healthy(), clock, START_SECONDS)
+                return
         service.down(home, clock)
         up(home, supervisor, healthy, clock, at_login=at_login)
         return

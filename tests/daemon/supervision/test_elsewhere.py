@@ -1,0 +1,120 @@
+"""A daemon that another supervisor started stays in its hands; one that a person started does not become anybody's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mooring.daemon import service
+from mooring.daemon.instance import holder
+from mooring.daemon.supervision import attention, elsewhere, keeping
+from mooring.home import Home
+from mooring.programs import command_line
+from mooring.runtime.market.clock import SystemClock
+from tests.daemon.supervision.test_keeping import healthy, ready
+
+__all__ = ["ready"]
+
+CLOCK = SystemClock()
+WAIT_SECONDS = 60.0
+
+
+@pytest.mark.parametrize(
+    ("environ", "at_terminal", "known"),
+    [
+        ({}, False, False),
+        ({"SUPERVISOR_ENABLED": "1"}, False, True),
+        ({"SUPERVISOR_ENABLED": "1"}, True, False),
+        ({"MOORING_SUPERVISOR": "other"}, False, True),
+        ({"MOORING_SUPERVISOR": "other"}, True, True),
+        ({"MOORING_SUPERVISOR": "launchd", "SUPERVISOR_ENABLED": "1"}, False, False),
+        ({"MOORING_SUPERVISOR": "systemd"}, False, False),
+    ],
+)
+def test_who_started_it(environ: dict[str, str], at_terminal: bool, known: bool) -> None:
+    assert elsewhere.is_known(environ, at_terminal=at_terminal) is known
+
+
+def test_what_stands_in_the_home_is_of_one_process_alone(ready: Home) -> None:
+    assert not elsewhere.keeps(ready, 7)
+    elsewhere.note(ready, 7)
+    assert elsewhere.keeps(ready, 7)
+    assert not elsewhere.keeps(ready, 8)
+    assert not elsewhere.keeps(ready, 0)
+
+
+def test_none_of_its_statuses_is_taken_for_a_wanted_end() -> None:
+    assert elsewhere.AGAIN not in attention.STAY_DOWN | {0}
+
+
+@contextmanager
+def run(home: Home, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon as somebody else starts it, once it answers."""
+    environ = {name: value for name, value in os.environ.items() if name != attention.SUPERVISORD} | more
+    process = subprocess.Popen(
+        command_line("--home", str(home.root), "--json", "run"),
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not healthy(home)():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(("more", "status"), [({}, 0), ({"SUPERVISOR_ENABLED": "1"}, elsewhere.AGAIN)])
+def test_where_its_terminal_goes_it_ends_in_order(ready: Home, more: dict[str, str], status: int) -> None:
+    with run(ready, **more) as process:
+        assert elsewhere.keeps(ready, process.pid) is bool(more)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(WAIT_SECONDS) == status
+    assert holder(ready) is None
+    assert '"daemon_stopped"' in ready.log_file.read_text()
+
+
+def test_a_hangup_that_its_starter_has_ignored_is_ignored(ready: Home) -> None:
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which children are given, as by nohup
+    try:
+        with run(ready, SUPERVISOR_ENABLED="1") as process:
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(WAIT_SECONDS) == 0, "that of a hangup is another one"
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+
+
+def test_where_nobody_starts_it_again_restart_does(ready: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "TAKEN_UP_SECONDS", 0.2)
+    with run(ready, SUPERVISOR_ENABLED="1") as process:
+        keeping.restart(ready, None, healthy(ready), CLOCK, at_login=False)
+        try:
+            assert process.wait(WAIT_SECONDS) == elsewhere.AGAIN
+            other = holder(ready)
+            assert other not in (None, 0, process.pid)
+            assert not elsewhere.keeps(ready, other or 0)
+        finally:
+            assert service.down(ready, CLOCK)
+
+
+def test_a_child_of_a_shell_that_another_supervisor_started_is_a_plain_child(
+    ready: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(attention.SUPERVISORD, "1")
+    pid = service.up(ready, healthy(ready), CLOCK)
+    try:
+        assert not elsewhere.keeps(ready, pid)
+    finally:
+        assert service.down(ready, CLOCK)

@@ -46,7 +46,8 @@ def show_status(status: Status, *, as_json: bool) -> None:
     equity, cash = brief_money(status.equity), brief_money(status.cash)
     say(f"  Equity {equity} {status.quote}, cash {cash} {status.quote}, positions {status.positions}")
     say(f"  Drawdown {status.drawdown_percent} % ({status.drawdown_tier}), hours {status.cycles}, mode {status.mode}")
-    say(f"  Last close {status.last_cycle or 'none yet'}, next {status.next_cycle or 'none'}")
+    following = "" if status.state == "stopped" else f", next {status.next_cycle or 'none'}"
+    say(f"  Last close {status.last_cycle or 'none yet'}{following}")
     say(f"  Market: {status.venue.detail}")
     if status.head:
         say(f"  Head of the records {status.head[:HEAD_SHOWN]}")

@@ -87,7 +87,7 @@ def show_old(view: Onboarding, *, running: bool) -> None:
     if view.old_key is None or view.old_key.state == "refused":
         return
     first = "Only then delete" if view.restart_needed and view.connected else "Delete"
-    wrapped(f"{first} the key that ends in {view.old_key.ends} at Kraken: {view.key_page}")
+    wrapped(f"{first} the key that ends in {view.old_key.ends} at {_there(view)}")
     if running and view.old_key.checkable:
         wrapped(f"Then see that it is dead: {COMMAND} --check-old")
 
@@ -99,7 +99,7 @@ def show_old_checked(view: Onboarding) -> None:
         # Kraken refuses in the same words what is deleted, what has expired, and what comes from another address.
         told(f"Kraken refuses the key that ends in {view.old_key.ends}. If it is not listed any more, it is dead.")
     else:
-        told(f"The key that ends in {view.old_key.ends} still works. Delete it at Kraken: {view.key_page}")
+        told(f"The key that ends in {view.old_key.ends} still works. Delete it at {_there(view)}")
 
 
 def refusal_of(view: Onboarding) -> Denied:
@@ -107,6 +107,11 @@ def refusal_of(view: Onboarding) -> Denied:
     assert view.problem is not None
     problem = view.problem
     return Denied(problem.code, problem.what, money=problem.money, todo=problem.todo)
+
+
+def _there(view: Onboarding) -> str:
+    """Where a key is deleted: a key of a look-alike is not listed at Kraken."""
+    return f"{venue_of(view)}." if view.look_alike else f"Kraken: {view.key_page}"
 
 
 def venue_of(view: Onboarding) -> str:

@@ -97,6 +97,7 @@ class Show:
             self.starter.pack(seq, file)
             self.host.away()
             self.say(f"The host is away. v4 comes as a file of {file.stat().st_size} bytes.")
+            self.say(f"Its number is {seq}, as the one before it never came out.")
             self._work(self.calls.sideload_bundle(file, activate=True))
         now = self._until("v4 is accepted", lambda at: _is(at.active, seq) and at.phase == "none")
         assert now.active is not None

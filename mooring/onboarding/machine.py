@@ -71,7 +71,9 @@ class Onboarding:
             expires_at=0 if pasted is None else parts.time.now() + round(pasted.until - parts.time.monotonic()),
             old_checkable=old is not None,
             restart_needed=bool(used) and (current is None or used != current.ends),
-            following=_following(shown, again=again, kept=pasted is not None, current=current, checkable=bool(old)),
+            following=_following(
+                shown, again=again, kept=pasted is not None, current=current, checkable=bool(old), there=self._there
+            ),
         )
 
     def begin(self) -> View:
@@ -284,6 +286,12 @@ class Onboarding:
                 todo="Nothing is left to do; to replace it, make another key at Kraken and paste that.",
             )
 
+    @property
+    def _there(self) -> tuple[str, str]:
+        """Where a key is deleted, and what follows that: its page; a key of a look-alike is not listed at Kraken."""
+        parts = self._parts
+        return (f"the look-alike at {parts.venue}", ".") if parts.look_alike else ("Kraken", f": {KEY_PAGE}")
+
     def _former(self) -> Pasted | None:
         """The key in force, for the check that it is dead later; a damaged one is none."""
         with suppress(MooringError):
@@ -331,8 +339,10 @@ def _screen(step: Step, *, again: bool, connected: bool) -> ScreenName:
     return "done" if step is Step.COMPLETE else "check"
 
 
-def _following(shown: Progress, *, again: bool, kept: bool, current: Current | None, checkable: bool) -> str:
-    """The next step, one sentence."""
+def _following(
+    shown: Progress, *, again: bool, kept: bool, current: Current | None, checkable: bool, there: tuple[str, str]
+) -> str:
+    """The next step, one sentence; `there` is where keys are made, and its page."""
     if again:
         return f"Paste the key that ends in {shown.ends} again: it was in memory only."
     if shown.step is Step.REFUSED:
@@ -343,5 +353,6 @@ def _following(shown: Progress, *, again: bool, kept: bool, current: Current | N
     old = shown.old
     if old is not None and old.state != "refused":
         then = ", then have Mooring check that it is dead" if checkable else ""
-        return f"Delete the key that ends in {old.ends} at Kraken{then}: {KEY_PAGE}"
+        where, page = there
+        return f"Delete the key that ends in {old.ends} at {where}{then}{page}"
     return "Connect a key when you want to trade live." if current is None else "Nothing: the key is connected."

@@ -266,3 +266,14 @@ def test_colours_are_for_terminals_and_only_where_they_are_wanted(monkeypatch: p
     assert onboard_show._paint("refused", 31) == "\x1b[31mrefused\x1b[0m"
     monkeypatch.setenv("NO_COLOR", "1")
     assert onboard_show._paint("refused", 31) == "refused"
+
+
+def test_where_an_old_key_is_deleted_is_where_it_was_made(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.connect(ONE)
+    view = model_of(stage.connect(a_key(2)))
+    onboard_show.show_old(view, running=False)
+    assert "at Kraken: https://pro.kraken.com/app/settings/api" in " ".join(capsys.readouterr().err.split())
+    onboard_show.show_old(view.model_copy(update={"look_alike": True, "venue": "http://127.0.0.1:8080"}), running=False)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"Delete the key that ends in {ONE.ends} at the look-alike at http://127.0.0.1:8080." in said
+    assert "pro.kraken.com" not in said

@@ -68,6 +68,17 @@ def test_head_of_the_records_is_short_for_people_and_whole_in_json(capsys: pytes
     assert [json.loads(shown[name, True])["head"] for name in ("none", "some")] == [None, HEAD]
 
 
+def test_a_daemon_that_was_stopped_has_no_next_hour(capsys: pytest.CaptureFixture[str]) -> None:
+    times = {"last_cycle": "2024-01-05T06:00:00Z", "next_cycle": "2024-01-05T07:00:00Z"}
+    shown = {}
+    for state in ("running", "paused", "stopped"):
+        show_status(Status.model_validate(STATUS | times | {"state": state}), as_json=False)
+        shown[state] = capsys.readouterr().out
+    assert "next 2024-01-05T07:00:00Z" in shown["running"]
+    assert "next 2024-01-05T07:00:00Z" in shown["paused"]
+    assert "next" not in shown["stopped"]
+
+
 @given(st.lists(st.decimals(0, 10**6, places=3).map(str) | st.integers(0, 10**6).map(str), min_size=1))
 def test_aligned_numbers_have_their_points_under_each_other(numbers: list[str]) -> None:
     aligned = align_decimals(numbers)

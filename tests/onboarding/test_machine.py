@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -329,3 +330,13 @@ def test_the_screens_say_the_name_and_the_page() -> None:
     assert "https://pro.kraken.com/app/settings/api" in text
     assert [screen.name for screen in screens("a", "b")] == ["needs", "make", "paste", "check"]
     assert "!" not in text
+
+
+def test_a_key_of_a_look_alike_is_not_said_to_be_deleted_at_kraken() -> None:
+    stage = Stage()
+    there = "http://127.0.0.1:8080"
+    stage.machine._parts = replace(stage.machine._parts, look_alike=True, venue=there)
+    stage.connect(a_key(1))
+    view = stage.connect(a_key(2))
+    old = f"Delete the key that ends in {a_key(1).ends} at the look-alike at {there}"
+    assert view.following == f"{old}, then have Mooring check that it is dead."

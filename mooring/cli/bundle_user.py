@@ -280,7 +280,7 @@ def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
 
 
 def _show_running(found: Bundles) -> None:
-    from mooring.control_api.bundle_words import outcome_text  # noqa: PLC0415 -- as above
+    from mooring.control_api.bundle_words import outcome_text, why_not_active  # noqa: PLC0415 -- as above
 
     if not found.asked:
         hint("No producer asks models: name `model` in signals.producers, with a weight in strategy.weights.")
@@ -293,7 +293,7 @@ def _show_running(found: Bundles) -> None:
     if found.probation is not None and found.candidate is not None:
         say(f"{found.candidate.version}: {found.probation.line}")
     came = outcome_text(found)
-    if came:
+    if came and (found.running is not None or not why_not_active(found)):  # else it is said already
         say(came)
     for key in found.ignored:
         say(f"Not taken from the bundle, as it would loosen a limit: {key}")

@@ -47,8 +47,19 @@ def figures(one: Bundle) -> str:
     return _NEGATIVE.sub("\u2212", f"{main}{folds}{worst}{baseline}") or "no figures"
 
 
+def why_not_active(found: Bundles) -> str:
+    """Why the one that was accepted last is not asked, as after its load failed; empty where it is, or is not yet."""
+    if found.active is None or not found.asked or found.running == found.active.id:
+        return ""
+    kinds = (one for one in found.history if one.id == found.active.id and one.kind in {"loaded", "unfit"})
+    last = next(kinds, None)
+    return "" if last is None or last.kind != "unfit" else last.detail.get("reason", "").rstrip(".")
+
+
 def outcome_text(found: Bundles) -> str:
-    """What came of the last update; empty where there was none."""
+    """What came of the last update, or why what it brought does not decide; empty where there was none."""
+    if found.active is not None and (why := why_not_active(found)):
+        return f"Model {found.active.version} does not decide: {why}."
     last = next((one for one in found.history if one.kind in OUTCOMES), None)
     if last is None:
         return ""

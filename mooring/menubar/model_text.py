@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mooring.control_api.bundle_words import fresh, offer_lines, outcome_text
+from mooring.control_api.bundle_words import fresh, offer_lines, outcome_text, why_not_active
 from mooring.control_api.models_bundles import Bundle, Bundles, OfferedBundle
 
 
@@ -19,6 +19,9 @@ def decides_text(found: Bundles) -> str:
     """What decides now, or is about to."""
     if found.phase == "trying" and found.candidate is not None:
         return f"Trying model {found.candidate.version}."
+    if why_not_active(found):
+        good = found.last_known_good
+        return f"You're on model {good.version}." if good and good.id == found.running else "No model decides."
     if found.active is not None:
         return f"You're on model {found.active.version}."
     return "No model decides."

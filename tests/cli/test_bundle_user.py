@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from mooring.cli import bundle_user
+from mooring.control_api.models_bundles import Bundle, BundleEvent
 from mooring.daemon.starter import StarterRepository, Version
 from mooring.daemon.static_files import served
 from mooring.home import Home
 from tests.daemon.daemons import SYMBOLS, running
+from tests.menubar.bundles_made import bundle, found
 
 
 def test_a_repository_is_trusted_and_its_bundle_shown_asked_about_brought_in_and_given_up(
@@ -55,3 +62,21 @@ def test_a_file_that_is_no_sideload_is_refused(mooring, home: Path, tmp_path: Pa
         assert (said.status, said.error["code"]) == (2, "no_repository_named")
         said = mooring("bundle", "sideload", str(tmp_path / "missing"), "--json")
         assert (said.status, said.error["code"]) == (2, "cannot_read_file")
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_was_given_up_and_is_loaded_again_is_said(capsys: pytest.CaptureFixture[str], again: bool) -> None:
+    ended: Any = SimpleNamespace(result={"state": "loads_again" if again else "up_to_date", "bundle": "core@2:0"})
+    client: Any = SimpleNamespace(bundles=found)
+    bundle_user._show_outcome(ended, client, as_json=False)
+    said = capsys.readouterr().out
+    assert said.startswith("It is loaded again from the next hour on." if again else "There is nothing newer.")
+
+
+def test_the_list_says_once_why_an_accepted_one_does_not_decide(capsys: pytest.CaptureFixture[str]) -> None:
+    two, why = Bundle(**bundle(2)), "Mooring ended 3 times"
+    event = BundleEvent(at="2026-01-01T00:00:00Z", kind="unfit", id=two.id, detail={"reason": why})
+    bundle_user._show_running(found(active=two, history=[event], no_model_reason=f"core@2 does not decide: {why}"))
+    assert capsys.readouterr().out == f"No model decides. core@2 does not decide: {why}\n"
+    bundle_user._show_running(found(active=two, history=[event], running=bundle(1)["id"]))
+    assert capsys.readouterr().out == f"core@1 decides.\nModel 2026-02 does not decide: {why}.\n"

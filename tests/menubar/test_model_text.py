@@ -107,6 +107,18 @@ def test_an_accepted_one_and_one_that_was_taken_back_are_told_by_the_newest_that
     assert outcome_text(found(history=[staged])) == ""
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_an_accepted_one_that_does_not_decide_says_why_until_it_is_loaded_again(other):
+    good = Bundle(**bundle(1))
+    gone = [happened("unfit", 2, reason="Mooring ended 3 times."), happened("loaded", 2), happened("committed", 2)]
+    now = found(active=Bundle(**bundle(2)), last_known_good=good, running=good.id if other else None, history=gone)
+    assert decides_text(now) == ("You're on model 2026-01." if other else "No model decides.")
+    assert standing_text(now) == "Model 2026-02 does not decide: Mooring ended 3 times."
+    again = now.model_copy(update={"history": [happened("loaded", 2), *gone]})
+    assert decides_text(again) == "You're on model 2026-02."
+    assert standing_text(again) == "Accepted: model 2026-02 passed its trial."
+
+
 def test_there_is_a_way_back_only_where_there_is_something_to_go_back_to():
     one, two = Bundle(**bundle(1)), Bundle(**bundle(2))
     assert not can_go_back(found())

@@ -146,7 +146,7 @@ def mode(
 
 def arm(
     ctx: typer.Context,
-    phrase: Annotated[str, typer.Argument(help="I_UNDERSTAND", metavar="PHRASE")],
+    phrase: Annotated[str, typer.Argument(help="the word I_UNDERSTAND, as it stands here", metavar="PHRASE")],
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -18,8 +18,8 @@ from mooring.home import Home
 from mooring.menubar.app import MenuBar
 from mooring.menubar.look import Link
 from mooring.runtime.market.clock import SystemClock
+from tests.acceptance.tray_begin import begin, menu_of
 from tests.acceptance.tray_hand import Person
-from tests.acceptance.tray_scenario import begin, menu_of
 
 
 def killed(menu: MenuBar, person: Person, home: Home) -> dict[str, Any]:

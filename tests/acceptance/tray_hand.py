@@ -160,9 +160,9 @@ class Person:
             box = tray.item.geometry()
             return QPoint(box.center().x(), box.bottom() - 2)
 
+        icon = status_item()
         for _ in range(3):  # a panel that has just begun may not pass the first one on
-            self.hand._move(low())
-            subprocess.run(["xdotool", "click", "3"], check=True, timeout=20)
+            self.hand.click_on(low, icon.underMouse, "the status item", button=3)
             tried = time.monotonic()
             while not tray.menu.isVisible() and time.monotonic() - tried < 5:
                 self.hand.app.processEvents()
@@ -245,8 +245,19 @@ def button(box: QWidget, word: str) -> QPushButton:
 
 def balloon() -> QWidget | None:
     """The notification that is shown, as the panel's own protocol has it."""
+    return _of_the_panel("QBalloonTip")
+
+
+def status_item() -> QWidget:
+    """The picture in the panel."""
+    found = _of_the_panel("QSystemTrayIconSys")
+    assert found is not None, "it is in the panel"
+    return found
+
+
+def _of_the_panel(kind: str) -> QWidget | None:
     tops = QApplication.topLevelWidgets()
-    return next((one for one in tops if one.metaObject().className() == "QBalloonTip" and one.isVisible()), None)
+    return next((one for one in tops if one.metaObject().className() == kind and one.isVisible()), None)
 
 
 def balloon_texts() -> list[str]:

@@ -19,8 +19,8 @@ from mooring.daemon.starter_show import FAULTY
 from mooring.home import Home
 from mooring.menubar.settings_window import SettingsWindow
 from mooring.menubar.update_window import UpdateWindow
+from tests.acceptance.tray_begin import RISK, begin, menu_of
 from tests.acceptance.tray_hand import Hand, Person, balloon, balloon_texts
-from tests.acceptance.tray_scenario import RISK, begin, menu_of
 
 SPEED = 36_000.0  # ten hours of market a second
 SLOW = 5_400.0  # so that a picture can be taken between two hours
@@ -130,7 +130,7 @@ def armed(root: str, hand: Hand) -> dict[str, Any]:
         hand.keys("1.00")
         hand.until(lambda: part.value() == 100, "it is typed")
         hand.press(window.save)
-        hand.until(lambda: window.save.isEnabled() and "…" not in window.said, "it is refused")
+        hand.until(lambda: window.save.isEnabled() and window.said and "…" not in window.said, "it is refused")
         person.picture("21-settings-refused", window)
         said = window.said
         value = {one.key: one for one in client.settings().items}[RISK].value

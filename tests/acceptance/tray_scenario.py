@@ -11,38 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QApplication
-
 from mooring.control_api.client import Client
-from mooring.daemon.supervision.choosing import Machine
 from mooring.home import Home
-from mooring.menubar.app import MenuBar
-from mooring.menubar.login import login_item
-from mooring.menubar.parts import dress
 from mooring.menubar.settings_window import Number, SettingsWindow
 from mooring.menubar.wizard import Wizard
 from mooring.runtime.venues.simulator.auth import TRADING_RIGHTS
-from tests.acceptance.tray_hand import Hand, Person
+from tests.acceptance.tray_begin import RISK, begin, menu_of
+from tests.acceptance.tray_hand import Person
 from tests.daemon.daemons import running
 from tests.support.served import served
-
-RISK = "risk.risk_per_trade_bps"
-
-
-def begin(pictures: str) -> Hand:
-    """Qt, and a hand on its windows; pictures are taken where a folder is named."""
-    app = QApplication(["mooring-menubar"])
-    app.setQuitOnLastWindowClosed(False)
-    dress(app)
-    hand = Hand(app, Path(pictures) if pictures else None)
-    hand.ground(dark=False)
-    return hand
-
-
-def menu_of(home: Home, config: str, browsed: list[str]) -> MenuBar:
-    """A menu of this home, whose pages come to a list."""
-    item = login_item("linux", Path(config), Path(config) / "config", str(home.root))
-    return MenuBar(home, Machine.this({}), item, browse=browsed.append)
 
 
 def trading(person: Person, client: Client) -> dict[str, Any]:

@@ -169,8 +169,8 @@ def _as_listed(path: Path) -> Path:
     asks = getattr(fcntl, "F_GETPATH", None)
     if asks is None:
         return path
-    there = next(each for each in (path, *path.parents) if each.exists())
     try:
+        there = next(each for each in (path, *path.parents) if each.exists())
         descriptor = os.open(there, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             spelled = Path(os.fsdecode(fcntl.fcntl(descriptor, asks, bytes(PATH_BYTES)).partition(b"\0")[0]))

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TextIO
 
 GRACE_SECONDS: Final = 1.0  # for threads that have nothing to do but to end
 
@@ -30,8 +30,7 @@ def leave(
         at_exit: has something called once no thread is waited for any more.
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # closed, or nobody reads it
-            stream.flush()
+        _flush(stream)
     none_waited_for = threading.Event()
     at_exit(none_waited_for.set)
 
@@ -40,3 +39,14 @@ def leave(
             ends(status)
 
     threading.Thread(target=end, name="leaving", daemon=True).start()
+
+
+def _flush(stream: TextIO) -> None:
+    """Where that fails, as on a full disk or a terminal that is gone, Python would end with 120 for it."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

@@ -6,6 +6,7 @@ What keeps the thread is put into the process by `sitecustomize`, which Python r
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
 from mooring.home import Home
 from tests.acceptance.live_rig import wait_for
-from tests.acceptance.program import PATIENCE_SECONDS, begin, end, mooring
+from tests.acceptance.program import PATIENCE_SECONDS, begin, command, end, environ, mooring
 from tests.daemon.daemons import short_home
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,21 @@ def test_a_daemon_that_ran_ends_with_0_and_all_that_it_had_to_write_is_written(h
     assert holder(home) is None
     verified = mooring("--home", home.root, "replay", "verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_terminal_that_is_closed_ends_it_in_order_though_it_can_say_nothing_there_any_more(home: Home) -> None:
+    terminal, its_end = os.openpty()
+    process = subprocess.Popen(command("--home", home.root, "run"), env=environ(), stdout=its_end, stderr=its_end)
+    os.close(its_end)
+    try:
+        wait_for("the daemon's answer", (home.run_dir / "control.json").exists)
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+    assert events(home)[-1] == "daemon_stopped"
+    assert holder(home) is None
 
 
 def test_a_start_that_fails_ends_with_its_own_status_and_its_own_words(home: Home, tmp_path: Path) -> None:

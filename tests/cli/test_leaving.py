@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -49,3 +50,14 @@ def test_a_process_that_waits_for_nobody_ends_by_itself(monkeypatch: pytest.Monk
     kept[0]()
     leaver.join(30)
     assert not leaver.is_alive()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+def test_words_that_nobody_takes_change_no_status() -> None:
+    code = "import sys; from mooring.cli.leaving import leave; sys.stdout.write('said'); leave(0)"
+    environ = {**os.environ, "PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environ, stdout=full, stderr=full, timeout=60, check=False
+        )
+    assert done.returncode == 0

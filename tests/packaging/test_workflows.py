@@ -14,6 +14,14 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SCRIPTS = sorted((ROOT / "tools").glob("*.sh"))
+# As of November 2026: images that are not to go soon, and of each action the first that runs on Node 24, with its inputs.
+IMAGES = {"ubuntu-22.04", "ubuntu-24.04", "macos-15", "macos-26"}
+ACTIONS = {
+    "checkout": (5, {"persist-credentials"}),
+    "setup-python": (6, {"python-version"}),
+    "upload-artifact": (6, {"name", "path", "if-no-files-found", "retention-days"}),
+    "download-artifact": (7, {"path", "merge-multiple"}),
+}
 OF_THE_SYSTEM = {"security", "codesign", "ditto", "sudo", "bash", "make", "echo", "grep", "rm", "gh", "if"}
 
 
@@ -46,6 +54,18 @@ def test_a_workflow_may_read_and_no_more_and_every_job_has_an_end(file):
         assert all(("run" in step) != ("uses" in step) for step in job["steps"])
         for step in job["steps"]:
             assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/none@v0"))
+
+
+def test_images_and_actions_are_those_that_there_are_and_know_what_they_are_given():
+    for file in WORKFLOWS:
+        for job in read(file)["jobs"].values():
+            images = job.get("strategy", {}).get("matrix", {}).get("os", [job["runs-on"]])
+            assert set(images) <= IMAGES
+    for _, step in steps():
+        if "uses" in step:
+            name, _, version = step["uses"].removeprefix("actions/").partition("@v")
+            assert int(version) == ACTIONS[name][0]
+            assert set(step.get("with", {})) <= ACTIONS[name][1]
 
 
 def test_what_a_step_calls_of_ours_is_there():

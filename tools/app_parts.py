@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dis
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import PurePath
-from types import CodeType
 from typing import Final
 
 QT: Final = ("PySide6", "shiboken6", "mooring.menubar")
@@ -89,18 +87,6 @@ def _reached(roots: Iterable[str], there: Container[str], needs: Callable[[str],
             seen.add(name)
             waiting += [need for need in needs(name) if need in there]
     return seen
-
-
-def without_docs(code: CodeType) -> CodeType:
-    """The same code, without what its functions say of themselves: what no instruction loads is what nobody runs on.
-
-    Four megabytes of a daemon's memory. Assertions stay, other than with `python -OO`.
-    """
-    loaded = {one.arg for one in dis.get_instructions(code) if one.opcode in dis.hasconst}
-    constants = [without_docs(one) if isinstance(one, CodeType) else one for one in code.co_consts]
-    if constants and isinstance(constants[0], str) and 0 not in loaded:
-        constants[0] = None
-    return code.replace(co_consts=tuple(constants))
 
 
 def licences() -> Iterator[tuple[str, str]]:

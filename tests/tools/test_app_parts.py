@@ -40,45 +40,6 @@ def test_libraries_that_came_for_a_plugin_alone_go_with_it_and_shared_ones_stay(
     assert alone == {"qgtk", "gtk", "pango"}
 
 
-DOCUMENTED = '''"""of the module"""
-def said():
-    "a word"
-    return "a word"
-def only_said():
-    "of only_said"
-    assert said() == "a word", "kept"
-    def inner():
-        "of inner"
-        return inner.__doc__
-    return inner
-def silent():
-    return "first"
-async def later(x="d"):
-    "of later"
-    return [y for y in "ab"], x
-class Kind:
-    "of the class"
-    def method(self):
-        "of the method"
-'''
-
-
-def test_code_without_what_functions_say_of_themselves_does_what_it_did():
-    made = {}
-    exec(app_parts.without_docs(compile(DOCUMENTED, "documented", "exec")), made)
-    functions = (made["only_said"], made["later"], made["Kind"].method)
-    assert [one.__doc__ for one in functions] == [None, None, None]
-    assert made["only_said"]()() is None
-    assert (made["__doc__"], made["Kind"].__doc__) == ("of the module", "of the class")
-    assert (made["said"](), made["silent"]()) == ("a word", "first")
-    with pytest.raises(StopIteration) as ended:
-        made["later"]().send(None)
-    assert ended.value.value == (["a", "b"], "d")
-    made["said"] = lambda: "another"
-    with pytest.raises(AssertionError, match="kept"):
-        made["only_said"]()
-
-
 def test_terms_of_libraries_go_with_them_each_where_it_cannot_replace_another():
     found = list(app_parts.licences())
     places = [(place, file.rpartition("/")[2]) for file, place in found]

@@ -27,6 +27,7 @@ CALLS: Final = 1000
 PATIENCE_S: Final = 30.0
 SETTLE_S: Final = 2.0
 IDLE_S: Final = 5.0
+PARTS: Final = 6
 PROC: Final = Path("/proc/self")  # Linux; a Mac asks ps
 
 
@@ -126,6 +127,21 @@ def resident_mb(pid: int) -> float:
         return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
     shown = subprocess.run(["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True, text=True)
     return int(shown.stdout) / 1024
+
+
+def memory_parts(pid: int) -> str:
+    """What the largest parts of it are, in MB: `data` of its own, and the pages of libraries. Linux only."""
+    found: dict[str, int] = {}
+    name = ""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+            word, *others = line.split(maxsplit=2)
+            if not word.endswith(":"):
+                name = line.rpartition("/")[2].partition(".")[0] if "/" in line else "data"
+            elif word == "Rss:":
+                found[name] = found.get(name, 0) + int(others[0])
+    largest = sorted(found.items(), key=lambda one: -one[1])[:PARTS]
+    return ", ".join(f"{part} {kib / 1024:.1f}" for part, kib in largest)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -23,29 +23,30 @@ async def serve(
         left: as of `Daemon`.
 
     Returns:
-        Whether SIGHUP ended it: its terminal went, or somebody wants another one.
+        Whether SIGHUP alone ended it: its terminal went, or somebody wants another one. Where SIGTERM or SIGINT came
+        too, before it or after, it is to stay down.
 
     Raises:
         As `Daemon`.
     """
     limit_process()
     loop = asyncio.get_running_loop()
-    stopping, again = asyncio.Event(), asyncio.Event()
+    stopping, down = asyncio.Event(), asyncio.Event()
 
-    def hung_up() -> None:
-        again.set()
+    def to_stay_down() -> None:
+        down.set()
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, to_stay_down)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGHUP, hung_up)
+        loop.add_signal_handler(signal.SIGHUP, stopping.set)
     daemon = Daemon(options, left)
     if not await daemon.begin(stopping):
-        return again.is_set()
+        return stopping.is_set() and not down.is_set()
     started()
     try:
         await stopping.wait()
     finally:
         await daemon.stop()
-    return again.is_set()
+    return stopping.is_set() and not down.is_set()

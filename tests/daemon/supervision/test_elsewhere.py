@@ -85,6 +85,16 @@ def test_where_its_terminal_goes_it_ends_in_order(ready: Home, more: dict[str, s
     assert '"daemon_stopped"' in ready.log_file.read_text()
 
 
+@pytest.mark.parametrize("order", [(signal.SIGHUP, signal.SIGTERM), (signal.SIGTERM, signal.SIGHUP)])
+def test_one_that_is_told_to_stay_down_while_it_ends_for_another_stays_down(
+    ready: Home, order: tuple[signal.Signals, ...]
+) -> None:
+    with run(ready, SUPERVISOR_ENABLED="1") as process:
+        for number in order:
+            process.send_signal(number)
+        assert process.wait(WAIT_SECONDS) == 0, "with 75 its supervisor would start another one after `mooring down`"
+
+
 def test_a_hangup_that_its_starter_has_ignored_is_ignored(ready: Home) -> None:
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which children are given, as by nohup
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OFF: Final = "Mooring is off. Nothing is being traded."
 NOTHING_DONE: Final = "Nothing of this command was done."
+TAKEN: Final = "What this command asked for was taken before; it may have been done or not."
 TRIED_AGAIN: Final = "It is tried again by itself; `mooring down` ends that."
 THEN_UP: Final = "Then start it with `mooring up`."
 TO_LOOK: Final = "Look at its log (`mooring logs`), or end it with `mooring down`."
@@ -26,20 +27,22 @@ def client_at(home: Home, *, patience_seconds: float = 10.0, money: str = NOTHIN
     """A client of a home's daemon, which waits so long for each answer.
 
     Args:
-        money: what is said besides where nobody answers.
+        money: what is said besides where nobody answers; of a daemon that had taken a part of it, TAKEN.
 
     Raises:
         Unreachable: it does not run, or runs and does not answer; the error says which.
     """
     from mooring.control_api.client import Client  # noqa: PLC0415 -- httpx and pydantic are not needed for --help
 
+    client: Client | None = None
     try:
         with Client.connect(home.run_dir, timeout_seconds=patience_seconds) as client:
             yield client
     except Unreachable as error:
         if error.code != "daemon_not_reachable":
             raise
-        raise _away(home, error, money=money) from None
+        taken = client is not None and client.taken  # as where it goes while one waits for what it was asked for
+        raise _away(home, error, money=TAKEN if taken else money) from None
 
 
 def _away(home: Home, error: Unreachable, *, money: str) -> Unreachable:

@@ -32,6 +32,12 @@ class Wire:
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
+        self._taken = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether the daemon has taken anything that was to change something."""
+        return self._taken
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +135,7 @@ class Wire:
             ) from None
         if not response.is_success:
             raise_for(response)
+        self._taken = self._taken or method != "GET"
         return response
 
 

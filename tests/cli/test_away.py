@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,27 @@ def test_what_keeps_it_from_running_is_said_by_every_command(mooring, place: Hom
 def test_one_of_another_version_is_not_said_to_be_silent(mooring, place: Home) -> None:
     with odd_daemon(place, {"/healthz": 500}):
         assert mooring("status", "--json").error["code"] != "daemon_silent"
+
+
+class _Gone(dict[str, Any]):
+    """Answers of a daemon that goes while one waits for what it was asked for: no answer at all."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        if path.startswith("/v1/operations/"):
+            raise ConnectionError
+        return super().get(path, default)
+
+
+@pytest.mark.parametrize("command", ["bundle check", "bundle update --yes"])
+def test_what_was_taken_before_the_daemon_went_is_not_said_to_be_left_undone(mooring, place: Home, command) -> None:
+    operation = {"id": "op", "kind": "bundle_check", "state": "running", "created_at": "2024-01-05T00:00:00Z"}
+    with odd_daemon(place) as odd:
+        odd.answers = _Gone({"/v1/bundles/check": operation})
+        said = mooring(*command.split(), "--json")
+        assert odd.asked[-2:] == ["POST /v1/bundles/check", "GET /v1/operations/op"]
+    assert (said.status, said.error["code"]) == (4, "daemon_silent")
+    assert "Nothing of this command" not in said.error["money"]
+    assert said.error["money"].endswith("taken before; it may have been done or not.")
 
 
 def test_settings_that_are_all_at_their_defaults_are_said_to_be(mooring, place: Home) -> None:

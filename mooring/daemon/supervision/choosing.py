@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, Literal
 from xml.parsers.expat import ExpatError
 
-from mooring.daemon.supervision.finding import written_for
+from mooring.daemon.supervision.finding import of_another, written_for
 from mooring.daemon.supervision.launchd import LAUNCHCTL, Launchd
 from mooring.daemon.supervision.ports import Call, Supervisor, call
 from mooring.daemon.supervision.systemd import SYSTEMCTL, Systemd
-from mooring.errors import Halt, Invalid
+from mooring.errors import Conflict, Halt, Invalid
 from mooring.home import Home, resolve_home
 from mooring.programs import command_line
 from mooring.runtime.market.clock import Clock, SystemClock
@@ -82,17 +82,20 @@ def systemd_of(home: Home, machine: Machine, file: Path | None = None) -> System
 def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
     """The supervisor that is to start the home's daemon; None for a plain child.
 
-    By itself only the person's own home is handed to one: a home for a trial should leave nothing on the machine.
+    By itself only the person's own home is handed to one: a home for a trial should leave nothing on the machine. Nor
+    is one whose service, by its name, looks after another home: that one is left as it is.
 
     Raises:
         Invalid: there is no such supervisor, or this machine does not have it.
+        Conflict: it looks after another home under this name.
     """
     if wanted == "none":
         return None
     if wanted == "auto":
         if home.root != resolve_home(None, {}):
             return None
-        return next((one for one in _possible(home, machine) if _is_here(one, machine)), None)
+        free = (one for one in _possible(home, machine) if not of_another(one.file, home))
+        return next((one for one in free if _is_here(one, machine)), None)
     found = next((one for one in _possible(home, machine) if one.name == wanted), None)
     if found is None or not _is_here(found, machine):
         raise Invalid(
@@ -101,13 +104,20 @@ def chosen(home: Home, wanted: str, machine: Machine) -> Supervisor | None:
             money="Nothing was started and no order was sent.",
             todo="Give --supervisor none, or leave it out.",
         )
+    if of_another(found.file, home):
+        raise Conflict(
+            "service_of_another_home",
+            f"{found.file.name} looks after another home of yours, under the name that this one would have.",
+            money="Nothing was changed or started, and no order was sent.",
+            todo="Give --supervisor none, or end that one first: `mooring down --forget` with its --home.",
+        )
     return found
 
 
 def installed(home: Home, machine: Machine) -> Supervisor | None:
     """The supervisor that was told to look after the home's daemon, also by another name; None where none was."""
     by_name = next((one for one in _possible(home, machine) if one.installed), None)
-    if by_name is not None:
+    if by_name is not None and not of_another(by_name.file, home):
         return by_name
     if machine.platform == "darwin":
         file = written_for(home, (_agents(machine), home.run_dir), AGENT)

@@ -54,6 +54,13 @@ def written_for(home: Home, folders: Sequence[Path], pattern: str) -> Path | Non
     return next((file for file in files if _runs(file, home)), None)
 
 
+def of_another(file: Path, home: Home) -> bool:
+    """Whether the file runs a home that is there and is not this one, as where XDG_DATA_HOME was another at `up`."""
+    with suppress(*UNREADABLE):
+        return not home.root.samefile(_home_in(file)) if home.root.exists() else _home_in(file).exists()
+    return False
+
+
 def _noted(home: Home) -> Path | None:
     with suppress(*UNREADABLE):
         data = read_private(home.run_dir / NOTE, NOTE_BYTES)
@@ -65,11 +72,17 @@ def _noted(home: Home) -> Path | None:
 def _runs(file: Path, home: Home) -> bool:
     """Whether what the file starts has this directory as its home."""
     with suppress(*UNREADABLE):
-        data = read_private(file, FILE_BYTES)
-        if data is not None:
-            program = _plist_program(data) if file.suffix == ".plist" else _unit_program(data)
-            return home.root.samefile(program[program.index(HOME_OPTION) + 1])
+        return home.root.samefile(_home_in(file))
     return False
+
+
+def _home_in(file: Path) -> Path:
+    """The home that what the file starts is told; raises UNREADABLE where it names none."""
+    data = read_private(file, FILE_BYTES)
+    if data is None:
+        raise FileNotFoundError(file)
+    program = _plist_program(data) if file.suffix == ".plist" else _unit_program(data)
+    return Path(program[program.index(HOME_OPTION) + 1])
 
 
 def _plist_program(data: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import plistlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from mooring.daemon.supervision import finding, keeping
 from mooring.daemon.supervision.choosing import Machine, chosen, installed
+from mooring.daemon.supervision.unit import unit
+from mooring.errors import Conflict
 from mooring.home import Home
 from mooring.runtime.market.clock import SystemClock
 from tests.daemon.supervision.fake_launchd import FakeLaunchd
@@ -101,3 +104,30 @@ def test_a_unit_that_names_no_home_is_nobodys(home, tmp_path, text):
     units.mkdir(parents=True)
     (units / "mooring-by-hand.service").write_text(text, "latin-1")
     assert installed(home, here) is None
+
+
+@pytest.mark.parametrize(("platform", "name"), [("darwin", "launchd"), ("linux", "systemd")])
+def test_a_service_of_the_same_name_that_runs_another_home_is_left_alone(tmp_path, monkeypatch, platform, name):
+    monkeypatch.setattr("mooring.daemon.supervision.choosing.command_line", lambda *rest: ("/bin/sleep", "60", *rest))
+    here = machine(tmp_path, platform)
+    homes = []
+    for shell in ("first", "second"):  # each takes its own for the one that nobody has to name
+        monkeypatch.setattr("mooring.daemon.supervision.choosing.resolve_home", lambda *_: homes[-1].root)
+        homes.append(Home(root=tmp_path / shell))
+        homes[-1].prepare()
+        if shell == "first":
+            keeper = chosen(homes[0], name, here)
+            keeper.file.parent.mkdir(parents=True)
+            keeper.file.write_bytes(
+                plistlib.dumps({"ProgramArguments": list(keeper._program)})
+                if name == "launchd"
+                else unit(keeper._program).encode()
+            )
+    assert installed(homes[1], here) is None, "`down` and `restart` would end the daemon of the first"
+    assert chosen(homes[1], "auto", here) is None
+    with pytest.raises(Conflict) as caught:
+        chosen(homes[1], name, here)
+    assert caught.value.code == "service_of_another_home"
+    shutil.rmtree(homes[0].root)  # or it was moved here: then it is this one's
+    assert installed(homes[1], here).file == keeper.file
+    assert chosen(homes[1], "auto", here).file == keeper.file

@@ -83,11 +83,11 @@ def examined(home: Home) -> CheckResult:
             fix="Nothing has to be done; look whether the disk is well.",
         )
     active = None if found.state is None else found.state.active
-    if active is not None and Loads(folder).given_up(active):
+    if active is not None and Loads(folder).why_not(active):
         return CheckResult(
             name="bundle",
             state="warn",
-            detail=f"{active.reference} is loaded no more: Mooring ended several times in a row while it was.",
+            detail=f"{active.reference} is loaded no more: Mooring ended several times in a row while models were.",
             fix="Run `mooring bundle activate ID --again` to have it loaded once more, or `mooring bundle rollback`.",
         )
     return CheckResult(name="bundle", state="ok", detail=BUILT_IN if active is None else f"{active.reference} decides.")

@@ -184,8 +184,8 @@ def test_a_trial_is_counted_by_its_tries_and_not_twice(tmp_path: Path) -> None:
     assert found is not None
     assert not isinstance(found, NoModel)
     with made.manager.running.load(found.slot):
-        assert not (made.root / "state" / "loading").exists()
+        assert b'"begun":{}' in (made.root / "state" / "loading").read_bytes()
     active_slot = made.manager.state.active
     assert active_slot is not None
     with made.manager.running.load(active_slot):
-        assert (made.root / "state" / "loading").exists()
+        assert active_slot.name.encode() in (made.root / "state" / "loading").read_bytes()

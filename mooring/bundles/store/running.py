@@ -11,7 +11,7 @@ import structlog
 
 from mooring.bundles.store import state as st
 from mooring.bundles.store.books import Books
-from mooring.bundles.store.loads import Loads, gone_with
+from mooring.bundles.store.loads import Loads
 from mooring.bundles.store.ports import Drift, Loaded, NoModel
 from mooring.bundles.store.probation import Seen, Verdict, judge, watched
 from mooring.bundles.store.proof import PASSING, Prover
@@ -112,7 +112,7 @@ class Running:
 
     def why_given_up(self, slot: Slot) -> str:
         """Why it does not decide although it was accepted; empty where nothing says so."""
-        return self._books.unfit.get(slot.name, "") or (gone_with(slot) if self.loads.given_up(slot) else "")
+        return self._books.unfit.get(slot.name, "") or self.loads.why_not(slot)
 
     def forgive(self, slot: Slot) -> None:
         """A person wants it loaded again; it is proved before. OSError: the disk refuses."""

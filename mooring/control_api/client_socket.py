@@ -33,19 +33,16 @@ class _Backend(httpcore.SyncBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            for option in socket_options or ():
-                made.setsockopt(*option)
-            made.settimeout(timeout)
-            made.connect(path)
-        except BaseException as error:
-            made.close()
-            if isinstance(error, TimeoutError):
-                raise httpcore.ConnectTimeout(type(error).__name__) from error
-            if isinstance(error, OSError):
-                raise httpcore.ConnectError(type(error).__name__) from error
-            raise
+        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):  # also where this process has no file left for it
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                for option in socket_options or ():
+                    made.setsockopt(*option)
+                made.settimeout(timeout)
+                made.connect(path)
+            except BaseException:
+                made.close()
+                raise
         return _Stream(made)
 
 

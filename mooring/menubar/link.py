@@ -21,13 +21,14 @@ from mooring.control_api.client import STRANGE, Client, StreamEvent
 from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
-from mooring.errors import Conflict, MooringError, Unknown, Unreachable
+from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
 from mooring.menubar import missed, pulse
 from mooring.menubar.lanes import Lane
 from mooring.menubar.look import Known, Link
 from mooring.menubar.missed import Missed
 from mooring.menubar.today import ROWS, day_result
+from mooring.menubar.troubles import NOT_KILLED, NOT_STOPPED, menu_failed, not_asked, not_confirmed, too_much
 
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 10.0
@@ -79,6 +80,7 @@ class DaemonLink:
         self._overtaken = 0  # how often what had been asked was overtaken by a stop or the kill switch
         self._missed = Missed()
         self._heard = 0  # how many states the stream told
+        self._counts = 0  # how often a day's result was asked for
         self._ending = threading.Event()
         self._again = threading.Event()
         self._asks = Lane("ask", ASKED_MAX)
@@ -163,7 +165,7 @@ class DaemonLink:
     def stop(self, reason: str) -> bool:
         """End the decision cycle, past what was asked before: what of that has not begun is forgotten."""
         self._overtake()
-        return self._begin(self._stops, "Stopping …", lambda: self._asked(lambda it: it.stop(reason)), grave=True)
+        return self._begin(self._stops, "Stopping …", lambda: self._asked(lambda it: it.stop(reason)), NOT_STOPPED)
 
     def kill(self, reason: str) -> bool:
         """Press the kill switch, whatever else was asked."""
@@ -173,18 +175,23 @@ class DaemonLink:
         def press(client: Client) -> Status:
             return client.kill_switch(active=True, reason=reason)
 
-        return self._begin(self._kills, words, lambda: self._asked(press), grave=True)
+        return self._begin(self._kills, words, lambda: self._asked(press), NOT_KILLED)
 
     def _overtake(self) -> None:
         with self._telling:
             self._overtaken += 1
         self._asks.drop()
 
-    def _begin(self, lane: Lane, words: str, do: Callable[[], object], *, grave: bool = False) -> bool:
+    def _begin(self, lane: Lane, words: str, do: Callable[[], object], undone: str = "") -> bool:
+        """`undone`: of what stops trading, what is so where it was not even asked."""
+        grave = bool(undone)
+
         def run() -> None:
             try:
                 do()
             except MooringError as error:
+                if grave and isinstance(error, Unreachable) and error.code != STRANGE:
+                    error = not_asked(error, undone)
                 self._failed(error, grave=grave)
             finally:
                 self._again.set()
@@ -193,11 +200,11 @@ class DaemonLink:
             self._busy(lambda busy: busy.remove(words))
 
         self._busy(lambda busy: busy.append(words), failed="")
-        if lane.put(lambda: self._safely(run), over):
+        if lane.put(lambda: self._safely(run, grave=grave), over):
             return True
         over()
         if not self._ending.is_set():
-            self._failed(_too_much(), grave=grave)
+            self._failed(too_much(), grave=grave)
         return False
 
     def _asked(self, do: Callable[[Client], Any]) -> Any:
@@ -218,16 +225,16 @@ class DaemonLink:
             self._tell(busy=self._words[-1] if self._words else "", **more)
 
     def _failed(self, error: MooringError, *, grave: bool) -> None:
-        told = _not_confirmed() if error.code == STRANGE else error
+        told = not_confirmed() if error.code == STRANGE else error
         self._update(failed=" ".join(part for part in (told.what, told.money) if part))
         self._listener.failed(told, grave=grave)
 
-    def _safely(self, do: Callable[[], object]) -> None:
+    def _safely(self, do: Callable[[], object], *, grave: bool = False) -> None:
         try:
             do()
         except Exception:  # a menu that dies of one fault would leave a person without a kill switch
             log.exception("menu_failed")
-            self._failed(menu_failed(), grave=False)
+            self._failed(menu_failed(), grave=grave)
 
     def _follow(self) -> None:
         while not self._ending.is_set():
@@ -267,9 +274,10 @@ class DaemonLink:
 
     def _answers_again(self) -> bool:
         """What happened meanwhile is in the stream, but that may have been nothing."""
+        heard = self._heard
         try:
             with self._connect(ANSWER_SECONDS) as client:
-                self._hear(client.status())
+                self._learn(client.status(), unless_heard_since=heard)
                 self._count_today(client)
         except MooringError:
             return False
@@ -293,9 +301,15 @@ class DaemonLink:
             self._listener.heard(event)
 
     def _count_today(self, client: Client) -> None:
+        """Two threads ask; what was asked earlier and comes later is left out."""
         status = self._known.status
+        with self._telling:
+            self._counts += 1
+            turn = self._counts
         rows = self._rows(client, "equity", ROWS) or []
-        self._update(today=day_result(rows, "" if status is None else status.quote))
+        with self._telling:
+            if turn == self._counts:
+                self._tell(today=day_result(rows, "" if status is None else status.quote))
 
     def _tell_missed(self, client: Client) -> None:
         """Alerts that nobody here was told of."""
@@ -364,31 +378,3 @@ def told_version(home: Home) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return version[:VERSION_MOST] if version.isprintable() else ""
-
-
-def menu_failed() -> Unknown:
-    """A fault of the menu's own."""
-    return Unknown(
-        "menu_failed",
-        "Something went wrong in the menu bar itself.",
-        money="The daemon goes on as it was.",
-        todo="Look at what the menu shows before asking again.",
-    )
-
-
-def _not_confirmed() -> Unknown:
-    return Unknown(
-        "answer_not_understood",
-        "It was asked, and the daemon's answer is not one that this menu understands.",
-        money="It may have happened or not.",
-        todo="Restart Mooring from the menu, so that both are of one version; `mooring status` says how it stands.",
-    )
-
-
-def _too_much() -> Conflict:
-    return Conflict(
-        "menu_busy",
-        "Too much is being asked already.",
-        money="Nothing was changed by this.",
-        todo="Wait until what was asked is answered, then ask again.",
-    )

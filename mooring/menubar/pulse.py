@@ -6,9 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 PULSE_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 0.5  # and of one that is known to hang
 ANSWER_SECONDS: Final = 4.0  # healthz is answered in milliseconds, also by a daemon that decides
+
+log = structlog.get_logger(__name__)
 
 
 class Pulse:
@@ -17,7 +21,7 @@ class Pulse:
     Args:
         listening: whether there is one to ask.
         answers: asks it, waiting ANSWER_SECONDS.
-        lost: told once it has missed two in a row.
+        lost: told once it has missed two in a row, and at each one that follows.
         back: told when it answers again; False where it is to be told once more.
         seconds: between two questions.
     """
@@ -51,10 +55,13 @@ class Pulse:
             self._silent = False
         elif self._answers():
             self._silent = self._silent and not self._back()
-        elif not self._silent and self._listening() and not self._answers() and self._listening():
-            self._silent = True
+        elif self._listening() and (self._silent or (not self._answers() and self._listening())):
+            self._silent = True  # and told each time: it may have said something since, and hang again
             self._lost()
 
     def _run(self) -> None:
         while not self._ending.wait(min(self._seconds, SILENT_SECONDS) if self._silent else self._seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # a thread that ends here would let a daemon hang unseen
+                log.exception("pulse_failed")

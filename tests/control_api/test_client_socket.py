@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import socket
 import threading
 import warnings
@@ -92,3 +94,16 @@ def test_one_who_never_answers_is_waited_for_no_longer_than_was_said(path: Path)
         http = httpx.Client(transport=transport, base_url="http://x", timeout=0.05, trust_env=False)
         with http, pytest.raises(httpx.ReadTimeout):
             http.get("/")
+
+
+def test_a_process_that_has_no_file_left_is_told_as_one_that_reaches_nobody(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with httpx.Client(transport=SocketTransport(str(path)), base_url="http://x", timeout=20, trust_env=False) as http:
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            with pytest.raises(httpx.ConnectError):
+                http.get("/")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -88,3 +88,28 @@ def test_what_kept_it_down_is_not_said_of_one_that_runs_and_does_not_answer(home
             assert told.until(lambda known: known.link is Link.SILENT).why == ""
     finally:
         link.close()
+
+
+@pytest.mark.parametrize(("way", "undone"), [("kill", "The kill switch was not pressed."), ("stop", "Mooring was not")])
+def test_a_kill_or_a_stop_that_nobody_heard_is_told_as_not_done(home, told, way, undone):
+    home.prepare()
+    link = DaemonLink(home, told)
+    getattr(link, way)("menu")
+    error = told.until_error()
+    assert (error.code, told.grave) == ("daemon_not_reachable", [True])
+    assert error.what.startswith(undone)
+    assert "may go on trading" in error.money
+    link.close()
+
+
+@pytest.mark.parametrize("way", ["kill", "stop"])
+def test_a_fault_of_the_menus_own_in_a_kill_or_a_stop_is_grave_and_claims_nothing(home, told, way):
+    def connect(_: float) -> Client:
+        raise ValueError("embedded null byte")
+
+    link = DaemonLink(home, told, connect)
+    getattr(link, way)("menu")
+    error = told.until_error()
+    assert (error.code, told.grave) == ("menu_failed", [True])
+    assert "may have happened or not" in error.money
+    link.close()

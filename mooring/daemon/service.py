@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from mooring.daemon.instance import holder
-from mooring.daemon.supervision.attention import SUPERVISORD
+from mooring.daemon.supervision.attention import SUPERVISOR_VARIABLE, SUPERVISORD
 from mooring.errors import Conflict, Denied, Halt, Invalid, MooringError, NotFound, Unreachable, Unverified
 from mooring.home import Home
 from mooring.programs import command_line
@@ -22,6 +22,7 @@ STOP_SECONDS: Final = 35.0
 POLL_SECONDS: Final = 0.05
 BOOT_LOG: Final = "boot.log"
 BOOT_TAIL: Final = 2000
+NOT_FOR_CHILDREN: Final = (SUPERVISOR_VARIABLE, SUPERVISORD)  # who looks after us looks after no child of ours
 NOT_STARTED: Final = "The daemon did not start. Nothing is being traded."
 KINDS: Final[tuple[type[MooringError], ...]] = (Invalid, NotFound, Denied, Unreachable, Unverified, Conflict)
 
@@ -115,7 +116,7 @@ def _start(home: Home, boot_log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
-            env={name: value for name, value in os.environ.items() if name != SUPERVISORD},  # it looks after another
+            env={name: value for name, value in os.environ.items() if name not in NOT_FOR_CHILDREN},
             start_new_session=True,
             close_fds=True,
         )

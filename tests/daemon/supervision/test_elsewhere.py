@@ -119,10 +119,11 @@ def test_where_nobody_starts_it_again_restart_does(ready: Home, monkeypatch: pyt
             assert service.down(ready, CLOCK)
 
 
+@pytest.mark.parametrize(("name", "value"), [(attention.SUPERVISORD, "1"), ("MOORING_SUPERVISOR", "other")])
 def test_a_child_of_a_shell_that_another_supervisor_started_is_a_plain_child(
-    ready: Home, monkeypatch: pytest.MonkeyPatch
+    ready: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv(attention.SUPERVISORD, "1")
+    monkeypatch.setenv(name, value)
     pid = service.up(ready, healthy(ready), CLOCK)
     try:
         assert not elsewhere.keeps(ready, pid)

@@ -16,6 +16,7 @@ RUN: Final = "run"
 
 def program() -> None:
     """As `main` in a process of its own, which ends soon after a daemon has ended in it; see `leaving`."""
+    _open_streams()
     asked = daemon_asked(sys.argv[1:])
     if asked is None:
         from mooring.cli.main import program as commands  # noqa: PLC0415 -- what all of this is about
@@ -60,6 +61,15 @@ def daemon_asked(arguments: Sequence[str]) -> tuple[str | None, bool] | None:
                 return None
         rest = others
     return home or None, as_json
+
+
+def _open_streams() -> None:
+    """Where whoever starts us has closed a standard stream, nothing fails by it, and no file takes its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # by its lowest number, which is that of the one that is closed
+            os.set_inheritable(nowhere, nowhere == number)
+            setattr(sys, name, os.fdopen(nowhere, "w" if number else "r", closefd=False))
 
 
 def _serve(home: str | None, as_json: bool) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,16 @@ def test_ctrl_c_before_it_serves_ends_it_as_every_command(mooring, home: Path, m
 
     monkeypatch.setattr(asyncio, "run", interrupted)
     assert [mooring("--json", "run").status, mooring("run", "--json").status] == [130, 130]
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("line", [("--json", "run"), ("run", "--json")])
+def test_a_stream_that_its_starter_has_closed_changes_no_status(home: Path, closed: str, line: tuple[str, ...]) -> None:
+    home.chmod(0o700)
+    (home / "settings.toml").write_text("[risk\n")
+    (home / "settings.toml").chmod(0o600)
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "mooring", *line]
+    environ = {**os.environ, "MOORING_HOME": str(home)}
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
+    assert b"Traceback" not in done.stderr

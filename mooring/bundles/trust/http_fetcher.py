@@ -83,13 +83,13 @@ class HttpFetcher:
         """As `Fetcher.fetch`: no redirects, no encodings, no parts of files, nothing but a 200 in its own length."""
         until = self._monotonic() + seconds
         quoted = name if place == "metadata" else quote(name, safe=_PATH)
-        request = self._client.build_request(
-            "GET",
-            f"{self._bases[place]}/{quoted}",
-            timeout=httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds)),
-            extensions={"trace": self._watch.trace},
-        )
         with self._watch.cutting_after(seconds) as cut, _named(name, cut):
+            request = self._client.build_request(
+                "GET",
+                f"{self._bases[place]}/{quoted}",
+                timeout=httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds)),
+                extensions={"trace": self._watch.trace},
+            )
             response = self._client.send(request, stream=True)
             try:
                 _check(response, name, most)
@@ -151,10 +151,10 @@ class _Watch:
 
 @contextmanager
 def _named(name: str, cut: threading.Event) -> Iterator[None]:
-    """Errors of httpx in tuf's words; what the server said is in none of them."""
+    """Errors of httpx in tuf's words; what the server said is in none of them. UnicodeError: no host has that name."""
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
         if cut.is_set() or isinstance(error, httpx.TimeoutException):
             raise SlowRetrievalError(f"{name} took too long") from None
         raise DownloadError(f"{name} cannot be fetched ({type(error).__name__})") from None

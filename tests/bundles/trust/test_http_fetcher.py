@@ -237,3 +237,10 @@ def test_only_https_or_this_machine_by_number_is_an_address(url):
 def test_https_and_loopback_addresses_are_taken():
     for url in ("https://example.org/models", "http://127.0.0.1:8080", "http://[::1]:8080/x/"):
         HttpFetcher(url).close()
+
+
+@pytest.mark.parametrize("host", [f"{'a' * 64}.invalid", "a..invalid", "xn--a.invalid", f"xn--{'9' * 50}.invalid"])
+def test_a_host_that_no_name_server_could_be_asked_for_cannot_be_reached(host):
+    """Each is refused on the way by Python's codec or by idna, with errors that are not httpx's."""
+    with HttpFetcher(f"https://{host}") as fetcher, pytest.raises(DownloadError, match="cannot be fetched"):
+        list(fetcher.fetch("metadata", "timestamp.json", most=100, seconds=LONG))

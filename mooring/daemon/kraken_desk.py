@@ -265,11 +265,14 @@ class KrakenDesk:
 
     def _tell_engine(self, engine: LiveEngine, *, settled: bool) -> None:
         """Nothing is sent for it any more; the person is told where orders are left that nobody looks after."""
+        left = "" if settled else left_at_venue(self._machine.now())
+        self.left = left or self.left  # first: whoever ended it is told also where the store can keep nothing more
         try:
-            engine.disconnect()
-            if not settled:
-                self.left = left_at_venue(self._machine.now())
-                engine.alert("critical", "orders_left", self.left)
+            try:
+                engine.disconnect()
+            finally:
+                if left:
+                    engine.alert("critical", "orders_left", left)
         except MooringError as error:
             log.warning("engine_not_told", why=str(error))
 

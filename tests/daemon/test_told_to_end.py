@@ -12,7 +12,9 @@ import pytest
 from mooring.daemon.instance import holder
 from mooring.daemon.options import Options
 from mooring.daemon.serving import serve
+from mooring.errors import Halt
 from mooring.home import Home
+from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.execution.service import Execution
 from mooring.runtime.market.clock import SystemClock
 from mooring.settings import load_settings
@@ -72,11 +74,16 @@ def test_it_ends_at_once_and_without_an_error(home: Home, monkeypatch: pytest.Mo
     assert list(home.run_dir.iterdir()) in ([], [home.run_dir / "daemon.lock"])
 
 
-@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize(("settled", "stores"), [(True, True), (False, True), (False, False)])
 def test_it_says_what_its_end_left_at_kraken_while_nobody_takes_it_for_ended(
-    home: Home, monkeypatch: pytest.MonkeyPatch, settled: bool
+    home: Home, monkeypatch: pytest.MonkeyPatch, settled: bool, stores: bool
 ) -> None:
     said: list[str] = []
+    disconnect = LiveEngine.disconnect
+
+    def full(engine: LiveEngine) -> None:
+        disconnect(engine)
+        raise Halt("disk_full", "The disk is full.", todo="Make room.")
 
     async def drain(*_: object, **__: object) -> bool:
         return settled
@@ -86,6 +93,8 @@ def test_it_says_what_its_end_left_at_kraken_while_nobody_takes_it_for_ended(
         said.append(text)
 
     monkeypatch.setattr(Execution, "drain", drain)
+    if not stores:
+        monkeypatch.setattr(LiveEngine, "disconnect", full)
     with served(speed=60) as it:
         asyncio.run(serve(options_at(it, home), lambda: os.kill(os.getpid(), signal.SIGTERM), left))
     if settled:

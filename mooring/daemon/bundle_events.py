@@ -20,14 +20,14 @@ WAITING_MAX: Final = 64
 # Shown on the stream and nowhere else: of a trial every hour, and what only says that all is as it was.
 TRIAL: Final = "trial"
 ALERTS: Final[Mapping[str, str]] = {
-    "revoked": "Bundle {bundle} was taken back by its publisher: {reason}. It decides no more from the next hour on.",
+    "revoked": "Model {model} was taken back by its publisher: {reason}. It decides no more from the next hour on.",
     "record_damaged": "A copy of the record of installed bundles is damaged; the other one counts.",
     "record_unreadable": "The record of installed bundles cannot be read whole ({reason}). What decides goes on; "
     "nothing is put in, tried or removed until it can be.",
     "record_rebuilt": "The record of installed bundles was lost and made anew from what could be proved.",
-    "unfit": "Bundle {bundle} does not decide: {reason}",
-    "not_tried": "Bundle {bundle} was not tried: {reason}. What decided before goes on.",
-    "rolled_back": "Bundle {bundle} was rolled back: {reason}. What decided before decides again.",
+    "unfit": "Model {model} does not decide: {reason}",
+    "not_tried": "Model {model} was not tried: {reason}. What decided before goes on.",
+    "rolled_back": "Model {model} was rolled back: {reason}. What decided before decides again.",
 }
 
 log = structlog.get_logger(__name__)
@@ -58,8 +58,9 @@ class BundleEvents:
         text = ALERTS.get(told.kind)
         if text is not None:
             reason = told.detail.get("reason", "").rstrip(".")
+            said = text.format(model=told.version or told.bundle, reason=reason)  # as windows and `mooring bundle` say
             with self._lock:
-                self._alerts = [*self._alerts, (f"bundle_{told.kind}", text.format(bundle=told.bundle, reason=reason))]
+                self._alerts = [*self._alerts, (f"bundle_{told.kind}", said)]
                 self._alerts = self._alerts[-WAITING_MAX:]
         row = {
             "at": at,

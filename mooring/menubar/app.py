@@ -75,7 +75,7 @@ class MenuBar(QObject):
         machine: where the daemon is started.
         browse: opens a page.
         confirm: as `Tray`'s.
-        clock: seconds that only rise. day: that it is now, in UTC, as 2026-01-31.
+        clock: seconds that only rise. now: what time it is, with a zone.
         front: brings windows forward.
     """
 
@@ -88,13 +88,13 @@ class MenuBar(QObject):
         browse: Callable[[str], object] | None = None,
         confirm: Callable[[str, str, str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        day: Callable[[], str] = lambda: datetime.now(UTC).date().isoformat(),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         front: Front | None = None,
     ) -> None:
         super().__init__()
         self._home, self._machine, self._login = home, machine, login
         self._browse = browse or (lambda page: QDesktopServices.openUrl(QUrl(page)))
-        self._clock, self._day = clock, day
+        self._clock, self._now = clock, now
         self._bridge = Bridge()
         self.link = DaemonLink(home, self._bridge)
         self.front = front or Front()
@@ -212,7 +212,7 @@ class MenuBar(QObject):
     @Slot(object)
     def _show(self, known: Known) -> None:
         before, self._shown = self._shown, known
-        self.tray.show(look_of(known, self._day()))
+        self.tray.show(look_of(known, self._now()))
         if before is not None and known.link is Link.THERE and before.link is not Link.THERE:
             self._look_again()
 
@@ -220,7 +220,7 @@ class MenuBar(QObject):
     def _look_at_day(self) -> None:
         """What was today's is yesterday's once it is midnight, whether or not anything happens."""
         if self._shown is not None:
-            self.tray.show(look_of(self._shown, self._day()))
+            self.tray.show(look_of(self._shown, self._now()))
 
     def _look_again(self) -> None:
         """The daemon came back: open windows show what it says now, but what is being typed stays."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Final
 
 from mooring.control_api.models import Status
+from mooring.menubar.times import local_time
 
 TIP_MOST: Final = 600  # the whole of what the state's lines cut
 _NUMBER: Final = re.compile(r"-?[0-9]*(\.[0-9]*)?")
@@ -79,7 +81,8 @@ class Look:
 
     Attributes:
         word: of the state, as everywhere.
-        line: the state in one sentence. money: what there is and today's result; empty where nothing is known.
+        line: the state in one sentence, with the time by the person's clock. zoned: the same with that clock's zone;
+            empty where it is no other. money: what there is and today's result; empty where nothing is known.
         note: something a person should know besides; empty otherwise.
         start, stop, pause, resume, kill, release: whether each can be asked now.
         daemon_start, daemon_restart: the same for the process itself.
@@ -89,6 +92,7 @@ class Look:
     icon: Icon
     word: str
     line: str
+    zoned: str = ""
     money: str = ""
     note: str = ""
     start: bool = False
@@ -104,17 +108,22 @@ class Look:
     @property
     def tip(self) -> str:
         """For the pointer over the icon."""
-        return f"Mooring: {self.line}"[:TIP_MOST]
+        return f"Mooring: {self.zoned or self.line}"[:TIP_MOST]
 
 
-def look_of(known: Known, day: str) -> Look:
+def look_of(known: Known, now: datetime, zone: tzinfo | None = None) -> Look:
     """What a menu shows of it.
 
     Args:
-        day: that it is now, in UTC, as 2026-01-31.
+        now: with a zone. zone: the person's; None where it is this machine's.
     """
     if known.link is Link.THERE and known.status is not None:
-        return _there(known, known.status, day)
+        line, moment = known.status.first_line, _moment(known.status)
+        return replace(
+            _there(known, known.status, now.astimezone(UTC).date().isoformat()),
+            line=local_time(line, moment, now, zone),
+            zoned=local_time(line, moment, now, zone, zoned=True),
+        )
     note = known.busy or known.failed
     free = not known.busy
     if known.link is Link.OFF:
@@ -152,6 +161,12 @@ def _there(known: Known, status: Status, day: str) -> Look:
         daemon_restart=free and status.version != known.own_version,
         windows=True,
     )
+
+
+def _moment(status: Status) -> str | None:
+    """What the state's sentence tells the time of."""
+    told = {"Killed": status.kill_switch.since, "Paused": status.state_since, "Live": status.next_cycle}
+    return told.get(status.word)
 
 
 def _money(status: Status, result: DayResult | None, day: str) -> str:

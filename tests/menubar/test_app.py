@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def shown(home: Home, person: Person, tmp_path: Path) -> Iterator[MenuBar]:
     front = Front(lambda: person)
     menu = MenuBar(
         home, machine, item, browse=person.browse, confirm=person.confirm, clock=lambda: person.now,
-        day=lambda: person.day, front=front,
+        now=lambda: datetime.fromisoformat(f"{person.day}T12:00:00Z"), front=front,
     )  # fmt: skip
     menu.tray.tell = person.tell  # type: ignore[method-assign]
     menu.begin()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from mooring.menubar.today import day_result
 from tests.support.odd_daemon import STATUS
 
 DAY = "2026-01-02"
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def status(**changes) -> Status:
@@ -24,7 +27,7 @@ def there(**changes) -> Look:
 
 
 def shown(known: Known) -> Look:
-    return look_of(known, DAY)
+    return look_of(known, NOW, ZoneInfo("Europe/Helsinki"))
 
 
 def can(look: Look) -> set[str]:
@@ -43,6 +46,30 @@ def test_todays_result_stands_beside_what_there_is_and_another_days_with_its_day
     today, before = DayResult(day=DAY, text="+12.00 USDT"), DayResult(day="2026-01-01", text="+12.00 USDT")
     assert there(today=today, made_up_prices=True).money == "10,234.56 USDT, +12.00 USDT today (made-up prices)"
     assert there(today=before).money == "10,234.56 USDT, +12.00 USDT on 2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "wanted", "tip"),
+    [
+        ("at 10:05 UTC: from 10:05 UTC.", {"word": "Paused"}, "at 12:05: from 10:05 UTC.", "at 12:05 EET: from"),
+        ("since 21:59 UTC.", {"word": "Killed", "at": "2026-01-01T21:59:30Z"}, "since 23:59 on 2026-01-01.", "EET on"),
+        ("since 22:00 UTC.", {"word": "Killed", "at": "2026-01-01T22:00:00Z"}, "since 00:00.", "since 00:00 EET."),
+        ("at 21:00 UTC.", {"word": "Paused", "at": "2025-07-01T21:00:00Z"}, "at 00:00 on 2025-07-02.", "EEST"),
+        ("at 13:00 UTC.", {"word": "Live", "at": "2026-01-02T13:00:00Z"}, "at 15:00.", "at 15:00 EET."),
+        ("at 13:00 UTC.", {"word": "Live", "at": "soon"}, "at 13:00 UTC.", "at 13:00 UTC."),
+        ("at 13:00 UTC.", {"word": "Live", "at": None}, "at 13:00 UTC.", "at 13:00 UTC."),
+        ("until 10:05 UTC.", {"word": "Halted"}, "until 10:05 UTC.", "until 10:05 UTC."),
+    ],
+)
+def test_the_states_time_is_by_the_persons_clock_with_its_day_and_its_zone_is_under_the_pointer(
+    line, changes, wanted, tip
+):
+    at = changes.get("at", "2026-01-02T10:05:59Z")
+    which = {"Killed": "kill_switch", "Paused": "state_since", "Live": "next_cycle"}.get(changes["word"], "state_since")
+    told = {which: KillSwitch(active=True, since=at) if which == "kill_switch" else at}
+    look = there(word=changes["word"], first_line=line, **told)
+    assert look.line == wanted
+    assert tip in look.tip
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ class Books:
 
     def tell(self, kind: str, slot: Slot | None, **detail: str) -> None:
         """Tell what happened. What goes wrong in telling never undoes it."""
+        named = {} if slot is None else {"bundle": slot.reference, "version": slot.version}
         try:
-            self._tell(Told(kind=kind, bundle="" if slot is None else slot.reference, detail=detail))
+            self._tell(Told(kind=kind, detail=detail, **named))
         except Exception:
             log.exception("bundle_event_not_told", kind=kind)

@@ -189,11 +189,13 @@ class Told:
     Attributes:
         kind: stable snake_case word.
         bundle: its reference; empty where it is about none.
+        version: what its publisher calls it, as people do.
         detail: plain words and numbers.
     """
 
     kind: str
     bundle: str = ""
+    version: str = ""
     detail: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -63,6 +63,7 @@ def test_answers_that_are_no_numbers_end_the_trial_and_the_former_one_decides_ag
     made.hour()
     assert made.running == "core@1"
     assert made.events("rolled_back") == [{"reason": "2 answers were not numbers, out of range, or did not come"}]
+    assert [one.version for one in made.told if one.kind == "rolled_back"] == ["v2"]
     assert made.manager.update(made.source).state == "up_to_date", "never again by itself"
     with pytest.raises(Denied) as refused:
         made.manager.update(made.source, wanted="core@2")

@@ -71,6 +71,7 @@ class Loads:
         self._version = version
         self._guard = threading.Lock()
         self._under_way: Counter[str] = Counter()
+        self._last: _Counts | None = None  # as it was read or written last: nobody else writes it
         self._in_row = False  # whether a load of this process stands in the row
         self._closed = False
 
@@ -158,10 +159,10 @@ class Loads:
         """What is counted; None where that cannot be told."""
         try:
             data = read_private(self._path, BYTES_MAX)
-            return _Counts() if data is None else self._counts(orjson.loads(data))
+            self._last = _Counts() if data is None else self._counts(orjson.loads(data))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("bundle_loads_not_read", error=type(error).__name__)
-            return None
+        return self._last
 
     def _counts(self, said: Mapping[str, object]) -> _Counts:
         begun, in_a_row = said["begun"], said["in_a_row"]
@@ -177,9 +178,10 @@ class Loads:
         if kept or counts.in_a_row:
             said = {"format": FORMAT, "version": self._version, "begun": kept, "in_a_row": counts.in_a_row}
             replace_file(self._path, orjson.dumps(said))
-            return
-        self._path.unlink(missing_ok=True)
-        sync_folder(self._path.parent)
+        else:
+            self._path.unlink(missing_ok=True)
+            sync_folder(self._path.parent)
+        self._last = counts
 
 
 class _Around(AbstractContextManager[None]):

@@ -214,6 +214,23 @@ def test_what_cannot_be_read_counts_the_same_and_is_no_loop_without_an_end(
     assert not loads(tmp_path)
 
 
+def test_what_was_read_once_is_not_lost_where_the_disk_fails_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    killed(tmp_path, times=TRIES)
+    made = Loads(tmp_path, "1")
+    assert made.why_not(ONE)
+    with monkeypatch.context() as bad:
+        bad.setattr(module, "read_private", fails)
+        with made.around(slot_of(2), counted=True):
+            assert begun(tmp_path) == {ONE.name: TRIES, slot_of(2).name: 1}
+        assert made.gone() == {ONE.name}
+    assert (begun(tmp_path), in_a_row(tmp_path)) == ({ONE.name: TRIES}, 0)
+
+
 def test_another_version_of_mooring_tries_it_again(tmp_path: Path) -> None:
     killed(tmp_path, times=TRIES)
     assert loads(tmp_path, version="2")

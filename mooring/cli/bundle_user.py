@@ -155,12 +155,7 @@ def rollback(ctx: typer.Context, reason: ReasonOption = "", home: HomeOption = N
     if as_json:
         put_json(found.model_dump())
         return
-    active = found.active
-    say(
-        "No bundle decides from the next hour on."
-        if active is None
-        else f"Back on {_short(active)} from the next hour on."
-    )
+    _show_went_back(found)
 
 
 def trust(
@@ -277,6 +272,17 @@ def _show_outcome(ended: Operation, client: Client, *, as_json: bool) -> None:
         say(f"Back on {_short(found.active)} from the next hour on.")
     else:
         say("There is nothing newer.")
+
+
+def _show_went_back(found: Bundles) -> None:
+    from mooring.control_api.bundle_words import why_not_active  # noqa: PLC0415 -- as above
+
+    if found.active is None:
+        say("No bundle decides from the next hour on.")
+    elif why := why_not_active(found):
+        say(f"Back on {_short(found.active)}, which did not decide when it was its turn last: {why}.")
+    else:
+        say(f"Back on {_short(found.active)} from the next hour on.")
 
 
 def _show_running(found: Bundles) -> None:

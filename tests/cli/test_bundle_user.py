@@ -80,3 +80,13 @@ def test_the_list_says_once_why_an_accepted_one_does_not_decide(capsys: pytest.C
     assert capsys.readouterr().out == f"No model decides. core@2 does not decide: {why}\n"
     bundle_user._show_running(found(active=two, history=[event], running=bundle(1)["id"]))
     assert capsys.readouterr().out == f"core@1 decides.\nModel 2026-02 does not decide: {why}.\n"
+
+
+def test_who_goes_back_is_told_where_that_one_was_given_up_too(capsys: pytest.CaptureFixture[str]) -> None:
+    one, why = Bundle(**bundle(1)), "Mooring ended 4 times"
+    event = BundleEvent(at="2026-01-01T00:00:00Z", kind="unfit", id=one.id, detail={"reason": f"{why}."})
+    bundle_user._show_went_back(found(active=one, history=[event]))
+    said = f"Back on core@1, which did not decide when it was its turn last: {why}.\n"
+    assert capsys.readouterr().out == said
+    bundle_user._show_went_back(found(active=one, history=[event.model_copy(update={"kind": "loaded"})]))
+    assert capsys.readouterr().out == "Back on core@1 from the next hour on.\n"

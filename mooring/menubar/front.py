@@ -115,6 +115,8 @@ class Front(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 -- Qt's name
         """As Qt's: the last window that goes takes the program out of the Dock."""
         if event.type() is QEvent.Type.Hide:
+            # One that was only put away is still visible; whose else it is keeps it, and a question nobody.
+            self._windows = [window for window in self._windows if window.isVisible()]
             self._show_in_dock()
         return super().eventFilter(watched, event)
 

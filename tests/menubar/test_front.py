@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from mooring.app_activity import AppActivity
 from mooring.menubar import app as menubar
 from mooring.menubar.front import AppKit, Front
+from mooring.menubar.questions import ask
 from tests.support.objc import built, told
 
 Keep = Callable[[object], None]
@@ -178,3 +180,21 @@ def test_a_process_without_an_application_is_said(objc):
         kit.in_dock(shown=True)
     with pytest.raises(OSError, match="none"):
         AppKit("/none/AppKit", objc)
+
+
+def test_questions_that_were_answered_are_kept_by_nobody(front, system):
+    for _ in range(3):
+
+        def no() -> None:
+            box = QApplication.activeModalWidget()
+            assert isinstance(box, QMessageBox)
+            box.reject()
+
+        QTimer.singleShot(0, front, no)
+        assert not ask("Kill?", "It stops.", "Kill", bring=front.bring)
+        QApplication.processEvents()
+    assert not [box for box in QApplication.topLevelWidgets() if isinstance(box, QMessageBox) and box.text() == "Kill?"]
+    assert [one for one in system.told if isinstance(one, str)] == [
+        "not in the Dock",
+        *["in the Dock", "not in the Dock"] * 3,
+    ]

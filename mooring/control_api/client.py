@@ -26,10 +26,10 @@ from mooring.control_api.client_settings import SettingsCalls
 from mooring.control_api.client_socket import SocketTransport, no_certificates
 from mooring.control_api.client_stream import StreamCalls, StreamEvent
 from mooring.control_api.client_trading import TradingCalls
-from mooring.control_api.client_wire import STRANGE, socket_path
+from mooring.control_api.client_wire import NOBODY, STRANGE, socket_path
 from mooring.errors import Invalid, Unreachable
 
-__all__ = ["STRANGE", "Client", "StreamEvent"]
+__all__ = ["NOBODY", "STRANGE", "Client", "StreamEvent"]
 
 
 class Client(

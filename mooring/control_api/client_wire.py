@@ -24,6 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 
 INFO_BYTES_MAX: Final = 4096
 STRANGE: Final = "strange_answer"  # the code of `strange`
+NOBODY: Final = "daemon_not_reachable"  # the code of `unreachable`
 _TODO: Final = "Start it with `mooring up`, or run `mooring doctor`."
 
 

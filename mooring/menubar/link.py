@@ -17,7 +17,7 @@ import structlog
 from pydantic import ValidationError
 
 from mooring import __version__
-from mooring.control_api.client import STRANGE, Client, StreamEvent
+from mooring.control_api.client import NOBODY, STRANGE, Client, StreamEvent
 from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
@@ -190,7 +190,7 @@ class DaemonLink:
             try:
                 do()
             except MooringError as error:
-                if grave and isinstance(error, Unreachable) and error.code != STRANGE:
+                if grave and error.code == NOBODY:  # a daemon that cannot reach Kraken says so by another code
                     error = not_asked(error, undone)
                 self._failed(error, grave=grave)
             finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mooring.errors import Conflict, Unknown, Unreachable
+from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 
 NOT_STOPPED: Final = "Mooring was not stopped."
 NOT_KILLED: Final = "The kill switch was not pressed."
@@ -20,7 +20,7 @@ def menu_failed() -> Unknown:
     )
 
 
-def not_asked(error: Unreachable, undone: str) -> Unreachable:
+def not_asked(error: MooringError, undone: str) -> Unreachable:
     """Nobody answered before it was asked.
 
     Args:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from mooring.control_api.client import Client
+from mooring.control_api.models import Status
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
-from mooring.errors import Invalid
+from mooring.errors import Invalid, Unreachable
 from mooring.menubar.link import DaemonLink
 from mooring.menubar.look import Link
 from tests.daemon.daemons import running
@@ -113,3 +114,18 @@ def test_a_fault_of_the_menus_own_in_a_kill_or_a_stop_is_grave_and_claims_nothin
     assert (error.code, told.grave) == ("menu_failed", [True])
     assert "may have happened or not" in error.money
     link.close()
+
+
+def test_a_kill_whose_daemon_says_that_it_reaches_nobody_is_not_told_as_not_pressed(home, told):
+    class Refusing(Client):
+        def kill_switch(self, *, active: bool, reason: str = "") -> Status:
+            super().kill_switch(active=active, reason=reason)
+            raise Unreachable("kraken_unreachable", "Kraken does not answer.")
+
+    with running(home) as daemon:
+        link = DaemonLink(home, told, lambda _: Refusing.connect(home.run_dir, actor="menubar"))
+        link.kill("menu")
+        error = told.until_error()
+        link.close()
+        assert (error.code, error.what, told.grave) == ("kraken_unreachable", "Kraken does not answer.", [True])
+        assert daemon.client.status().kill_switch.active

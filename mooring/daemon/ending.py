@@ -19,6 +19,7 @@ STAGES: Final[Mapping[str, tuple[float, float]]] = {
     "operations": (10.0, 0.5),
     "orders": (18.0, 18.0),  # what `Execution.drain` allows itself, and two more
     "sender": (4.0, 0.5),
+    "books": (30.0, 0.5),  # they have a word of their own, for which they wait until the hour at hand is done
     "account": (4.0, 0.5),
     "hour": (30.0, 1.0),
     "replay": (10.0, 0.5),

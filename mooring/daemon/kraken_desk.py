@@ -257,24 +257,27 @@ class KrakenDesk:
             with suppress(Exception, CancelledError):
                 running.result(self._ending.seconds("sender"))
         if engine is not None:
-            self._tell_engine(engine, settled=settled)
+            left = "" if settled else left_at_venue(self._machine.now())
+            self.left = left or self.left  # first: whoever ended it is told also where the store can keep nothing more
+            # In a thread of its own: an hour that never ends never gives the books their turn.
+            telling = threading.Thread(target=self._tell_engine, args=(engine, left), name="mooring-books", daemon=True)
+            telling.start()
+            telling.join(self._ending.seconds("books"))
         if venue is not None:
             with suppress(MooringError, TimeoutError):
                 self._call(venue.close(), self._ending.seconds("account"))
         self._held.close()
 
-    def _tell_engine(self, engine: LiveEngine, *, settled: bool) -> None:
+    def _tell_engine(self, engine: LiveEngine, left: str) -> None:
         """Nothing is sent for it any more; the person is told where orders are left that nobody looks after."""
-        left = "" if settled else left_at_venue(self._machine.now())
-        self.left = left or self.left  # first: whoever ended it is told also where the store can keep nothing more
         try:
             try:
                 engine.disconnect()
             finally:
                 if left:
                     engine.alert("critical", "orders_left", left)
-        except MooringError as error:
-            log.warning("engine_not_told", why=str(error))
+        except Exception:  # in a thread of its own nobody else would hear of it
+            log.exception("engine_not_told")
 
     def resync(self, *, accept: bool = False) -> None:
         """Compare books and venue now; with `accept`, what nothing explains and is no loss is booked as outside."""

@@ -19,6 +19,7 @@ from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.instance import holder
 from mooring.daemon.serving import serve
 from mooring.home import Home
+from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.worker import Worker
 from mooring.runtime.execution.service import Execution
 from mooring.runtime.store.store import Store
@@ -132,3 +133,38 @@ def test_where_all_stages_are_silent_at_once_the_end_is_in_order_and_says_what_i
     assert closed == ["store"]
     assert holder(home) is None
     assert set(budget.given) == set(ending.STAGES) - {"doors", "awake"}
+
+
+def test_an_hour_that_never_gives_its_turn_back_keeps_no_live_end_from_its_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hundredth = {stage: (most / 100, least / 100) for stage, (most, least) in ending.STAGES.items()}
+    monkeypatch.setattr(ending, "STAGES", hundredth)
+    monkeypatch.setattr("mooring.daemon.app.Ending", Silent)
+    has_it, let_go = threading.Event(), threading.Event()
+
+    def hour(engine: Any) -> None:
+        with engine._turns:
+            has_it.set()
+            let_go.wait()
+
+    async def end() -> bool:
+        daemon = Daemon(made)
+        assert await daemon.begin(asyncio.Event())
+        assert isinstance(daemon.trader.engine, LiveEngine)
+        threading.Thread(target=hour, args=(daemon.trader.engine,), daemon=True).start()
+        assert await asyncio.to_thread(has_it.wait, 60)
+        ends = asyncio.ensure_future(daemon.stop())
+        await asyncio.wait({ends}, timeout=30)
+        ended = ends.done()
+        let_go.set()
+        await ends
+        return ended
+
+    with served(speed=60) as it:
+        made = options_at(it, home)
+        try:
+            assert asyncio.run(end()), "it waited for the turn"
+        finally:
+            let_go.set()
+    assert holder(home) is None

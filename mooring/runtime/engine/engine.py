@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from mooring.errors import Conflict, Denied, Halt, MooringError
+from mooring.errors import Conflict, Denied, MooringError
 from mooring.runtime.domain.bars import HOUR_SECONDS, Bar, Int64s
 from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
@@ -19,7 +19,7 @@ from mooring.runtime.engine.renewal import NotRenewed, Renewal, never
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book, picture_of
 from mooring.runtime.engine.turns import Turns
-from mooring.runtime.engine.worker import Worker
+from mooring.runtime.engine.worker import STUCK, Worker
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
@@ -139,12 +139,7 @@ class Engine(Notes):
         if worker is not None:
             worker.stop.set()
         if worker is not None and not worker.is_current and not worker.join(seconds):
-            raise Halt(
-                "engine_stuck",
-                "The hour at hand does not end.",
-                money="It is either recorded whole or not at all.",
-                todo="Look at the log; ending the process is safe.",
-            )
+            raise STUCK
         if for_good:
             with self._turns:
                 self._want(STOPPED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from mooring.runtime.engine.live_cycle import LiveCycle
 from mooring.runtime.engine.live_desk import Live, Taken
 from mooring.runtime.engine.outside import Outside
 from mooring.runtime.engine.status import EngineStatus
+from mooring.runtime.engine.worker import STUCK
 from mooring.runtime.execution.ports import Books, BooksNow, Outlet, Reconciled
 from mooring.runtime.store.types import Batch, ControlRow
 from mooring.runtime.venues.paper.matching import working_entries
@@ -120,13 +122,24 @@ class LiveEngine(Engine):
             self._changed()
 
     def stop(self, *, for_good: bool = False, seconds: float = JOIN_SECONDS) -> None:
-        """As `Engine.stop`; who starts again arms again. Entries are taken back, other orders are looked after."""
-        with self._turns:
-            self._withdraw_entries()
+        """As `Engine.stop`; who starts again arms again. Entries are taken back, other orders are looked after.
+
+        Where a person asks for it that is done however late the hour at hand ends; a process that ends waits `seconds`.
+        """
+        if (worker := self._worker) is not None:
+            worker.stop.set()  # no other hour begins while the one at hand is waited for
         try:
+            with self._turns if for_good else self._turns.within(seconds):
+                self._withdraw_entries()
             super().stop(for_good=for_good, seconds=seconds)
+        except TimeoutError:
+            raise STUCK from None
         finally:
-            self.disarm()
+            self._armed = False  # also where its turn never comes
+            patience = 0.0 if self._worker is not None else seconds
+            with suppress(TimeoutError), self._turns if for_good else self._turns.within(patience):
+                self._withdraw_entries()
+                self._changed()
 
     def release_orders(self, orders: Sequence[Order]) -> tuple[Order, ...]:
         """See `Books.release`."""

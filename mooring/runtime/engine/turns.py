@@ -43,6 +43,19 @@ class Turns:
         finally:
             self._pass_on()
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """The turn, for somebody who waits for it so many seconds at most.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        self._come(seconds=seconds)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
     def __enter__(self) -> None:
         self._come()
 
@@ -51,7 +64,7 @@ class Turns:
     ) -> None:
         self._pass_on()
 
-    def _come(self, *, patient: bool = False) -> None:
+    def _come(self, *, patient: bool = False, seconds: float | None = None) -> None:
         with self._guard:
             if not self._taken:
                 self._taken = True
@@ -61,8 +74,8 @@ class Turns:
             if patient:
                 self._patient.add(mine)
         try:
-            mine.wait()
-        except BaseException:  # a signal's handler raised while we stood in line
+            _wait(mine, seconds)
+        except BaseException:  # it did not come in time, or a signal's handler raised while we stood in line
             with self._guard:
                 still_waiting = mine in self._waiting
                 if still_waiting:
@@ -80,3 +93,8 @@ class Turns:
                 self._waiting.popleft().set()  # handed over: it stays taken
             else:
                 self._taken = False
+
+
+def _wait(turn: threading.Event, seconds: float | None) -> None:
+    if not turn.wait(seconds):
+        raise TimeoutError

@@ -133,3 +133,17 @@ def test_who_is_patient_is_served_in_order_and_nobody_hurries_for_them():
         assert turns.awaited is True
     third.join(WAIT_S)
     assert order[2:] == ["next"]
+
+
+def test_who_waits_no_longer_is_in_line_no_longer():
+    turns, order = Turns(), []
+    with turns:
+        with pytest.raises(TimeoutError), turns.within(0.0):
+            order.append("never")
+        thread = stand_in_line(turns, "next", order)
+    thread.join(WAIT_S)
+    with turns.within(WAIT_S):
+        order.append("last")
+    with turns.within(0.0):
+        pass
+    assert order == ["next", "last"]

@@ -249,8 +249,10 @@ class DaemonLink:
                             return
                         self._take(client, event)
             except MooringError as error:
+                loaded = self._listening.is_set()
                 self._listening.clear()
-                self._lost(error)
+                if not loaded or isinstance(error, Unreachable):
+                    self._lost(error)  # else it has no stream left for us: its state is loaded each time that we look
             except Exception:  # answered in a way that nobody could foresee: of a later version
                 if self._known.link is not Link.STRANGE:
                     log.exception("menu_not_understood")

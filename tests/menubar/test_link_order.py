@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from mooring.control_api.client import Client
+from mooring.control_api.client import Client, StreamEvent
 from mooring.control_api.models import Status
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
-from mooring.errors import Invalid, Unreachable
+from mooring.errors import Invalid, Retry, Unreachable
 from mooring.menubar.link import DaemonLink
 from mooring.menubar.look import Link
 from tests.daemon.daemons import running
 from tests.menubar.told import Told
+from tests.support.odd_daemon import STATUS, odd_daemon
+
+EMPTY = {"items": [], "next_cursor": None}
 
 
 @pytest.fixture
@@ -129,3 +133,20 @@ def test_a_kill_whose_daemon_says_that_it_reaches_nobody_is_not_told_as_not_pres
         link.close()
         assert (error.code, error.what, told.grave) == ("kraken_unreachable", "Kraken does not answer.", [True])
         assert daemon.client.status().kill_switch.active
+
+
+def test_one_that_has_no_stream_left_for_the_menu_is_there_all_the_same_and_looked_at_again_and_again(home, told):
+    class Refused(Client):
+        def events(self, last_id: int | None = None) -> Iterator[StreamEvent]:
+            raise Retry("too_many_streams", "64 event streams are open already.", retry_after_seconds=5)
+
+    answers = {"/v1/status": STATUS, "/v1/equity": EMPTY}
+    with odd_daemon(home, answers) as odd:
+        link = DaemonLink(home, told, lambda _: Refused.connect(home.run_dir, actor="menubar"))
+        link.start()
+        for word in ("Paper", "Paused", "Live"):
+            odd.answers["/v1/status"] = STATUS | {"word": word}
+            link.look_again()
+            told.until(lambda known, word=word: known.status is not None and known.status.word == word)
+        assert {known.link for known in told.all} == {Link.THERE}
+        link.close()

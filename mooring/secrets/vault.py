@@ -232,8 +232,7 @@ class KeyringVault:
 
     def _call(self, work: Callable[[Backend], T], *, writes: bool) -> T:
         """Run the work in a thread of its own that a hanging prompt may keep, and that no exit waits for."""
-        ends = time.monotonic() + self._timeout
-        answer = self._take_turn()
+        answer, ends = self._take_turn()
 
         def run() -> None:
             try:
@@ -241,16 +240,19 @@ class KeyringVault:
             except BaseException as caught:  # noqa: BLE001 -- handed to the caller's thread, and mapped there
                 told, error = None, caught
             with self._turn:
-                self._taken, self._waiting = False, None
-                self._turn.notify()
+                self._pass_on()
                 if answer.cancelled():
                     return
                 answer.set_result((told, error))
 
-        threading.Thread(target=run, name="keychain", daemon=True).start()
-        seconds = max(0.0, ends - time.monotonic()) if self._hurried else self._timeout
         try:
-            told, error = answer.result(seconds)
+            threading.Thread(target=run, name="keychain", daemon=True).start()
+        except RuntimeError:  # as many threads as the system allows: the next call may have one again
+            with self._turn:
+                self._pass_on()
+            raise
+        try:
+            told, error = answer.result(max(0.0, ends - time.monotonic()))
         except (TimeoutError, CancelledError):
             message = f"The keychain did not answer within {self._timeout:g} seconds."
             raise _timeout(message, writes=writes) from None
@@ -258,8 +260,9 @@ class KeyringVault:
             raise _mapped(error, self._service) from None
         return told  # type: ignore[no-any-return]  # without an error it is the work's own
 
-    def _take_turn(self) -> Future[Any]:
-        """Wait for the call before this one; what holds the answer to this one. Errors as `get`."""
+    def _take_turn(self) -> tuple[Future[Any], float]:
+        """Wait for the call before this one; what holds the answer to this one, and until when. Errors as `get`."""
+        begun = time.monotonic()
         with self._turn:
             was = self._hurried
             free = self._turn.wait_for(lambda: not self._taken or self._hurried is not was, self._timeout)
@@ -267,7 +270,12 @@ class KeyringVault:
                 raise _timeout("An earlier call to the keychain is still waiting.", writes=False)
             self._taken = True
             self._waiting = Future()
-            return self._waiting
+            return self._waiting, (begun if was else time.monotonic()) + self._timeout
+
+    def _pass_on(self) -> None:
+        """The turn is free; the lock is held."""
+        self._taken, self._waiting = False, None
+        self._turn.notify()
 
     def _backend(self) -> Backend:
         if self._opened is None:

@@ -78,3 +78,34 @@ def test_what_answers_in_time_is_not_disturbed(chest, vault):
     vault.put("a", {"b": "c"})
     assert vault.get("a") == {"b": "c"}
     assert vault.delete("a")
+
+
+def test_a_call_that_is_hurried_before_it_has_its_turn_has_as_little_time(chest, vault, monkeypatch):
+    take = vault._take_turn
+
+    def hurried():
+        vault.hurry(0.01)
+        return take()
+
+    monkeypatch.setattr(vault, "_take_turn", hurried)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(vault.get, "a")
+        try:
+            with pytest.raises(Denied):
+                asked.result(30)
+        finally:
+            chest.answered.set()
+
+
+def test_a_call_that_gets_no_thread_leaves_the_keychain_to_the_next_one(chest, vault, monkeypatch):
+    chest.answered.set()
+    vault.hurry(30)
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            vault.get("a")
+    assert vault.get("a") is None

@@ -19,7 +19,7 @@ from mooring.runtime.engine.renewal import NotRenewed, Renewal, never
 from mooring.runtime.engine.run import Run
 from mooring.runtime.engine.status import Ends, EngineStatus, State, ends_of, figures_of, last_book, picture_of
 from mooring.runtime.engine.turns import Turns
-from mooring.runtime.engine.worker import STUCK, Worker
+from mooring.runtime.engine.worker import Worker, stuck
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.feed import Feed
 from mooring.runtime.store.store import Store
@@ -139,7 +139,7 @@ class Engine(Notes):
         if worker is not None:
             worker.stop.set()
         if worker is not None and not worker.is_current and not worker.join(seconds):
-            raise STUCK
+            raise stuck()
         if for_good:
             with self._turns:
                 self._want(STOPPED)

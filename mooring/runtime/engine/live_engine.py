@@ -23,7 +23,7 @@ from mooring.runtime.engine.live_cycle import LiveCycle
 from mooring.runtime.engine.live_desk import Live, Taken
 from mooring.runtime.engine.outside import Outside
 from mooring.runtime.engine.status import EngineStatus
-from mooring.runtime.engine.worker import STUCK
+from mooring.runtime.engine.worker import stuck
 from mooring.runtime.execution.ports import Books, BooksNow, Outlet, Reconciled
 from mooring.runtime.store.types import Batch, ControlRow
 from mooring.runtime.venues.paper.matching import working_entries
@@ -133,7 +133,7 @@ class LiveEngine(Engine):
                 self._withdraw_entries()
             super().stop(for_good=for_good, seconds=seconds)
         except TimeoutError:
-            raise STUCK from None
+            raise stuck() from None
         finally:
             self._armed = False  # also where its turn never comes
             patience = 0.0 if self._worker is not None else seconds

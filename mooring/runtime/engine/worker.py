@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
 
 from mooring.errors import Halt
 
-STUCK: Final = Halt(
-    "engine_stuck",
-    "The hour at hand does not end.",
-    money="It is either recorded whole or not at all.",
-    todo="Look at the log; ending the process is safe.",
-)
+
+def stuck() -> Halt:
+    """What to raise where the hour at hand is given up."""
+    return Halt(
+        "engine_stuck",
+        "The hour at hand does not end.",
+        money="It is either recorded whole or not at all.",
+        todo="Look at the log; ending the process is safe.",
+    )
 
 
 class Worker:

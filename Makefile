@@ -19,6 +19,9 @@ DEMO_ARGS ?=
 # One process more than there are cores, four at the most; TEST_ARGS replaces them. A file stays in one process, so that what a
 # module sets up is set up once (groups are not seen by xdist 3.8 under pytest 9.2); files go in the order of tests/conftest.py.
 TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Of tests that try one thing in many places, each so many-th place; 1 takes all of them, as the workflow does.
+TESTS_EACH ?= 4
+export TESTS_EACH
 BENCH_ARGS ?=
 
 .PHONY: help setup demo test thorough lint format bench pictures app app-headless app-env lock clean system-packages
@@ -60,7 +63,7 @@ test: setup system-packages #-- run all tests (TEST_ARGS="-k name")
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 thorough: setup system-packages #-- hours: the tests that draw what they try, with as many as docs/testing.md names
-	TESTS_STATEMENTS=1 TESTS_SCENARIOS=2000 TESTS_MUTATIONS=10000 TESTS_MUTANTS=20000 TESTS_SCHEMA_EXAMPLES=500 \
+	TESTS_EACH=1 TESTS_SCENARIOS=2000 TESTS_MUTATIONS=10000 TESTS_MUTANTS=20000 TESTS_SCHEMA_EXAMPLES=500 \
 	  $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 \
 	  tests/faults/test_scenarios.py tests/faults/test_killed_at_every_statement.py tests/property \
 	  tests/acceptance/test_schemathesis.py

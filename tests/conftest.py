@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support import postgres as pg
 hypothesis.settings.register_profile("mooring", deadline=None)
 hypothesis.settings.load_profile("mooring")
 
-LONG = ("acceptance", "faults", "property", "research")  # folders
+LONG = frozenset({"acceptance", "faults", "property", "research"})  # folders
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -51,13 +52,36 @@ def pg_place(postgres: pg.Server) -> Iterator[Place]:
     postgres.drop(name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every test that asks for the server carries the mark, so that `-m "not postgres"` leaves them all out.
 
-    Files of few and long tests come first, so that no process is left with one at the end while the others have nothing
-    to do; before all others the built application, which takes a minute to make.
+    Files of few and long tests are spread over the first two thirds: many of them wait, so that others should be at work
+    beside them, and no process is to be left with one at the end. Before all others comes the built application, which
+    takes a minute to make. Of tests that are marked as sampled each TESTS_EACH-th is taken.
     """
-    items.sort(key=lambda item: (item.get_closest_marker("frozen") is None, not set(LONG) & set(item.path.parts)))
+    _sample(config, items)
+    places: dict[Path, float] = {}
+    for long in (True, False):
+        files = [path for path in dict.fromkeys(item.path for item in items) if bool(LONG & set(path.parts)) is long]
+        places |= {path: (number + 1) / len(files) * (2 / 3 if long else 1) for number, path in enumerate(files)}
+    items.sort(key=lambda item: (item.get_closest_marker("frozen") is None, places[item.path]))
     for item in items:
         if "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out all but each TESTS_EACH-th case of every sampled test; all are there where it is not set."""
+    each = int(os.environ.get("TESTS_EACH", "1"))
+    seen: Counter[str] = Counter()
+    left: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("sampled") is not None:
+            test = item.nodeid.partition("[")[0]
+            if seen[test] % each:
+                left.append(item)
+            seen[test] += 1
+    if left:
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]

@@ -87,7 +87,9 @@ def test_a_daemon_that_ran_ends_with_0_and_all_that_it_had_to_write_is_written(h
 
 def test_a_terminal_that_is_closed_ends_it_in_order_though_it_can_say_nothing_there_any_more(home: Home) -> None:
     terminal, its_end = os.openpty()
+    handler = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ours may be ignored, as by nohup, and so would its be
     process = subprocess.Popen(command("--home", home.root, "run"), env=environ(), stdout=its_end, stderr=its_end)
+    signal.signal(signal.SIGHUP, handler)
     os.close(its_end)
     try:
         wait_for("the daemon's answer", (home.run_dir / "control.json").exists)

@@ -1,6 +1,6 @@
 """Die by SIGKILL before each statement that the writer executes, start again: the run is the undisturbed one.
 
-On SQLite before each; on a server before each third, or each TESTS_STATEMENTS-th: the full run is 1.
+On SQLite before each; on a server before each TESTS_EACH-th.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.faults import statements
 from tests.support import history
 
 ROOT = Path(__file__).parents[2]
-ON_A_SERVER = int(os.environ.get("TESTS_STATEMENTS", "3"))
+ON_A_SERVER = int(os.environ.get("TESTS_EACH", "1"))
 
 
 def victims(part, step, places, *, first=1, checked=1):

@@ -1,6 +1,6 @@
 """Change one thing in a real database, anything: `verify` finds it, and names what was changed.
 
-TESTS_MUTATIONS is how many changes are made, 250 where it is not set; the full run has 10,000. Each has a fixed seed.
+TESTS_MUTATIONS is how many changes are made, 150 where it is not set; the full run has 10,000. Each has a fixed seed.
 
 Whether a change changed a value is told by reading every value of every table before and after. Then it must be found:
 
@@ -27,7 +27,7 @@ from tests.support import lived
 from tests.support.contents import KEYS, Contents, differences, one_byte, read
 from tests.support.mutations import ALL_KINDS, Change, Original
 
-MUTATIONS = int(os.environ.get("TESTS_MUTATIONS", "250"))
+MUTATIONS = int(os.environ.get("TESTS_MUTATIONS", "150"))
 OF_A_TEST = 100
 OF_A_KIND = -(-MUTATIONS // len(ALL_KINDS))
 PARTS = [

@@ -25,6 +25,14 @@ CLOCK = SystemClock()
 WAIT_SECONDS = 60.0
 
 
+@pytest.fixture(autouse=True)
+def _usual_hangup() -> Iterator[None]:
+    """Whoever runs these tests may have it ignored, as by nohup, and processes that they start would too."""
+    handler = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, handler)
+
+
 @pytest.mark.parametrize(
     ("environ", "at_terminal", "known"),
     [

@@ -13,6 +13,8 @@ from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.store import Store
 from tests.support import core, runs
 
+pytestmark = pytest.mark.sampled
+
 ROOT = Path(__file__).parents[3]
 HOURS = 36
 BARS = core.random_bars(10, HOURS, 3, missing=0.1, silent=0.1)

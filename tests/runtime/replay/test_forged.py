@@ -11,6 +11,8 @@ from mooring.runtime.store.hashing import HASH_COLUMNS
 from mooring.runtime.store.verify import verify
 from tests.support import core, forge, pasts, runs
 
+pytestmark = pytest.mark.sampled
+
 BARS = core.random_bars(61, 60, 2)
 HOURLY = (
     "bars cycles features signals decisions risk_states order_intents order_events fills lots trades ledger campaigns "

@@ -16,6 +16,8 @@ from mooring.runtime.store.verify import verify
 from mooring.runtime.store.verify_books import validations
 from tests.support.forge import forge, spoil
 
+pytestmark = pytest.mark.sampled
+
 SOLD = "(SELECT max(seq) FROM trades)"  # the last row of those that say what was sold
 LAST_HOUR = "(SELECT max(hour_ts_utc) FROM equity)"
 # An hour in the middle, of a fill.

@@ -13,6 +13,8 @@ from mooring.runtime.store.place import SCHEMA, Place
 from mooring.runtime.store.store import Store
 from tests.support.postgres import OWNER
 
+pytestmark = pytest.mark.sampled
+
 
 def drift(place):
     engine = open_reader(place)

@@ -16,6 +16,8 @@ from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
 from tests.support.forge import spoil
 
+pytestmark = pytest.mark.sampled
+
 UNFOUND = "Its values do not match its hash."
 INT64 = st.integers(-(2**63), 2**63 - 1)
 

@@ -17,6 +17,8 @@ from mooring.runtime.store.schema import EVIDENCE
 from mooring.runtime.store.verify import verify
 from tests.support.forge import forge
 
+pytestmark = pytest.mark.sampled
+
 EDGES = [(table, n) for table, edges in PARENTS.items() for n in range(len(edges))]
 # What people state by themselves, what market and venue said, and what was raised follows from no other row.
 FIRST = {

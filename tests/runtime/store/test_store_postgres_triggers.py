@@ -19,6 +19,8 @@ from mooring.runtime.store.schema_hourly import STATUSES
 from mooring.runtime.store.triggers_forward import may_follow
 from tests.runtime.store.conftest import HOURS
 
+pytestmark = pytest.mark.sampled
+
 TABLES = [str(t.name) for t in EVIDENCE]
 REFUSED = (sqlite3.IntegrityError, psycopg.errors.RaiseException)
 ZERO = "0" * 64

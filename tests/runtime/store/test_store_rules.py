@@ -16,6 +16,8 @@ from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
 from tests.support.forge import forge
 
+pytestmark = pytest.mark.sampled
+
 # Table, rule, and columns that break this rule and no other.
 BROKEN = [
     ("accounts", "mode", {"mode": "real"}),

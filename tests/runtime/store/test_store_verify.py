@@ -18,6 +18,8 @@ from mooring.runtime.store.verify import verify
 from tests.runtime.store import book
 from tests.runtime.store.conftest import HOURS
 
+pytestmark = pytest.mark.sampled
+
 LEDGER = book.LEDGER_OF_FIRST + (HOURS - 1) * book.LEDGER_OF_OTHERS  # postings in all
 SHORTEN = (
     "UPDATE chain_heads SET count = count - 1, head = (SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1) "

@@ -23,6 +23,8 @@ from tests.runtime.store.conftest import HOURS
 from tests.runtime.store.test_store_books import BY_HAND, CASES
 from tests.support.forge import spoil
 
+pytestmark = pytest.mark.sampled
+
 TRIGGERS = (
     "SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
     "WHERE NOT t.tgisinternal AND c.relname = ANY(%s)"

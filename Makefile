@@ -20,7 +20,7 @@ DEMO_ARGS ?=
 # module sets up is set up once (groups are not seen by xdist 3.8 under pytest 9.2); files go in the order of tests/conftest.py.
 TEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Of tests that try one thing in many places, each so many-th place; 1 takes all of them, as the workflow does.
-TESTS_EACH ?= 4
+TESTS_EACH ?= 6
 export TESTS_EACH
 BENCH_ARGS ?=
 

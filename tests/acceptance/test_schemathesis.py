@@ -91,6 +91,7 @@ def test_every_operation_of_the_document_is_asked() -> None:
     assert {path for _, path in written} >= ENDLESS
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_no_fault_and_no_status_that_is_not_written(operation: Any, doors: Doors) -> None:
     strategy = operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)

@@ -77,6 +77,7 @@ def test_copy_of_a_changed_history_ends_with_6_and_leaves_nothing(mooring, datab
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("to", "code", "status"),
     [

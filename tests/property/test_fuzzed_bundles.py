@@ -69,6 +69,7 @@ GUARDS: list[tuple[Maker, Any, str, Any]] = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("make", "module", "name", "broken"), GUARDS, ids=[name for _m, _o, name, _b in GUARDS])
 def test_the_fuzzer_notices_a_guard_that_is_gone(
     monkeypatch: pytest.MonkeyPatch, make: Maker, module: Any, name: str, broken: Any

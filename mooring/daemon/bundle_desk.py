@@ -230,7 +230,9 @@ class BundleDesk:
                 log.exception("bundles_failed")
 
     def _recall(self) -> None:
-        """What was known of the repository before this start; asks nobody."""
+        """What was known of the repository before this start; asks nobody. Nothing where none is named."""
+        if self._settings().repository is None:
+            return
         name = self._named()
         self.manager.recall(name, self._repositories(name), self._settings().channel)
 

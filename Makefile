@@ -59,7 +59,7 @@ demo: $(STAMPS)/base #-- paper-trade a made-up market on this machine (DEMO_ARGS
 system-packages:
 	@bash tools/system_packages.sh
 
-test: setup system-packages #-- run all tests (TEST_ARGS="-k name")
+test: setup system-packages #-- run the tests (TESTS_EACH=1: all cases; TEST_ARGS="-k name")
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 thorough: setup system-packages #-- hours: the tests that draw what they try, with as many as docs/testing.md names

@@ -19,7 +19,7 @@ from mooring.daemon.supervision import attention
 from mooring.home import Home
 from tests.acceptance.live_rig import wait_for
 from tests.acceptance.program import PATIENCE_SECONDS, begin, command, end, environ, mooring
-from tests.daemon.daemons import short_home
+from tests.daemon.daemons import short_home, without_keychain
 
 ROOT = Path(__file__).parents[2]
 SILENT = """
@@ -35,10 +35,7 @@ STUCK = "import threading; threading.Thread(target=threading.Event().wait).start
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     with short_home() as made:
-        made.prepare()
-        mounted = tmp_path / "mounted"
-        mounted.mkdir(mode=0o700)
-        made.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        without_keychain(made, tmp_path / "mounted")
         yield made
 
 

@@ -21,9 +21,10 @@ from mooring.daemon.supervision import attention
 from mooring.errors import MooringError
 from mooring.home import Home
 from mooring.programs import command_line
-from tests.daemon.daemons import short_home
+from tests.daemon.daemons import short_home, without_keychain
 
 WAIT_SECONDS = 60.0
+DOCS = Path(__file__).parents[2] / "docs" / "service.md"
 CONF = """\
 [supervisord]
 nodaemon=true
@@ -36,13 +37,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{folder}/s.sock
 [program:mooring]
-command={command}
+{documented}
 autostart=false
-autorestart=unexpected
-exitcodes={statuses}
-startsecs=1
-startretries=3
-stopwaitsecs=40
 stdout_logfile={folder}/out.log
 stderr_logfile={folder}/err.log
 """
@@ -83,18 +79,23 @@ class Supervised:
             time.sleep(0.1)
 
 
+def documented(home: Home) -> str:
+    """The lines that docs/service.md gives for supervisord, for this home."""
+    block = DOCS.read_text().split("    [program:mooring]\n", 1)[1].split("\n\n", 1)[0]
+    lines = [line.strip() for line in block.splitlines()]
+    command = " ".join(command_line("--home", str(home.root), "--json", "run"))
+    assert lines[0] == "command=/path/to/mooring --home /path/to/home --json run"
+    assert "exitcodes=" + ",".join(map(str, sorted({0, *attention.STAY_DOWN}))) in lines
+    return "\n".join([f"command={command}", *lines[1:]])
+
+
 @pytest.fixture
 def supervised(tmp_path: Path) -> Iterator[Supervised]:
     with short_home() as home:
-        home.prepare()
-        mounted = tmp_path / "mounted"
-        mounted.mkdir(mode=0o700)
-        home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        without_keychain(home, tmp_path / "mounted")
         made = Supervised(home, home.root / "sv")
         made.folder.mkdir()
-        statuses = ",".join(map(str, sorted({0, *attention.STAY_DOWN})))
-        command = " ".join(command_line("--home", str(home.root), "--json", "run"))
-        made.conf.write_text(CONF.format(folder=made.folder, command=command, statuses=statuses))
+        made.conf.write_text(CONF.format(folder=made.folder, documented=documented(home)))
         running = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(made.conf)],
             stdout=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ import pytest
 
 from mooring.home import Home
 from tests.acceptance.tray_screens import scenario, skip_without_screen
-from tests.daemon.daemons import short_home
+from tests.daemon.daemons import short_home, without_keychain
 from tests.support.screen import SIZE, Screen, screen
 
 WAIT_SECONDS = 30.0
@@ -23,10 +23,7 @@ WAIT_SECONDS = 30.0
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The facts of the scenario, which is run once."""
     with short_home() as home:
-        mounted = tmp_path_factory.mktemp("mounted")
-        mounted.chmod(0o700)
-        home.prepare()
-        home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        without_keychain(home, tmp_path_factory.mktemp("mounted"))
         yield scenario("tray_daemon", home.root)
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.acceptance.tray_screens import run
-from tests.daemon.daemons import short_home
+from tests.daemon.daemons import short_home, without_keychain
 from tests.support.screen import missing
 
 BYTES_MOST = 60_000
@@ -24,8 +24,7 @@ def main(folder: Path) -> int:
     with short_home() as home, short_home() as live:
         run("tray_models", home.root, live.root, folder)
     with short_home() as home, tempfile.TemporaryDirectory() as mounted:
-        home.prepare()
-        home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        without_keychain(home, Path(mounted))
         run("tray_daemon", home.root, folder)
     large = [file.name for file in sorted(folder.glob("*.png")) if file.stat().st_size > BYTES_MOST]
     for name in large:

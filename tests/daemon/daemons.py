@@ -35,6 +35,14 @@ def short_home() -> Iterator[Home]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+def without_keychain(home: Home, mounted: Path) -> None:
+    """Make a home whose daemon takes its secrets from this folder, in which there are none."""
+    home.prepare()
+    mounted.mkdir(mode=0o700, exist_ok=True)
+    mounted.chmod(0o700)
+    home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+
+
 def options(
     home: Home,
     *,

@@ -21,6 +21,7 @@ from mooring.daemon.instance import holder
 from mooring.daemon.selftest import CHECKS
 from tests.acceptance.program import answer, command, environ, mooring, same, short_home
 from tests.daemon.daemons import short_home as daemons_home
+from tests.daemon.daemons import without_keychain
 from tests.packaging.frozen_scenario import PERSONS_LIBRARIES
 from tests.support.keyring_session import keyring_session, why_not
 from tests.support.screen import Screen, missing, screen
@@ -167,11 +168,8 @@ def test_killed_it_is_started_again_and_ended_it_stays_down_with_whole_records(t
 def test_the_menu_bar_is_a_program_of_its_own_and_starts_the_daemon_beside_it(frozen: Path, tmp_path: Path) -> None:
     if missing():
         pytest.skip(f"not installed: {', '.join(missing())}")
-    mounted = tmp_path / "mounted"
-    mounted.mkdir(mode=0o700)
     with screen() as made, daemons_home() as home:
-        home.prepare()
-        home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+        without_keychain(home, tmp_path / "mounted")
         display = {"DISPLAY": made.environ["DISPLAY"], "QT_QPA_PLATFORM": "xcb"}
         menu = subprocess.Popen(
             command("--home", home.root, "menubar"),

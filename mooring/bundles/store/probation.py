@@ -112,7 +112,8 @@ def judge(terms: Terms, trial: Trial, drift: Decimal | None, *, warmup_bars: int
         drift: how far the features are from those of the training (PSI, the worst of them); None where it is unknown.
     """
     if trial.errors > terms.max_errors:
-        return _failed(f"{trial.errors} answers were not numbers, out of range, or did not come")
+        were = "1 answer was not a number" if trial.errors == 1 else f"{trial.errors} answers were not numbers"
+        return _failed(f"{were}, out of range, or did not come")
     if trial.slow > max(SLOW_PARDONED, max(trial.bars, terms.min_bars) // 100):
         return _failed(f"{trial.slow} answers took longer than {terms.p99_us} µs, the slowest {trial.worst_us} µs")
     # A home that is new has no history to look at; later on there is one, and features that go missing are a fault.

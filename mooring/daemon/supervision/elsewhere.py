@@ -21,7 +21,7 @@ from mooring.home import Home
 from mooring.runtime.market.clock import Clock
 
 OTHER: Final = "other"  # what its file may set the variable to
-FILE: Final = "supervised"
+FILE: Final = "started_elsewhere"
 AGAIN: Final = 75  # EX_TEMPFAIL of sysexits.h: try again
 TAKEN_UP_SECONDS: Final = 15.0  # launchd's pause is ten, that of others shorter
 _MOST: Final = 32

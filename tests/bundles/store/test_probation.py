@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +59,8 @@ def test_one_answer_too_many_that_is_no_number_ends_it_at_once() -> None:
     judged = judge(TERMS, _after(Hour(HOUR, faults=2)), None)
     assert judged.verdict is Verdict.FAILED
     assert "2 answers were not numbers" in judged.reason
+    alone = judge(replace(TERMS, max_errors=0), _after(Hour(HOUR, faults=1)), None)
+    assert "1 answer was not a number" in alone.reason
 
 
 def test_errors_end_it_even_where_the_bars_are_enough() -> None:

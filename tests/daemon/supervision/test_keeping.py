@@ -18,6 +18,7 @@ from mooring.errors import Halt, Invalid, MooringError, Retry, Unreachable
 from mooring.home import Home
 from mooring.programs import command_line
 from mooring.runtime.market.clock import SystemClock
+from tests.daemon.daemons import without_keychain
 from tests.daemon.supervision.fake_launchd import FakeLaunchd
 from tests.daemon.supervision.test_launchd import Hurried
 
@@ -35,10 +36,7 @@ def fake() -> Iterator[FakeLaunchd]:
 @pytest.fixture
 def ready(home: Home, tmp_path: Path) -> Home:
     """A home whose daemon asks no keychain."""
-    home.prepare()
-    mounted = tmp_path / "mounted"
-    mounted.mkdir(mode=0o700)
-    home.settings_file.write_text(f'[secrets]\nbackend = "files"\nfiles_dir = "{mounted}"\n')
+    without_keychain(home, tmp_path / "mounted")
     return home
 
 

@@ -12,6 +12,7 @@ ends with 1 if there was one, 0 otherwise.
     registry        requirements, pyproject.toml       an address or an index of packages
     lock-file       everywhere                         uv.lock, which writes the registry's address into the repository
     home-path       every text file                    an absolute path of somebody's home directory
+    odd-name        everywhere                         a path that a shell takes for an option, or splits
 
 A line is excused from unfinished, stub and home-path by a comment on it: `tree-ok: the reason`.
 """
@@ -41,6 +42,7 @@ HOME: Final = re.compile(r"(?<![\w.@])(/(?:home|Users)/[A-Za-z0-9_][\w.-]*|/root
 REGISTRY: Final = re.compile(
     r"https?://|pypi\.|pythonhosted|--(?:extra-)?index-url|--find-links|\[\[tool\.uv\.index\]\]"
 )
+NAME: Final = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+@-]*")
 DECLARING: Final = frozenset({"Protocol", "abstractmethod", "overload"})
 
 
@@ -189,6 +191,9 @@ def check(root: Path) -> list[Finding]:
             message = "holds the registry's address; requirements/*.txt are the lock files"
             findings.append(Finding(path=path, line=1, code="lock-file", message=message))
             continue
+        if not all(NAME.fullmatch(part) for part in file.relative_to(root).parts):
+            message = "call it by letters, digits and ._+@-, beginning with no hyphen; or was it written by mistake?"
+            findings.append(Finding(path=path, line=1, code="odd-name", message=message))
         text = text_of(file)
         if text is None:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,5 +77,6 @@ class _NoRuntime:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
-    target.write_bytes(encoded())
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("file", type=Path, nargs="?", default=DEFAULT)
+    asked.parse_args().file.write_bytes(encoded())

@@ -166,6 +166,12 @@ def test_what_names_no_home_directory_passes(tree: Path, text: str) -> None:
     assert found(tree) == []
 
 
+@pytest.mark.parametrize("path", ["--help/01.png", "docs/-v.md", "docs/two words.md", "docs/a;b.md"])
+def test_a_name_that_a_shell_reads_otherwise_is_found(tree: Path, path: str) -> None:
+    write(tree, path, "text\n")
+    assert found(tree) == [f"{path}:1 odd-name"]
+
+
 def test_an_escape_with_a_reason_excuses_its_line_only(tree: Path) -> None:
     write(tree, "docs/a.md", f"{SOMEBODY} <!-- tree-ok: an example -->\n{SOMEBODY}\n{SOMEBODY} tree-ok:\n")
     assert found(tree) == ["docs/a.md:2 home-path", "docs/a.md:3 home-path"]

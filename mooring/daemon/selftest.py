@@ -38,6 +38,7 @@ EXTRAS: Final = (
     ("PostgreSQL (psycopg)", "psycopg"),
 )
 REINSTALL: Final = "Install Mooring again; what came with it is not whole."
+FIXES: Final = {"time_zones": "Install the system's package tzdata."}  # the system's own, which no program brings
 ZONE: Final = "America/New_York"
 
 
@@ -50,7 +51,8 @@ def _tried(name: str, check: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name=name, state="ok", detail=check())
     except Exception as error:  # noqa: BLE001 -- whatever is missing says so in its own way
-        return CheckResult(name=name, state="fail", detail=f"{type(error).__name__}: {error}", fix=REINSTALL)
+        said = f"{type(error).__name__}: {error}"
+        return CheckResult(name=name, state="fail", detail=said, fix=FIXES.get(name, REINSTALL))
 
 
 def _program() -> str:

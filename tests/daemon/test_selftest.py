@@ -38,3 +38,10 @@ def test_an_application_is_its_own_interpreter_for_its_own_modules(monkeypatch):
     monkeypatch.setattr("sys.executable", "/Applications/Mooring.app/Contents/MacOS/mooring")
     assert command_line("run") == ("/Applications/Mooring.app/Contents/MacOS/mooring", "run")
     assert module_line("mooring.daemon.errand")[1:] == ("--module", "mooring.daemon.errand")
+
+
+def test_time_zones_are_the_systems_and_so_is_what_to_install(monkeypatch):
+    monkeypatch.setattr(selftest, "ZONE", "Nowhere/Nothing")
+    (line,) = (line for line in selftest.selftest() if line.name == "time_zones")
+    assert line.state == "fail"
+    assert "tzdata" in line.fix

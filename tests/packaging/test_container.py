@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from mooring.daemon.service import STOP_SECONDS
+from mooring.daemon.supervision.attention import SUPERVISOR_VARIABLE
+from mooring.daemon.supervision.elsewhere import AGAIN, OTHER
 from mooring.settings import describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,9 +78,16 @@ def test_it_runs_as_a_user_without_rights_whose_home_is_private_and_who_can_add_
 def test_variables_of_the_image_are_settings_and_none_is_a_secret() -> None:
     (line,) = (rest for word, rest in last_stage() if word == "ENV")
     named = dict(pair.split("=", 1) for pair in line.split())
-    known = {row.env for row in describe()} | {"MOORING_HOME"}
+    known = {row.env for row in describe()} | {"MOORING_HOME", SUPERVISOR_VARIABLE}
     assert {name for name in named if name.startswith("MOORING_")} <= known
     assert named["MOORING_SECRETS__BACKEND"] == "files"
+
+
+def test_a_restart_is_left_to_docker_which_starts_again_what_did_not_end_as_wanted() -> None:
+    (line,) = (rest for word, rest in last_stage() if word == "ENV")
+    assert f"{SUPERVISOR_VARIABLE}={OTHER}" in line.split()
+    assert service()["restart"].startswith("on-failure")
+    assert AGAIN != 0
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "compose.dashboard.yaml"])

@@ -45,6 +45,8 @@ def serve_here(where: Home, *, as_json: bool) -> None:
         attention.clear(where, started=True)
         if supervised:
             elsewhere.note(where, os.getpid())
+        else:
+            elsewhere.clear(where)
 
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())

@@ -39,6 +39,12 @@ def note(home: Home, pid: int) -> None:
         replace_file(home.run_dir / FILE, f"{pid}\n".encode())
 
 
+def clear(home: Home) -> None:
+    """Nobody starts this process again, and what an earlier one wrote is not of it: its id may come again."""
+    with suppress(OSError):
+        (home.run_dir / FILE).unlink(missing_ok=True)
+
+
 def keeps(home: Home, pid: int) -> bool:
     """Whether another supervisor looks after the daemon that is this process."""
     with suppress(OSError, ValueError):

@@ -85,8 +85,10 @@ def run(home: Home, **more: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize(("more", "status"), [({}, 0), ({"SUPERVISOR_ENABLED": "1"}, elsewhere.AGAIN)])
 def test_where_its_terminal_goes_it_ends_in_order(ready: Home, more: dict[str, str], status: int) -> None:
+    elsewhere.note(ready, 7)
     with run(ready, **more) as process:
         assert elsewhere.keeps(ready, process.pid) is bool(more)
+        assert not elsewhere.keeps(ready, 7), "an id comes again, as in a container"
         process.send_signal(signal.SIGHUP)
         assert process.wait(WAIT_SECONDS) == status
     assert holder(ready) is None

@@ -60,7 +60,8 @@ def db_check(
             "database_broken",
             f"Places of the database that do not hold: {len(report['breaks'])}.",
             money="Its records cannot be trusted from there on.",
-            todo="Keep the file as it is, and restore a backup.",
+            todo="Keep the file as it is, and restore a backup; where only rules are gone, `mooring db repair` makes "
+            "them anew.",
         )
     if not as_json:
         say(f"All {report['rows']} rows hold. Head {report['head']}")
@@ -107,6 +108,31 @@ def db_upgrade(ctx: typer.Context, home: HomeOption = None, json: JsonOption = F
         say(f"The database is at the newest revision already, {done['after']}.")
     else:
         say(f"The database is at revision {done['after']} now; it was at {done['before']}.")
+
+
+@db.command("repair")
+def db_repair(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Prove every row, then make anew what is gone of the rules that keep rows as they are; the daemon must be off.
+
+    Example: mooring db repair
+    """
+    as_json = wants_json(ctx, json)
+    from mooring.daemon.maintenance import repair_database  # noqa: PLC0415
+    from mooring.daemon.records import records_of  # noqa: PLC0415
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415
+
+    where = home_of(ctx, home)
+    done = repair_database(where, records_of(where, os.environ), now=SystemClock().now())
+    if as_json:
+        put_json(done)
+        return
+    for made in done["made"]:
+        say(f"Made anew: {made}")
+    say(f"{'Nothing was gone' if not done['made'] else 'Its rules are whole again'}; all {done['rows']} rows hold.")
+    if done["made"]:
+        hint(
+            "That nobody rewrote the whole history meanwhile, only an anchor can prove: `mooring db check --against FILE`."
+        )
 
 
 @db.command("copy")

@@ -49,6 +49,7 @@ from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.setup import decider_for
+from mooring.runtime.store.guards import require_guards
 from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
@@ -128,6 +129,7 @@ class Daemon:
         known = await self._hide_and_keep(token, place)
         store = await asyncio.to_thread(Store.open, place)
         closing.callback(store.close)
+        await asyncio.to_thread(require_guards, store.reader())
         keeper, fell_back = await asyncio.to_thread(self._keeper, store)
         if self._settings.venue != options.settings.venue:  # another key may be used than the one that was stated
             known.add(*await asyncio.to_thread(self._key_texts))

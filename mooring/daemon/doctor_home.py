@@ -15,7 +15,7 @@ from mooring.daemon.doctor import CheckResult, Checks
 from mooring.daemon.instance import holder
 from mooring.errors import MooringError, NotFound, Unverified
 from mooring.home import Home
-from mooring.runtime.store.drift import schema_drift
+from mooring.runtime.store.drift import Difference, differences
 from mooring.runtime.store.failures import DAMAGE
 from mooring.runtime.store.migrate import HEAD
 from mooring.runtime.store.place import Place
@@ -129,18 +129,11 @@ def schema(place: Place) -> CheckResult:
             return _other_schema(revision)
         with reader.connected() as connection:
             # A server would have to be asked to make one to compare with; `mooring db check` does.
-            differing = schema_drift(connection) if place.file is not None else []
+            differing = differences(connection) if place.file is not None else []
     finally:
         reader.close()
     if differing:
-        table, what = differing[0]
-        more = f" {len(differing) - 1} more differ." if len(differing) > 1 else ""
-        return CheckResult(
-            name="schema",
-            state="fail",
-            detail=f"{table}: {what}{more}",
-            fix="Keep the file as it is, run `mooring db check`, and restore a backup.",
-        )
+        return _differs(differing)
     return CheckResult(name="schema", state="ok", detail=f"Revision {HEAD}, as this version makes it.")
 
 
@@ -184,6 +177,19 @@ def _integrity(reader: Reader, place: Place) -> str:
         "The pages of the database do not hold together.",
         money="What it says of your money cannot be relied on.",
         todo="Keep the file as it is, run `mooring db check`, and restore a backup.",
+    )
+
+
+def _differs(differing: list[Difference]) -> CheckResult:
+    first = next((one for one in differing if one.weakens), differing[0])
+    more = f" {len(differing) - 1} more differ." if len(differing) > 1 else ""
+    return CheckResult(
+        name="schema",
+        state="fail" if first.weakens else "warn",
+        detail=f"{first.table}: {first.what}{more}",
+        fix="End the daemon with `mooring down`, and run `mooring db repair`, which proves every row first."
+        if first.weakens
+        else "It keeps nothing from being traded, and `mooring db check` does not pass with it: keep it elsewhere.",
     )
 
 

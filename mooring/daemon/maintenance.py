@@ -13,6 +13,7 @@ from mooring.runtime.store.anchor import changed_since, make_anchor, read_anchor
 from mooring.runtime.store.backup import back_up
 from mooring.runtime.store.canonical import canonical_sql
 from mooring.runtime.store.copy import copy_history
+from mooring.runtime.store.guards import repair
 from mooring.runtime.store.migrate import HEAD
 from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
@@ -87,6 +88,18 @@ def upgrade_database(home: Home, place: Place) -> dict[str, Any]:
     home.prepare()
     with InstanceLock(home), Store.open(place, create=False) as store:
         return {"before": before, "after": store.reader().revision()}
+
+
+def repair_database(home: Home, place: Place, *, now: int) -> dict[str, Any]:
+    """Make anew what is gone of a database's rules, once every row was proved; errors as `repair`.
+
+    Raises:
+        Conflict: a daemon runs for the home.
+    """
+    home.prepare()
+    with InstanceLock(home):
+        done = repair(place, now=now, actor="cli")
+    return {"made": list(done.made), "rows": done.rows, "head": done.head}
 
 
 def copy_database(source: Place | str, target: str, *, progress: Progress | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_upgrade_needs_a_database_and_no_daemon(mooring, home: Path, database: P
     database.unlink()
     said = mooring("db", "upgrade", "--json")
     assert (said.status, said.error["code"]) == (5, "no_database")
+
+
+def test_repair_says_what_it_made_anew_and_that_nothing_was_gone(mooring, home: Path, database: Path) -> None:
+    with sqlite3.connect(database) as other:
+        other.execute("DROP TRIGGER tg_equity_update")
+    other.close()
+    with InstanceLock(Home(root=home)):
+        assert mooring("db", "repair", "--json").error["code"] == "already_running"
+    assert "Made anew: trigger tg_equity_update" in mooring("db", "repair").out
+    again = mooring("db", "repair", "--json").answer
+    assert again["made"] == []
+    assert mooring("db", "check", "--json").answer["head"] == again["head"]
 
 
 def test_history_is_copied_to_a_server_and_back_and_the_heads_are_the_same(

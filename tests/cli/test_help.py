@@ -33,7 +33,7 @@ def test_the_commands_of_this_version_are_all_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     wanted = (
         "menubar|demo|run|up|down|restart|logs|status|start|stop|pause|resume|kill|release|token|backtest|train|doctor|selftest|"
-        "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|"
+        "db check|db backup|db restore|db anchor|db schema|db upgrade|db copy|db repair|"
         "mode|arm|disarm|reconcile|scan|cancel-all|health|dashboard|"
         "simulate kraken|report daily|report weekly|export ledger|export trades|export tax-lots|"
         "onboard kraken|secrets list|secrets rotate-token|"

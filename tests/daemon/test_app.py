@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.doctor_home import database_line
 from mooring.daemon.examine import examine
 from mooring.daemon.instance import holder
+from mooring.daemon.maintenance import repair_database
+from mooring.daemon.supervision.attention import stays_down
 from mooring.errors import Conflict, Denied, Invalid, Unreachable, Unverified
 from mooring.home import Home
 from mooring.runtime.store.place import Place
@@ -116,6 +120,20 @@ def test_damaged_database_is_refused(home: Home) -> None:
         pass
     assert holder(home) is None
     assert home.database.read_bytes().startswith(b"no database"), "the file is kept as it is"
+
+
+def test_a_database_without_its_own_rules_is_not_traded_on_before_they_are_back(home: Home) -> None:
+    with running(home):
+        pass
+    with closing(sqlite3.connect(home.database)) as other, other:
+        other.execute("DROP TRIGGER tg_fills_update")
+    with pytest.raises(Unverified) as caught, DaemonThread(options(home)):
+        pass
+    assert (caught.value.code, holder(home)) == ("schema_differs", None)
+    assert stays_down(caught.value)
+    assert repair_database(home, Place(file=home.database), now=1)["made"] == ["trigger tg_fills_update"]
+    with running(home) as it:
+        assert it.client.healthz() == "ok"
 
 
 def test_autostart_does_hours_and_a_stop_in_the_middle_loses_none(home: Home) -> None:

@@ -8,6 +8,7 @@ A migration that was released is never frozen again.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -29,6 +30,8 @@ NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 DATABASES: Final = tuple(NAMES)
 FOLDER: Final = "mooring.runtime.store"
 BETWEEN: Final = ";\n\n"  # no statement holds an empty line
+MAKES: Final = re.compile(r"CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER|FUNCTION|VIEW) (\w+(?:\(\))?)")
+TURNS_ON: Final = re.compile(r"ALTER TABLE \w+ ENABLE ALWAYS TRIGGER (\w+)")
 HEADER: Final = (
     "-- Evidence of Mooring: tables, indexes, triggers and views, as every database of {name} has them.\n"
     "-- Made from the code by `python -m mooring.runtime.store.canonical`; a change here changes nothing else.\n\n"
@@ -69,6 +72,14 @@ def split(text: str) -> tuple[str, ...]:
     """The statements of a file that `written` made."""
     parts = (part.strip().removesuffix(";") for part in text.split(BETWEEN.lstrip(";")))
     return tuple(part for part in parts if part and not all(line.startswith("--") for line in part.splitlines()))
+
+
+def made_by(statement: str) -> tuple[str, str] | None:
+    """(kind, name) of the object that one of `statements` makes, or sees into force; None where it makes none."""
+    if made := MAKES.match(statement):
+        return made[1].lower(), made[2]
+    on = TURNS_ON.match(statement)
+    return None if on is None else ("trigger", on[1])
 
 
 def written(database: str) -> str:

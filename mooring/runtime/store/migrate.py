@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, inspect, text
 
 from mooring.errors import Conflict, Unverified
-from mooring.runtime.store.canonical import canonical_sql, split
+from mooring.runtime.store.canonical import canonical_sql, made_by, split
 from mooring.runtime.store.connect import APPLICATION_ID
 from mooring.runtime.store.failures import DAMAGE, KEEP, write_failure
 from mooring.runtime.store.hashing import ZERO
@@ -105,14 +106,24 @@ def create_newest(connection: Connection) -> None:
     connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
 
 
-def run_statements(connection: Connection, sql: str) -> None:
-    """Run a file of statements that `canonical` wrote, inside the connection's transaction."""
+def run_statements(connection: Connection, sql: str, *, only: Container[tuple[str, str]] | None = None) -> None:
+    """Run a file of statements that `canonical` wrote, inside the connection's transaction.
+
+    Args:
+        only: (kind, name) of what to make, as `made_by` has them; a function that is there is replaced. None makes all.
+    """
     statements = split(sql)
     if connection.dialect.name != "sqlite":
         if _has_schema(connection):  # to make one needs a right that an owner of the schema may lack
             statements = tuple(one for one in statements if not one.startswith("CREATE SCHEMA "))
         if is_installed(connection):
             statements = with_hypertable(statements)
+    if only is not None:
+        statements = tuple(
+            one.replace("CREATE FUNCTION ", "CREATE OR REPLACE FUNCTION ", 1)
+            for one in statements
+            if (made := made_by(one)) is not None and made in only
+        )
     for one in statements:
         connection.exec_driver_sql(one.replace("%", "%%") if connection.dialect.paramstyle == "pyformat" else one)
 

@@ -130,9 +130,7 @@ def db_repair(ctx: typer.Context, home: HomeOption = None, json: JsonOption = Fa
         say(f"Made anew: {made}")
     say(f"{'Nothing was gone' if not done['made'] else 'Its rules are whole again'}; all {done['rows']} rows hold.")
     if done["made"]:
-        hint(
-            "That nobody rewrote the whole history meanwhile, only an anchor can prove: `mooring db check --against FILE`."
-        )
+        hint("Only an anchor can prove that nobody rewrote all of it meanwhile: `mooring db check --against FILE`.")
 
 
 @db.command("copy")

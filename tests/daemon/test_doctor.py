@@ -132,3 +132,12 @@ def test_a_running_daemon_is_named(home: Home) -> None:
 def test_the_real_probes_answer_here(tmp_path: Path) -> None:
     assert missing_packages() == ()
     assert free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_an_application_whose_parts_have_no_names_is_not_called_lacking(monkeypatch, home: Home) -> None:
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["no-such-package>=1"])
+    said = checked(home)["packages"]
+    assert (said.state, "selftest" in said.detail) == ("ok", True)
+    monkeypatch.delattr("sys.frozen")
+    assert missing_packages() == ("no-such-package",)

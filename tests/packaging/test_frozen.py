@@ -83,6 +83,10 @@ def test_everything_that_came_with_it_is_there_and_what_did_not_is_named(frozen:
     assert list(lines) == [name for name, _ in CHECKS]
     assert lines["program"]["detail"].startswith("frozen")
     assert "polars" in lines["left_out"]["detail"]
+    with short_home() as home:
+        examined = answer(mooring("--home", home, "doctor", "--json"))
+    (packages,) = (line for line in examined["items"] if line["name"] == "packages")
+    assert (packages["state"], "selftest" in packages["detail"]) == ("ok", True)
 
 
 def test_a_demo_comes_to_the_hashes_that_the_sources_come_to(

@@ -87,7 +87,7 @@ def examined(home: Home) -> CheckResult:
         return CheckResult(
             name="bundle",
             state="warn",
-            detail=f"{active.reference} is loaded no more: Mooring ended several times in a row while models were.",
+            detail=f"{active.reference} is loaded no more: Mooring ended several times as models loaded or answered.",
             fix="Run `mooring bundle activate ID --again` to have it loaded once more, or `mooring bundle rollback`.",
         )
     return CheckResult(name="bundle", state="ok", detail=BUILT_IN if active is None else f"{active.reference} decides.")

@@ -142,11 +142,14 @@ class ActiveModels:
 
     def _load_of(self, found: Loaded) -> Callable[[], Bounded]:
         """One load, for a thread of its own: also the disk on which it is counted keeps no turn waiting."""
-        around = self._desk.manager.running.load(found.slot)
+        running = self._desk.manager.running
+        around = running.load(found.slot)
 
         def load() -> Bounded:
             with around:
-                return self._make(found, self._symbols)
+                models = self._make(found, self._symbols)
+            models.around = lambda: running.asking(found.slot)
+            return models
 
         return load
 

@@ -55,6 +55,8 @@ class Script:
     def load(self, slot: Slot) -> AbstractContextManager[None]:
         return nullcontext(slot and None)
 
+    asking = load
+
     def failed(self, one: Loaded, reason: str, *, blamed: bool = True) -> None:
         del blamed
         raise AssertionError((one, reason))

@@ -1,4 +1,4 @@
-"""A bundle whose load ends the process: it is given up after three starts, and the next good one is asked, or none."""
+"""A bundle that ends the process while it loads or is asked: given up after three, the next good one is asked, or none."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_no_update_by_itself_begins_all_over_with_it_and_a_persons_does(tmp_path
     given_up(made, slot)
     assert made.manager.update(made.source).state == "up_to_date"
     assert [(one.standing, one.why) for one in made.manager.offered] == [
-        ("rejected", "Mooring ended whenever it was loaded.")
+        ("rejected", "Mooring ended whenever it was loaded or asked.")
     ]
     with pytest.raises(Denied) as refused:
         made.manager.update(made.source, wanted="core@1")

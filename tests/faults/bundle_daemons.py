@@ -4,7 +4,7 @@
 
 ROOT is the root of a repository at URL that offers two versions. In HOME the first is accepted, then an update to the
 second is killed at one step after another, each time by another process that goes on where the last one was killed;
-at last the load of the accepted second one kills. NEW never has a bundle that was accepted. Each line of JSON says what a process began with, or what one came to.
+at last its load kills, and then what it is asked of an hour, though it loads. NEW never has a bundle that was accepted. Each line of JSON says what a process began with, or what one came to.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ MOST = 12  # hours that a trial may take here
 PATIENCE = 60.0
 DOWNLOADED = "downloaded"
 LOADING = "loading"
+ASKING = "asking"
 SETTINGS = {
     "hours": 400,
     "speed": 1e6,
@@ -78,7 +79,16 @@ def die_at(step: str) -> None:
     def die_loading(loaded: Loaded, *args: Any) -> Any:
         if step == LOADING and loaded.slot.seq == SECOND:
             os.kill(os.getpid(), signal.SIGKILL)  # as a runtime of models that crashes
-        return predictor_of(loaded, *args)
+        made = predictor_of(loaded, *args)
+        predict = made.predict
+
+        def die_asking(values: Any, present: Any) -> Any:
+            if step == ASKING and loaded.slot.seq == SECOND and values.any():  # no zeros: it has loaded
+                os.kill(os.getpid(), signal.SIGKILL)
+            return predict(values, present)
+
+        made.predict = die_asking  # type: ignore[method-assign]
+        return made
 
     bundle_models.predictor_of = die_loading
     BundleEvents.__call__ = die_told  # type: ignore[method-assign]
@@ -185,7 +195,9 @@ def main(root: Path, url: str, new: Path, home: Path) -> None:
     process(other, update)
     for _ in range(4):
         process(home, nothing, dies=LOADING)
-    process(home, nothing)
+    process(home, again, dies=ASKING)
+    for _ in range(3):
+        process(home, nothing, dies=ASKING)
     process(home, again)
 
 

@@ -91,15 +91,18 @@ def one_that_is_killed_at_each_of_its_tries_is_rolled_back_and_not_taken_again(
     assert (last["active"], last["phase"], last["rejected"], last["no_model"]) == (1, "none", 1, False)
 
 
-def an_accepted_one_whose_load_kills_three_starts_is_given_up_and_hours_are_decided_again(
+def an_accepted_one_that_kills_three_starts_is_given_up_and_hours_are_decided_again(
     processes: list[dict[str, Any]],
 ) -> None:
-    *killed, fourth, after, again = processes[12:]
-    assert began(killed) == [("loading", 2, "none", KILLED)] * 3, "no hour was decided by any of them"
-    for one in (fourth, after):
-        assert (one["end"], one["active"], one["running"], one["rejected"]) == (0, 2, 1, 0)
-        assert "Mooring ended 3 times in a row while it was being loaded" in one["unfit"][0]
-    cycles = [one["cycle"] for one in (processes[8], fourth, after, again)]
+    """First by its load; at a person's word it loads again, and kills as it is asked."""
+    without_load, without_answer, again = processes[12:16], processes[16:20], processes[20]
+    for during, killed in (("loaded", without_load), ("asked", without_answer)):
+        assert [one["end"] for one in killed] == [KILLED] * 3 + [0], "no hour was decided by the first three"
+        fourth = killed[3]
+        assert (fourth["active"], fourth["running"], fourth["rejected"], fourth["no_model"]) == (2, 1, 0, False)
+        assert f"Mooring ended 3 times in a row while it was being {during}." in fourth["unfit"][0]
+    assert {one["begins"] for one in processes[12:]} == {2}
+    cycles = [one["cycle"] for one in (processes[8], without_load[3], without_answer[3], again)]
     assert cycles == sorted(set(cycles)), "each of them decided hours"
     assert (again["end"], again["active"], again["running"], again["no_model"]) == (0, 2, 2, False)
 
@@ -108,4 +111,4 @@ def test_kill_9_of_a_daemon_at_every_step_of_an_update(processes: list[dict[str,
     without_an_accepted_bundle_there_is_no_model_and_nothing_half_done(processes)
     each_start_decides_by_what_was_accepted_and_the_last_one_finishes(processes)
     one_that_is_killed_at_each_of_its_tries_is_rolled_back_and_not_taken_again(processes)
-    an_accepted_one_whose_load_kills_three_starts_is_given_up_and_hours_are_decided_again(processes)
+    an_accepted_one_that_kills_three_starts_is_given_up_and_hours_are_decided_again(processes)

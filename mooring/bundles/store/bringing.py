@@ -176,7 +176,7 @@ class Bringer:
         standing, why = self._standing(offer.custom, state, revoked)
         made = Offered(offer=offer, standing=standing, why=why)
         if standing == "new" and made.slot in gone:  # else who updates by themselves would begin all over with it
-            return replace(made, standing="rejected", why="Mooring ended whenever it was loaded.")
+            return replace(made, standing="rejected", why="Mooring ended whenever it was loaded or asked.")
         return made
 
     def _standing(self, custom: Mapping[str, Any], state: State, revoked: Revocations) -> tuple[Standing, str]:

@@ -1,78 +1,62 @@
-"""Loads that did not end: a bundle whose load kills the process would do so at every start, and nothing would decide.
+"""Loads and questions that did not end: a bundle that kills the process would do so at every start.
 
-state/loading   how often the load of each bundle was begun since one of its loads last ended, and how often one of any
-                bundle was since a load last ended
+state/loading          of each bundle, how many loads began since one of its loads last ended, and how many processes
+                       asked it and ended since it last answered; how many ended so in a row, of whichever bundles
+state/loading.unread   the same, where the disk would not read it when something had to be written: it counts as well
 
-Of each bundle, only loads of what was accepted are counted: a trial's starts are counted in the record, see
-`state.begin_try`. In a row they all count: what makes every model kill, as an update of the machine may, must not take
-as many starts as there are bundles, for systemd starts a service no more that ended too often.
+Of each bundle, only what was accepted is counted: a trial's starts are counted in the record, see `state.begin_try`. In
+a row they all count: what makes every model kill, as an update of the machine may, must not take as many starts as
+there are bundles, for systemd starts a service no more that ended too often. Only an answer ends such a row: what
+loads well may still kill as it is asked.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import orjson
 import structlog
 
 from mooring import __version__
+from mooring.bundles.store.load_counts import ASKED, BEGUN, Counts, CountsFile
 from mooring.bundles.store.state import TRIES, UNTOUCHED, Slot
-from mooring.durable import read_private, replace_file, sync_folder
 from mooring.errors import Denied
 
-FORMAT: Final = "mooring-loads/1"
-KEPT_MAX: Final = 16
-IN_A_ROW: Final = TRIES + 1  # of whichever bundles; the start after them loads none, and has to be one of systemd's
-BYTES_MAX: Final = 16_384
+UNREAD: Final = TRIES - 1  # what cannot be read may have said anything: this load may be the last that does not end
+SOON_SECONDS: Final = 60.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Counts:
-    begun: Mapping[str, int] = field(default_factory=dict)
-    in_a_row: int = 0
-
-    def without(self, name: str) -> _Counts:
-        """As a load of it that ended leaves it."""
-        return _Counts(begun={each: count for each, count in self.begun.items() if each != name})
-
-    def knows(self, name: str) -> bool:
-        return self.in_a_row > 0 or name in self.begun
-
-    def why_not(self, slot: Slot) -> str:
-        """Why it is loaded no more; empty where it may be."""
-        if self.begun.get(slot.name, 0) >= TRIES:
-            return gone_with(slot)
-        return _nothing_loads(slot, self.in_a_row) if self.in_a_row >= IN_A_ROW else ""
-
-
-UNREAD: Final = TRIES - 1  # what cannot be read may have said anything: this load may be the last that does not end
-
-
 class Loads:
-    """The loads of one process, which is the only one that writes here. Safe to use from any thread.
+    """The loads and questions of one process, which is the only one that writes here. Safe to use from any thread.
 
     What was given up stays so until a person wants it tried again, or another version of Mooring runs, which may come
-    with another runtime of models. A disk that refuses keeps nothing from being loaded: then a load is not counted.
+    with another runtime of models. A disk that refuses keeps nothing from being loaded or asked: then it is not
+    counted.
 
     Args:
         folder: has to be there when something is counted.
         version: of this Mooring.
+        monotonic: seconds on a clock that does not go back.
     """
 
-    def __init__(self, folder: Path, version: str = __version__) -> None:
-        self._path = folder / "loading"
-        self._version = version
+    def __init__(
+        self, folder: Path, version: str = __version__, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = CountsFile(folder / "loading", version)
         self._guard = threading.Lock()
-        self._under_way: Counter[str] = Counter()
-        self._last: _Counts | None = None  # as it was read or written last: nobody else writes it
-        self._in_row = False  # whether a load of this process stands in the row
+        self._monotonic = monotonic
+        self._answered: dict[str, float] = {}  # when a question that was counted had come back, by name
+        self._under_way: Counter[tuple[str, str]] = Counter()  # by what it counts as, and the name
+        self._last: Counts | None = None  # as it was read or written last: nobody else writes it
+        self._in_row = False  # whether this process stands in the row
         self._closed = False
 
     def around(self, slot: Slot, *, counted: bool) -> AbstractContextManager[None]:
@@ -84,103 +68,118 @@ class Loads:
         Raises:
             Denied: `bundle_given_up`.
         """
-        return _Around(lambda: self._begin(slot, counted=counted), lambda: self._end(slot))
+        return _Around(lambda: self._begin(BEGUN, slot, counted=counted), lambda: self._end(BEGUN, slot))
+
+    def asking(self, slot: Slot, *, counted: bool) -> AbstractContextManager[None]:
+        """Within, it is asked: as `around`, but refuses nothing. May be left in another thread than it is entered.
+
+        One that follows an answer closely, as where hours are caught up, is not counted: what ends the process then is
+        the first question of the next one.
+        """
+        with self._guard:
+            before = self._answered.get(slot.name)
+        if before is not None and self._monotonic() - before < SOON_SECONDS:
+            return nullcontext()
+        return _Around(lambda: self._begin(ASKED, slot, counted=counted), lambda: self._end(ASKED, slot))
 
     def gone(self) -> frozenset[str]:
-        """The slots of which so many loads did not end that they are loaded no more; none where that is not known."""
+        """The slots with which so many processes ended that they are loaded no more; none where that is not known."""
         with self._guard:
-            counts = self._read() or _Counts()
-            return frozenset(name for name, count in counts.begun.items() if count >= TRIES)
+            return (self._read() or Counts()).gone()
 
     def why_not(self, slot: Slot) -> str:
         """Why it is loaded no more, by itself or with all others; empty where it may be, or that is not known."""
         with self._guard:
-            return (self._read() or _Counts()).why_not(slot)
+            return self._before_this(self._read() or Counts()).why_not(slot)
 
     def forgive(self, name: str) -> None:
         """A person wants it loaded again. OSError: the disk refuses."""
         with self._guard:
             counts = self._read()
-            if counts is None or counts.knows(name):
-                self._write((counts or _Counts()).without(name))
+            if counts is None and self._file.unread:
+                raise OSError(errno.EIO, "what ended Mooring before cannot be read")
+            if counts is None or counts.in_a_row or counts.of(name):
+                self._write(replace((counts or Counts()).without(name, BEGUN, ASKED), in_a_row=0))
+                self._in_row = False
 
     def close(self) -> None:
-        """The process ends in order: what still loads did not end it. OSError: the disk refuses."""
+        """The process ends in order: what still loads, or is asked, did not end it. OSError: the disk refuses."""
         with self._guard:
-            loading, self._closed = {name for name, loads in self._under_way.items() if loads}, True
-            counts = self._read() if loading else None
-            if counts is not None and (self._in_row or loading & counts.begun.keys()):
-                begun = {name: count - (name in loading) for name, count in counts.begun.items()}
-                self._write(_Counts(begun=begun, in_a_row=max(0, counts.in_a_row - self._in_row)))
+            under_way, self._closed = [one for one, times in self._under_way.items() if times], True
+            counts = self._read() if under_way else None
+            if counts is not None:
+                made = self._before_this(counts)
+                for which, name in under_way:
+                    made = made.within(which, {name: -1})
+                if made != counts:
+                    self._write(made)
 
-    def _begin(self, slot: Slot, *, counted: bool) -> None:
+    def _begin(self, which: str, slot: Slot, *, counted: bool) -> None:
         with self._guard:
-            if not self._closed and not self._under_way[slot.name]:
-                self._count(slot, counted=counted)
-            self._under_way[slot.name] += 1
+            if not self._closed and not self._under_way[which, slot.name]:
+                self._count(which, slot, counted=counted)
+            self._under_way[which, slot.name] += 1
 
-    def _end(self, slot: Slot) -> None:
+    def _end(self, which: str, slot: Slot) -> None:
         with self._guard:
-            self._under_way[slot.name] -= 1
-            if not self._closed and not self._under_way[slot.name]:
-                self._forget(slot.name)
+            self._under_way[which, slot.name] -= 1
+            if which == ASKED:
+                self._answered = {slot.name: self._monotonic()}  # of one at a time
+            if not self._closed and not self._under_way[which, slot.name]:
+                self._forget(which, slot.name)
 
-    def _count(self, slot: Slot, *, counted: bool) -> None:
+    def _count(self, which: str, slot: Slot, *, counted: bool) -> None:
         found = self._read()
         if found is None and not counted:
             return  # what it said of others is not written over
-        counts = found or _Counts(begun={slot.name: UNREAD}, in_a_row=UNREAD)
-        before = counts.begun.get(slot.name, 0)
-        if counted and (why := counts.why_not(slot)):
+        counts = found or Counts(begun={slot.name: UNREAD}, in_a_row=UNREAD)
+        if which == BEGUN and counted and (why := self._before_this(counts).why_not(slot)):
             raise Denied("bundle_given_up", why, money=UNTOUCHED)
-        if before or counts.in_a_row:
-            known = found is not None
+        before = self._before_this(counts)
+        if counts.of(slot.name) or before.in_a_row:
             log.warning(
-                "bundle_load_did_not_end", bundle=slot.reference, times=before, in_a_row=counts.in_a_row, known=known
+                "bundle_ended_mooring_before",
+                bundle=slot.reference,
+                times=counts.of(slot.name),
+                in_a_row=before.in_a_row,
+                known=found is not None,
             )
-        begun = {**counts.begun, slot.name: before + 1} if counted else counts.begun
+        made = counts.within(which, {slot.name: 1}) if counted else counts
         try:
-            self._write(_Counts(begun=begun, in_a_row=counts.in_a_row + (not self._in_row)))
+            if found is None:
+                self._file.set_aside()
+            self._write(replace(made, in_a_row=before.in_a_row + 1))
             self._in_row = True
         except OSError:
             log.exception("bundle_load_not_counted", bundle=slot.reference)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, which: str, name: str) -> None:
         counts = self._read()
-        if counts is not None and not counts.knows(name):
+        if counts is None and self._file.unread:
+            return
+        former = counts or Counts()
+        stays = self._in_row and any(self._under_way.values())  # another load, or a question that is overdue
+        row = 0 if which == ASKED else self._before_this(former).in_a_row
+        made = replace(former.without(name, which), in_a_row=row + stays)
+        if counts is not None and made == counts:
             return
         try:
-            self._write((counts or _Counts()).without(name))
-            self._in_row = False
+            self._write(made)
+            self._in_row = stays
         except OSError:
             log.exception("bundle_load_still_counted", slot=name)
 
-    def _read(self) -> _Counts | None:
+    def _before_this(self, counts: Counts) -> Counts:
+        """The same without this process in the row."""
+        return replace(counts, in_a_row=max(0, counts.in_a_row - self._in_row))
+
+    def _read(self) -> Counts | None:
         """What is counted; None where that cannot be told."""
-        try:
-            data = read_private(self._path, BYTES_MAX)
-            self._last = _Counts() if data is None else self._counts(orjson.loads(data))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            log.warning("bundle_loads_not_read", error=type(error).__name__)
+        self._last = self._file.read() or self._last
         return self._last
 
-    def _counts(self, said: Mapping[str, object]) -> _Counts:
-        begun, in_a_row = said["begun"], said["in_a_row"]
-        if said["format"] != FORMAT or not isinstance(begun, dict) or len(begun) > KEPT_MAX:
-            raise ValueError("it is no record of loads")
-        if not all(isinstance(count, int) and not isinstance(count, bool) for count in (in_a_row, *begun.values())):
-            raise ValueError("a count is none")
-        assert isinstance(in_a_row, int), "as was seen"
-        return _Counts(begun=begun, in_a_row=in_a_row) if said["version"] == self._version else _Counts()
-
-    def _write(self, counts: _Counts) -> None:
-        kept = dict([(name, count) for name, count in counts.begun.items() if count > 0][-KEPT_MAX:])
-        if kept or counts.in_a_row:
-            said = {"format": FORMAT, "version": self._version, "begun": kept, "in_a_row": counts.in_a_row}
-            replace_file(self._path, orjson.dumps(said))
-        else:
-            self._path.unlink(missing_ok=True)
-            sync_folder(self._path.parent)
+    def _write(self, counts: Counts) -> None:
+        self._file.write(counts)
         self._last = counts
 
 
@@ -195,16 +194,3 @@ class _Around(AbstractContextManager[None]):
 
     def __exit__(self, *_: object) -> None:
         self._end()
-
-
-def gone_with(slot: Slot) -> str:
-    """Why it is loaded no more, and what to do."""
-    return f"Mooring ended {TRIES} times in a row while it was being loaded. {_once_asked(slot)}"
-
-
-def _nothing_loads(slot: Slot, times: int) -> str:
-    return f"Mooring ended {times} times in a row while models were being loaded, not always of it. {_once_asked(slot)}"
-
-
-def _once_asked(slot: Slot) -> str:
-    return f"It is loaded again once you ask for it: mooring bundle activate {slot.bundle_id}@{slot.seq} --again"

@@ -50,7 +50,7 @@ class Running:
         self._monotonic = monotonic
         self._collect = collect
         self._warmup_bars = warmup_bars
-        self.loads = Loads(books.slots.state)
+        self.loads = Loads(books.slots.state, monotonic=monotonic)
         self._loaded: Loaded | NoModel = NoModel(reason=NOTHING)
         self._trial: Trial | None = None  # as in the record, and ahead of it where the disk refuses
         self._mark = 0.0
@@ -109,6 +109,10 @@ class Running:
     def load(self, slot: Slot) -> AbstractContextManager[None]:
         """What the runtime loads its models within, in any thread; as `Loads.around`."""
         return self.loads.around(slot, counted=not self._is_on_trial(slot))
+
+    def asking(self, slot: Slot) -> AbstractContextManager[None]:
+        """What each question to its models is asked within; as `Loads.asking`."""
+        return self.loads.asking(slot, counted=not self._is_on_trial(slot))
 
     def why_given_up(self, slot: Slot) -> str:
         """Why it does not decide although it was accepted; empty where nothing says so."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
@@ -28,9 +30,14 @@ class Bounded:
     Args:
         inner: asked by this object's thread only.
         seconds: how long an answer may take.
+
+    Attributes:
+        around: what each question that counts is asked within: entered by who asks, which takes nothing of `seconds`,
+            and left by the thread once it has come back, however late.
     """
 
     def __init__(self, inner: Models, *, seconds: float = ANSWER_SECONDS) -> None:
+        self.around: Callable[[], AbstractContextManager[None]] = nullcontext
         self._inner = inner
         self._seconds = seconds
         self._asked: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
@@ -51,7 +58,13 @@ class Bounded:
         if self._overdue is not None and not self._overdue.done.is_set():
             return self._late(len(present), 0)
         self._overdue = None
-        question = self._ask(values.copy(), present.copy())
+        within = self.around()
+        within.__enter__()
+        try:
+            question = self._ask(values.copy(), present.copy(), within)
+        except BaseException:
+            within.__exit__(None, None, None)
+            raise
         if not question.done.wait(self._seconds):
             self._overdue = question
             return self._late(len(present), round(self._seconds * US))
@@ -68,7 +81,7 @@ class Bounded:
         Raises:
             Unverified: nothing was said within the time.
         """
-        question = self._ask(np.zeros((symbols, features)), np.ones(symbols, np.bool_))
+        question = self._ask(np.zeros((symbols, features)), np.ones(symbols, np.bool_), nullcontext())
         if not question.done.wait(seconds):
             self._overdue = question
             self.leave()  # nobody has it: whenever it comes back, its thread ends
@@ -89,8 +102,8 @@ class Bounded:
         if self._thread is not None:
             self._thread.join(self._seconds)
 
-    def _ask(self, values: Float64s, present: Bools) -> _Question:
-        question = _Question(values, present)
+    def _ask(self, values: Float64s, present: Bools, within: AbstractContextManager[None]) -> _Question:
+        question = _Question(values, present, within)
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="models", daemon=True)
             try:
@@ -114,12 +127,13 @@ class Bounded:
                 question.answer = self._inner.predict(question.values, question.present)
             except Exception as error:  # noqa: BLE001 -- handed to who asked
                 question.error = error
-            question.done.set()
+            question.done.set()  # before the disk: nobody waits for what only says that it is over
+            question.within.__exit__(None, None, None)
 
 
 class _Question:
-    def __init__(self, values: Float64s, present: Bools) -> None:
-        self.values, self.present = values, present
+    def __init__(self, values: Float64s, present: Bools, within: AbstractContextManager[None]) -> None:
+        self.values, self.present, self.within = values, present, within
         self.answer: Predicted | None = None
         self.error: Exception | None = None
         self.done = threading.Event()

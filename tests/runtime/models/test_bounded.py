@@ -104,3 +104,56 @@ def test_one_that_does_not_answer_when_it_is_warmed_is_unusable():
     inner.let.set()
     made._thread.join(60)
     assert not made._thread.is_alive(), "nobody has it who could close it"
+
+
+class Counting:
+    """What questions are asked within."""
+
+    def __init__(self):
+        self.told, self.left = [], threading.Event()
+
+    def __enter__(self):
+        self.told.append("begins")
+        self.left.clear()
+
+    def __exit__(self, *_):
+        self.told.append("ends")
+        self.left.set()
+
+
+@pytest.mark.parametrize("scripted", [{}, {0: raising}])
+def test_what_a_question_is_asked_within_is_entered_before_and_left_whether_it_answers_or_fails(scripted):
+    made, around = Bounded(Scripted(scripted), seconds=60), Counting()
+    made.warm(2, 3, 60)
+    made.around = lambda: around
+    try:
+        made.predict(VALUES, PRESENT)
+    except RuntimeError:
+        assert scripted
+    assert around.left.wait(60)
+    assert around.told == ["begins", "ends"]
+    made.close()
+
+
+def test_it_is_left_only_once_an_overdue_answer_has_come():
+    inner, around = Hanging(), Counting()
+    made = Bounded(inner, seconds=0.02)
+    made.around = lambda: around
+    for _ in range(2):
+        assert made.predict(VALUES, PRESENT).faults
+    assert around.told == ["begins"]
+    inner.let.set()
+    assert around.left.wait(60)
+    assert around.told == ["begins", "ends"]
+
+
+def test_it_is_left_where_there_is_no_thread_to_ask(monkeypatch):
+    def none(_):
+        raise RuntimeError("can't start new thread")
+
+    made, around = Bounded(Scripted()), Counting()
+    made.around = lambda: around
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with pytest.raises(MemoryError):
+        made.predict(VALUES, PRESENT)
+    assert around.told == ["begins", "ends"]

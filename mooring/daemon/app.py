@@ -35,6 +35,7 @@ from mooring.daemon.measured import Counting, Measured
 from mooring.daemon.options import KRAKEN, Options
 from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
+from mooring.daemon.program_watch import ProgramWatch
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
@@ -44,6 +45,7 @@ from mooring.daemon.trader import Parts, Trader
 from mooring.daemon.trader_ports import Desk
 from mooring.daemon.vault_watch import VaultWatch
 from mooring.errors import MooringError
+from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock
@@ -83,6 +85,7 @@ class Daemon:
         self._keychain = VaultWatch()
         self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing, self._left = ExitStack(), left
+        self._program = ProgramWatch()
         self._settings = options.settings  # with what was changed through the API, once the store is open
         self.desk: KrakenDesk | None = None
         self._ending = Ending()
@@ -192,14 +195,26 @@ class Daemon:
         tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
         areas = secret_areas(options, tokens, self.trader, desk, hub, known)
         await self._open_doors(tokens, hub, writer, areas, SettingsDoor(keeper, self.trader, hub))
+        self._watch(listener, store)
+        bundles.begin(lambda: self.trader.engine)
+
+    def _watch(self, listener: EventListener, store: Store) -> None:
+        """Have hours done again, and the program's own files looked at; both may raise an alert."""
 
         def raise_alert(row: Row) -> None:
             listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
             store.commit(Batch(rows=[("alerts", row)]))
             self.trader.engine.refresh()
 
-        replaying.start(raise_alert)
-        bundles.begin(lambda: self.trader.engine)
+        def tell(severity: str, code: str, text: str) -> None:
+            hour = self.trader.status.next_cycle or self.trader.status.last_cycle or int(self._options.clock.now())
+            _, row = alert_row(self.trader.run, hour, severity, code, text)
+            if store.reader().find("alerts", alert_id=row["alert_id"]) is None:
+                raise_alert(row)
+
+        self.replaying.start(raise_alert)
+        self._program.start(tell)
+        self._closing.callback(self._program.stop)
 
     async def _open_doors(
         self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas, settings: SettingsDoor
@@ -218,7 +233,7 @@ class Daemon:
             options.clock,
             self._doctor,
             lambda: self.replaying.seen,
-            lambda: [*around.components(), component(self.bundles)],
+            lambda: [*around.components(), component(self.bundles), self._program.component()],
         )
         api = create_app(
             facade,

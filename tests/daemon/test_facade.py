@@ -194,7 +194,7 @@ def test_a_campaign_is_listed_as_it_is_recorded(finished: Running) -> None:
 def test_components_are_well(finished: Running) -> None:
     found = {part.name: part.state for part in finished.client.health().items}
     own = {"engine", "market", "store", "replay", "alerts", "venue"}
-    assert found.keys() == own | {"keychain", "disk", "clock", "stream", "operations", "bundle"}
+    assert found.keys() == own | {"keychain", "disk", "clock", "stream", "operations", "bundle", "program"}
     assert set(found.values()) <= {"ok", "warn"}
 
 

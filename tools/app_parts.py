@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from importlib.metadata import Distribution, distributions
+from os.path import normpath
 from pathlib import PurePath
 from typing import Final
 
@@ -47,6 +48,8 @@ NO_PART: Final = frozenset(
 OF_ONE_MACHINE: Final = frozenset(
     {"direct_url.json", "INSTALLER", "RECORD", "REQUESTED", "WHEEL", "uv_build.json", "uv_cache.json"}
 )
+Entry = tuple[str, str, str]
+LINK: Final = "SYMLINK"
 LICENCE: Final = re.compile(r"licen[cs]e|copying|notice", re.IGNORECASE)
 LICENCES: Final = "licences"
 
@@ -66,6 +69,45 @@ def is_wanted(destination: str) -> bool:
         return False  # every word in the menu is ours
     _, _, plugin = destination.partition("/plugins/")
     return not plugin or QT_PLUGINS.match(plugin) is not None
+
+
+def kept(
+    libraries: Iterable[Entry], files: Iterable[Entry], needs: Callable[[str], Iterable[str]]
+) -> tuple[list[Entry], list[Entry]]:
+    """What PyInstaller gathered without what is not wanted, nor what came for that alone, nor what would be left of it.
+
+    On macOS a library of Qt's is a framework: a folder with a description and links. Such a folder without its library
+    is a bundle that `codesign` refuses, and with it the whole application.
+
+    Args:
+        libraries, files: (destination, source, kind); a link's source is what it leads to, as the link spells it.
+        needs: names of the libraries that the library at this source needs.
+    """
+    libraries = list(libraries)
+    sources = {PurePath(to).name: source for to, source, _ in libraries}
+    dropped = {PurePath(to).name for to, _, _ in libraries if not is_wanted(to)}
+    alone = only_for(dropped, sources, lambda name: needs(sources[name])) if dropped else set()
+    stay = [one for one in libraries if is_wanted(one[0]) and PurePath(one[0]).name not in alone]
+    emptied = {_framework(to) for to, _, _ in libraries} - {_framework(to) for to, _, _ in stay}
+    others = [one for one in files if is_wanted(one[0]) and _framework(one[0]) not in emptied - {None}]
+    while lost := _leads_nowhere(stay, others):
+        others = [one for one in others if one not in lost]
+    return stay, others
+
+
+def _framework(destination: str) -> str | None:
+    """The outermost framework that it lies in."""
+    parts = PurePath(destination).parts
+    at = next((at for at, part in enumerate(parts[:-1]) if part.endswith(".framework")), None)
+    return None if at is None else str(PurePath(*parts[: at + 1]))
+
+
+def _leads_nowhere(libraries: Iterable[Entry], files: Iterable[Entry]) -> set[Entry]:
+    """Links to nothing that is here; those within a framework, of which some lead through others, are its own."""
+    links = {one for one in files if one[2] == LINK and _framework(one[0]) is None}
+    there = {PurePath(to) for to, _, _ in (*libraries, *files)}
+    there |= {folder for path in there for folder in path.parents}
+    return {one for one in links if PurePath(normpath(PurePath(one[0]).parent / one[1])) not in there}
 
 
 def only_for(dropped: Iterable[str], files: Iterable[str], needs: Callable[[str], Iterable[str]]) -> set[str]:

@@ -109,6 +109,8 @@ def _environ(variant: str) -> dict[str, str]:
         made["MOORING_APP_HEADLESS"] = "1"
     elif MACOS:
         made["MOORING_APP_ICON"] = str(ICON)
+        # Else an application whose signature could not be made, or does not hold, would be told as a warning.
+        made["PYINSTALLER_STRICT_BUNDLE_CODESIGN_ERROR"] = made["PYINSTALLER_VERIFY_BUNDLE_SIGNATURE"] = "1"
     return made
 
 

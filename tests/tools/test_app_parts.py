@@ -40,6 +40,31 @@ def test_libraries_that_came_for_a_plugin_alone_go_with_it_and_shared_ones_stay(
     assert alone == {"qgtk", "gtk", "pango"}
 
 
+def test_a_framework_that_is_not_wanted_goes_with_all_that_is_in_it_and_no_link_leads_nowhere():
+    def framework(name):
+        at = f"PySide6/Qt/lib/{name}.framework"
+        return (f"{at}/Versions/A/{name}", f"/wheel/{name}", "BINARY"), (
+            (f"{at}/Versions/A/Resources/Info.plist", "/wheel/Info.plist", "DATA"),
+            (f"{at}/Versions/Current", "A", "SYMLINK"),
+            (f"{at}/{name}", f"Versions/Current/{name}", "SYMLINK"),
+            (name, f"{at}/Versions/A/{name}", "SYMLINK"),
+        )
+
+    (core, of_core), (svg, of_svg) = framework("QtCore"), framework("QtSvg")
+    plugin = ("PySide6/Qt/plugins/imageformats/libqsvg.dylib", "/wheel/libqsvg.dylib", "BINARY")
+    window = ("PySide6/QtCore.abi3.so", "/wheel/QtCore.abi3.so", "EXTENSION")
+    page = ("mooring/web/page.html", "/src/page.html", "DATA")
+    folder = ("web", "mooring/web", "SYMLINK")
+    again = ("QtSvg.5", "QtSvg", "SYMLINK")  # a link to a link that goes
+    needs = {"/wheel/libqsvg.dylib": ["QtSvg", "QtCore"], "/wheel/QtSvg": ["QtCore"], "/wheel/QtCore": ["libSystem"]}
+    needs["/wheel/QtCore.abi3.so"] = ["QtCore"]
+    files = [*of_core, *of_svg, page, folder, again]
+    stay, others = app_parts.kept([core, svg, window, plugin], files, needs.__getitem__)
+    assert stay == [core, window]
+    assert others == [*of_core, page, folder]
+    assert app_parts.kept([core, svg], files, needs.__getitem__) == ([core, svg], files)
+
+
 def test_terms_of_libraries_go_with_them_each_where_it_cannot_replace_another():
     found = list(app_parts.licences())
     places = [(place, file.rpartition("/")[2]) for file, place in found]

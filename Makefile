@@ -27,7 +27,7 @@ BENCH_ARGS ?=
 .PHONY: help setup demo test thorough lint format bench pictures app app-headless app-env lock clean system-packages
 
 help: #-- show this list
-	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*#-- (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*#--' $(MAKEFILE_LIST) | awk -F ':.*#-- ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(UV): requirements/uv.txt
 	@[ -n "$(PYTHON)" ] || { echo "Mooring needs Python 3.11, 3.12 or 3.13 with pip. Install one, or say which: make PYTHON=/path/to/python3.12" >&2; exit 2; }

@@ -7,6 +7,7 @@ import struct
 import sys
 from typing import Final, Protocol
 
+_ON_MAC: Final = sys.platform == "darwin"
 # <sys/un.h> of macOS: the level of Unix sockets, the option, and struct xucred (version, uid, count, 16 groups).
 _SOL_LOCAL: Final = 0
 _LOCAL_PEERCRED: Final = 1
@@ -30,9 +31,10 @@ def peer_uid(sock: SocketOptions) -> int:
     Raises:
         OSError: the system does not say.
     """
-    if sys.platform == "darwin":
+    if _ON_MAC:
         return parse_xucred(sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED.size))
-    data = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    asked = socket.SO_PEERCRED  # type: ignore[attr-defined, unused-ignore]  # a Mac has none
+    data = sock.getsockopt(socket.SOL_SOCKET, asked, _UCRED.size)
     return int(_UCRED.unpack(data)[1])
 
 

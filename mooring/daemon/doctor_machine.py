@@ -21,6 +21,9 @@ from mooring.home import Home
 
 FILES_WARN: Final = 512  # two doors of 96 connections, streams, the database and the venue, with room to spare
 ZONE: Final = "Europe/Berlin"
+# One -o for each column, as what follows an equals sign is a header up to the end of the word; and as wide as need be,
+# which is 79 characters else where no terminal is near (ps(1) of macOS).
+PS: Final = ("/bin/ps", "-xww", "-o", "pid=", "-o", "args=")
 PS_SECONDS: Final = 10.0
 SHOWN_MAX: Final = 10
 RUNNING: Final = frozenset({"run", "demo"})
@@ -114,8 +117,8 @@ def own_processes() -> list[Process]:
     if platform.system() == "Linux":
         return [(int(path.name), command) for path in Path("/proc").glob("[0-9]*") if (command := _command_in(path))]
     # A fixed program and no input: what other platforms have instead of /proc.
-    said = subprocess.run(
-        ["/bin/ps", "-x", "-o", "pid=,args="], capture_output=True, text=True, timeout=PS_SECONDS, check=False
+    said = subprocess.run(  # noqa: S603
+        PS, capture_output=True, encoding="utf-8", errors="replace", timeout=PS_SECONDS, check=False
     )
     split = (line.split() for line in said.stdout.splitlines())
     return [(int(words[0]), words[1:]) for words in split if words and words[0].isdigit()]

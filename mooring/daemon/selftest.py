@@ -30,6 +30,11 @@ ASSETS: Final = (  # one of each folder of files that are no modules
     "runtime/store/sql/sqlite.sql",
     "runtime/store/validation/01_postings_balance.sql",
 )
+# What speaks with the system; without it keyring's module is there all the same, and says so at its first use.
+KEYCHAIN_PARTS: Final = {
+    "keyring.backends.macOS": "keyring.backends.macOS.api",
+    "keyring.backends.SecretService": "secretstorage",
+}
 EXTRAS: Final = (
     ("Parquet files (polars)", "polars"),
     ("training (lightgbm)", "lightgbm"),
@@ -63,7 +68,9 @@ def _keychain() -> str:
     from mooring.secrets.vault import backend_module  # noqa: PLC0415 -- each check imports what it tries
 
     # Whether it answers is for the doctor: a session without one is no fault of what was installed.
-    return str(importlib.import_module(backend_module()).Keyring.__module__)
+    name = backend_module()
+    importlib.import_module(KEYCHAIN_PARTS[name])
+    return str(importlib.import_module(name).Keyring.__module__)
 
 
 def _tls() -> str:

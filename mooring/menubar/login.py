@@ -6,9 +6,11 @@ import plistlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from xml.parsers.expat import ExpatError
 
+from mooring.daemon.supervision.choosing import application_of
+from mooring.daemon.supervision.launchd import require_lasting
 from mooring.durable import replace_file
 from mooring.errors import Invalid
 from mooring.programs import command_line
@@ -26,7 +28,7 @@ class LoginItem(Protocol):
         """Switch it.
 
         Raises:
-            Invalid: its file cannot be written.
+            Invalid: its file cannot be written, or the program will not be there at the next login.
         """
         ...
 
@@ -75,6 +77,8 @@ class FileItem:
 
     def turn(self, *, on: bool) -> None:
         """As `LoginItem`."""
+        if on:
+            require_lasting(self._read(self._content)[0])
         try:
             if on:
                 self._file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -100,13 +104,15 @@ def login_item(platform: str, person: Path, config: Path, home: str) -> LoginIte
     program = command_line("--home", home, "menubar")
     if platform == "darwin":
         # Loaded at the next login; this one has its menu already. Quitting it is no failure, so it is not kept alive.
-        agent = {
+        agent: dict[str, Any] = {
             "Label": LABEL,
             "ProgramArguments": list(program),
             "RunAtLoad": True,
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
         }
+        if (app := application_of(Path(program[0]))) is not None:
+            agent["AssociatedBundleIdentifiers"] = [app]  # so that Login Items names Mooring, and not who signed it
         return FileItem(person / "Library" / "LaunchAgents" / f"{LABEL}.plist", plistlib.dumps(agent), _of_agent)
     line = " ".join(_quoted(argument) for argument in program)
     entry = f"[Desktop Entry]\nType=Application\nName=Mooring\nExec={line}\nTerminal=false\nNoDisplay=true\n"

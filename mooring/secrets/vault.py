@@ -105,17 +105,17 @@ def service_of(home: Path, default: Path) -> str:
     return f"{SERVICE}.{hashlib.sha256(os.fsencode(home)).hexdigest()[:SERVICE_DIGITS]}"
 
 
-def backend_module() -> str:
+def backend_module(platform: str = sys.platform) -> str:
     """Name of the module of keyring that speaks with this platform's keychain.
 
     Raises:
         Denied: Mooring knows none here.
     """
-    if sys.platform == "darwin":
+    if platform == "darwin":
         return "keyring.backends.macOS"
-    if sys.platform.startswith("linux"):
+    if platform.startswith("linux"):
         return "keyring.backends.SecretService"
-    raise _no_keychain(f"Mooring knows no keychain on {sys.platform}.")
+    raise _no_keychain(f"Mooring knows no keychain on {platform}.")
 
 
 def system_backend() -> Backend:

@@ -3,16 +3,23 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import tempfile
 
 import pytest
 
 from mooring.control_api.peer import parse_xucred, peer_uid
 
 
-def test_the_other_end_of_a_pair_is_this_user() -> None:
-    left, right = socket.socketpair(socket.AF_UNIX)
-    with left, right:
-        assert peer_uid(left) == os.geteuid()
+def test_who_connects_is_this_user() -> None:
+    # By connecting, as a Mac knows no credentials of a pair; in a short folder, as its paths of sockets are.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listens:
+        listens.bind(f"{folder}/s")
+        listens.listen()
+        with socket.socket(socket.AF_UNIX) as asks:
+            asks.connect(f"{folder}/s")
+            taken, _ = listens.accept()
+            with taken:
+                assert peer_uid(taken) == os.geteuid()
 
 
 def test_xucred_names_the_user() -> None:

@@ -10,6 +10,7 @@ import zoneinfo
 import pytest
 
 from mooring.daemon.doctor_machine import (
+    PS,
     machine_checks,
     open_files,
     other_daemons,
@@ -82,6 +83,22 @@ def test_processes_of_this_user_are_found() -> None:
         child.communicate(b"\n")
     assert "mooring-canary" in found[child.pid]
     assert os.getpid() in found
+
+
+def test_without_proc_they_are_found_with_their_whole_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setenv("COLUMNS", "79")  # as a Mac cuts where no terminal is near
+    code = "print(flush=True); input()"
+    far = "a" * 200
+    with subprocess.Popen([sys.executable, "-c", code, far, "mooring-canary"], stdin=-1, stdout=-1) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = dict(own_processes())
+        child.communicate(b"\n")
+    assert found[child.pid][-2:] == [far, "mooring-canary"]
+    # On a Mac all behind the first equals sign is the header of that one column, and there is no second one.
+    columns = [word for word, before in zip(PS[1:], PS, strict=False) if before == "-o"]
+    assert columns == ["pid=", "args="]
 
 
 def test_a_port_that_another_program_holds_is_found_before_a_start_meets_it(home: Home) -> None:

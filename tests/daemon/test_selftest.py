@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from mooring.daemon import selftest
 from mooring.programs import MODULES, command_line, module_line
+from mooring.secrets.vault import backend_module
 
 
 def test_everything_that_came_with_it_is_here():
@@ -20,8 +23,15 @@ def test_a_missing_file_is_named(monkeypatch):
     assert line.fix
 
 
+def test_a_keychain_module_without_what_speaks_with_the_system_is_no_keychain(monkeypatch):
+    monkeypatch.setitem(sys.modules, selftest.KEYCHAIN_PARTS[backend_module()], None)
+    (line,) = (line for line in selftest.selftest() if line.name == "keychain")
+    assert line.state == "fail"
+    assert set(selftest.KEYCHAIN_PARTS) == {backend_module("darwin"), backend_module("linux")}
+
+
 def test_a_child_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr(selftest, "module_line", lambda _: ("/bin/true",))
+    monkeypatch.setattr(selftest, "module_line", lambda _: (sys.executable, "-c", ""))
     (line,) = (line for line in selftest.selftest() if line.name == "child_programs")
     assert line.state == "fail"
     assert min(MODULES) in line.detail

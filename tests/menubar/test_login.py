@@ -93,3 +93,24 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(Invalid) as caught:
         login_item("linux", tmp_path, tmp_path, "/h").turn(on=True)
     assert caught.value.code == "login_item_not_written"
+
+
+def test_the_agent_of_an_application_names_it_and_one_that_macos_shows_only_once_is_not_written(tmp_path, monkeypatch):
+    contents = tmp_path / "Mooring.app" / "Contents"
+    contents.mkdir(parents=True)
+    (contents / "Info.plist").write_bytes(plistlib.dumps({"CFBundleIdentifier": "dev.mooring.app"}))
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    monkeypatch.setattr("mooring.programs.sys.executable", str(contents / "MacOS" / "mooring-menubar"))
+    login_item("darwin", tmp_path, tmp_path, "/h").turn(on=True)
+    file = tmp_path / PLACES["darwin"]
+    agent = plistlib.loads(file.read_bytes())
+    assert agent["AssociatedBundleIdentifiers"] == ["dev.mooring.app"]
+    file.unlink()
+    lent = "/private/var/folders/x/T/AppTranslocation/0A/d/Mooring.app/Contents/MacOS/mooring-menubar"
+    monkeypatch.setattr("mooring.programs.sys.executable", lent)
+    item = login_item("darwin", tmp_path, tmp_path, "/h")
+    with pytest.raises(Invalid) as caught:
+        item.turn(on=True)
+    assert caught.value.code == "app_not_installed"
+    assert not file.exists()
+    item.turn(on=False)

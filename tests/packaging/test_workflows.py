@@ -108,6 +108,17 @@ def test_the_shell_of_every_step_is_sound():
         checked(shell(step.get("run", "true")))
 
 
+def test_what_a_mac_runs_asks_neither_a_gnu_tool_nor_a_newer_bash():
+    """macOS has the tools of BSD, bash 3.2 and make 3.81; a line that needs Linux anyway is not theirs."""
+    unknown = re.compile(
+        r"sed\b[^|]*\\t|sed -i |readlink -f|date -d|stat -c|grep -P|xargs -r|head -n -|mapfile|readarray"
+        r"|declare -A|local -n|wait -n|\$\{\w+(\^|,)|&>>"
+    )
+    for file in (ROOT / "Makefile", *SCRIPTS, *sorted((ROOT / "packaging").rglob("*.sh"))):
+        found = [line for line in file.read_text().splitlines() if unknown.search(line)]
+        assert found == [], file.name
+
+
 def checked(text: str) -> None:
     tool = shutil.which("shellcheck")
     line = ["bash", "-n"] if tool is None else [tool, "--shell=bash", "--severity=warning", "-"]

@@ -64,7 +64,7 @@ def launchd_of(home: Home, machine: Machine, label: str | None = None) -> Launch
         home.logs_dir,
         agents=_agents(machine),
         aside=home.run_dir,
-        app=_application(Path(program[0])),
+        app=application_of(Path(program[0])),
         call=machine.call,
         clock=machine.clock,
         user=machine.user,
@@ -126,6 +126,19 @@ def installed(home: Home, machine: Machine) -> Supervisor | None:
     return None if file is None else systemd_of(home, machine, file)
 
 
+def application_of(program: Path) -> str | None:
+    """Identifier of the application that the program lies in, `Some.app/Contents/MacOS/it`; None where in none."""
+    folder = program.parent.parent
+    if folder.name != "Contents" or program.parent.name != "MacOS":
+        return None
+    try:
+        content = plistlib.loads((folder / "Info.plist").read_bytes())
+    except (OSError, ValueError, ExpatError):
+        return None
+    found = content.get("CFBundleIdentifier") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def _agents(machine: Machine) -> Path:
     return machine.person / "Library" / "LaunchAgents"
 
@@ -156,19 +169,6 @@ def _is_here(supervisor: Launchd | Systemd, machine: Machine) -> bool:
 
 def _service(home: Home) -> str:
     return service_of(home.root, resolve_home(None, {}))
-
-
-def _application(program: Path) -> str | None:
-    """Identifier of the application that the program lies in, `Some.app/Contents/MacOS/it`; None where in none."""
-    folder = program.parent.parent
-    if folder.name != "Contents" or program.parent.name != "MacOS":
-        return None
-    try:
-        content = plistlib.loads((folder / "Info.plist").read_bytes())
-    except (OSError, ValueError, ExpatError):
-        return None
-    found = content.get("CFBundleIdentifier") if isinstance(content, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _program(home: Home) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ class Launchd:
             Invalid: the file cannot be written, or the program will not be there for long. Halt: launchd does not
                 load it.
         """
-        _require_lasting(self._program[0])
+        require_lasting(self._program[0])
         if self.seen().loaded and not self._is_current():
             self._leave()  # before the file changes, so that a start that is broken off is made good by the next one
         keep, drop = (self.file, self._aside) if at_login else (self._aside, self.file)
@@ -216,8 +216,12 @@ def _delete(file: Path) -> None:
         raise _unwritable(file, error) from None
 
 
-def _require_lasting(program: str) -> None:
-    """Refuse what macOS shows this one time only: launchd looks for it again at each login."""
+def require_lasting(program: str) -> None:
+    """Refuse what macOS shows this one time only: launchd looks for it again at each login.
+
+    Raises:
+        Invalid: the program will not be there for long.
+    """
     lent = "/AppTranslocation/" in program
     if lent or (program.startswith("/Volumes/") and _is_read_only(program)):
         raise Invalid(

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO})  # a link that is not followed; a socket
+# A link that is not followed; a socket, on Linux and on macOS (open(2)).
+_NO_FILE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP})
 
 
 def sync(descriptor: int) -> None:

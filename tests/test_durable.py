@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,16 @@ def test_bytes_and_names_are_synced_in_that_order(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", noted)
     durable.replace_file(tmp_path / "state", b"x")
     assert seen == ["file", "folder"]
+
+
+def test_a_mac_answers_by_numbers_that_linux_has_one_of() -> None:
+    """A disk without links, such as a stick with exFAT: ENOTSUP, 45; a socket in a file's place: EOPNOTSUPP, 102."""
+    code = (
+        "import errno\n"
+        "errno.ENOTSUP, errno.EOPNOTSUPP = 45, 102\n"
+        "from mooring import durable\n"
+        "from mooring.runtime.store import disk\n"
+        "assert 102 in durable._NO_FILE\n"
+        "assert {45, 102} <= disk.NO_LINKS\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

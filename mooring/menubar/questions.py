@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from mooring.errors import MooringError
 
@@ -43,18 +43,36 @@ class GraveNews:
     def tell(self, error: MooringError) -> None:
         """Show it."""
         if self.box is None:
-            self.box = _box("", "")
-            self.box.setIcon(QMessageBox.Icon.Warning)
-            self.box.addButton("OK", QMessageBox.ButtonRole.AcceptRole)
+            self.box = _news()
             self.box.setModal(False)
-        self.box.setText(error.what)
-        self.box.setInformativeText("\n\n".join(text for text in (error.money, error.todo, error.code) if text))
+        _say(self.box, error)
         self._bring(self.box)
 
     def close(self) -> None:
         """It is over."""
         if self.box is not None:
             self.box.close()
+
+
+def tell_alone(error: MooringError) -> None:
+    """Why there is no menu, in a window of its own, as who opened it by a click sees nothing of any terminal."""
+    app = QApplication.instance() or QApplication(["Mooring"])  # kept for as long as the window is there
+    box = _news()
+    _say(box, error)
+    box.exec()
+    del app
+
+
+def _news() -> QMessageBox:
+    box = _box("", "")
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.addButton("OK", QMessageBox.ButtonRole.AcceptRole)
+    return box
+
+
+def _say(box: QMessageBox, error: MooringError) -> None:
+    box.setText(error.what)
+    box.setInformativeText("\n\n".join(text for text in (error.money, error.todo, error.code) if text))
 
 
 def _box(title: str, text: str) -> QMessageBox:

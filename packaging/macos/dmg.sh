@@ -17,7 +17,12 @@ trap 'rm -rf "$staged"' EXIT
 ditto "$APP" "$staged/Mooring.app" # keeps links and signatures, which cp may not
 ln -s /Applications "$staged/Applications"
 rm -f "$image"
-hdiutil create -volname "Mooring $version" -srcfolder "$staged" -fs HFS+ -format UDZO -ov "$image"
+# Something of the system's, as what looks for viruses, may hold the volume for a moment: "Resource busy".
+for pause in 5 15 30 ""; do
+  hdiutil create -volname "Mooring $version" -srcfolder "$staged" -fs HFS+ -format UDZO -ov "$image" && break
+  [ -n "$pause" ] || { say "hdiutil made no $image" >&2; exit 1; }
+  sleep "$pause"
+done
 if [ -n "${CODESIGN_IDENTITY:-}" ]; then
   codesign --force --timestamp --sign "$CODESIGN_IDENTITY" "$image"
 else

@@ -77,7 +77,7 @@ def same(figures: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def short_home() -> Iterator[Path]:
     """A home whose path is short enough for a control socket, which pytest's own directories are not."""
-    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp")).resolve()  # on a Mac /tmp is a link
     try:
         yield root
     finally:

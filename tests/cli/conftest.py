@@ -64,7 +64,7 @@ def mooring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # Short: pytest's own directories are too long for a control socket.
-    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp")).resolve()  # on a Mac /tmp is a link
     monkeypatch.setenv("MOORING_HOME", str(root))
     yield root
     shutil.rmtree(root, ignore_errors=True)

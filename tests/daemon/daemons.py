@@ -28,7 +28,7 @@ TOKEN = "Canary-token-of-this-daemon-0123456789abcdef"
 @contextmanager
 def short_home() -> Iterator[Home]:
     """A home with a path short enough for a control socket."""
-    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp")).resolve()  # on a Mac /tmp is a link
     try:
         yield Home(root=root)
     finally:

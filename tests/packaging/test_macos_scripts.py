@@ -18,6 +18,7 @@ IDENTITY = "Developer ID Application: Somebody (ABCDE12345)"
 KEY = {"NOTARY_KEY": "key.p8", "NOTARY_KEY_ID": "K1", "NOTARY_ISSUER": "issuer"}
 STAND_IN = """#!/bin/bash
 printf '%s' "$(basename "$0")" >>"$CALLS"; printf '\\t%s' "$@" >>"$CALLS"; printf '\\n' >>"$CALLS"
+case "$(basename "$0") $*" in $BUSY) [ -e "$CALLS.busy" ] || { touch "$CALLS.busy"; exit 1; } ;; esac
 case "$(basename "$0") $*" in
   $FAILS) exit 1 ;;
   file*.txt) echo "ASCII text" ;;
@@ -38,7 +39,7 @@ class Mac:
         shutil.copytree(ROOT / "packaging", self.tree / "packaging")
         shutil.copy(ROOT / "pyproject.toml", self.tree)
         self.bin.mkdir()
-        for name in ("codesign", "xcrun", "hdiutil", "ditto", "spctl", "file"):
+        for name in ("codesign", "xcrun", "hdiutil", "ditto", "spctl", "file", "sleep"):
             (self.bin / name).write_text(STAND_IN)
             (self.bin / name).chmod(0o755)
         app = self.tree / "dist" / "Mooring.app" / "Contents"
@@ -55,9 +56,17 @@ class Mac:
             (app / name).touch()
         (app / "Frameworks" / "link.so").symlink_to("deep/below/a.so")
 
-    def run(self, script: str, *args: str, fails: str = "-", answer: str = "Accepted", **env: str) -> tuple[int, str]:
+    def run(
+        self, script: str, *args: str, fails: str = "-", busy: str = "-", answer: str = "Accepted", **env: str
+    ) -> tuple[int, str]:
         self.calls.write_text("")
-        own = {"PATH": f"{self.bin}:/usr/bin:/bin", "CALLS": str(self.calls), "FAILS": fails, "ANSWER": answer}
+        own = {
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "CALLS": str(self.calls),
+            "FAILS": fails,
+            "ANSWER": answer,
+            "BUSY": busy,
+        }
         done = subprocess.run(
             [str(self.tree / "packaging" / "macos" / script), *args],
             env=own | env, capture_output=True, text=True, check=False, cwd="/",
@@ -162,6 +171,19 @@ def test_the_disk_image_is_made_and_signed_where_there_is_an_identity(mac: Mac, 
     assert verify == ["verify", f"dist/{image.name}"]
     assert len(mac.asked("codesign")) == bool(identity)
     assert image.with_name(image.name + ".sha256").read_text().endswith(f"  {image.name}\n")
+
+
+def test_a_volume_that_something_holds_for_a_moment_is_tried_again_and_one_that_is_held_for_good_is_an_error(
+    mac: Mac,
+) -> None:
+    status, said = mac.run("dmg.sh", busy="hdiutil create*")
+    assert status == 0, said
+    assert [call[0] for call in mac.asked("hdiutil")] == ["create", "create", "verify"]
+    assert mac.asked("sleep") == [["5"]]
+    status, said = mac.run("dmg.sh", fails="hdiutil create*")
+    assert status == 1
+    assert "hdiutil made no dist/" in said
+    assert len(mac.asked("hdiutil")) == 4
 
 
 def test_disk_images_are_left_to_macs(mac: Mac) -> None:

@@ -228,7 +228,7 @@ def require_lasting(program: str) -> None:
             "app_not_installed",
             "Mooring was opened where it was downloaded, or from its disk image, and will not be there for long.",
             money="Nothing was started and no order was sent.",
-            todo="Move Mooring into Applications, open it there, and start it again.",
+            todo="Move Mooring into Applications in the Finder (out and in again where it is there), then open it.",
         )
 
 

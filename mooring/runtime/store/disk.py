@@ -14,8 +14,9 @@ from typing import Final
 from mooring.durable import sync_file, sync_folder
 from mooring.errors import Conflict, Invalid
 
-# What a file system answers that knows no second name for a file: exFAT and some network disks.
-NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+# What a file system answers that knows no second name for a file: exFAT and some network disks. ENOTSUP is what link(2)
+# of macOS says, where it is another number than EOPNOTSUPP.
+NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 PART: Final = ".mooring-part-"  # begins the names of files that are not whole yet
 

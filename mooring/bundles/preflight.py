@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from mooring.errors import Denied, MooringError, Unverified
 
 CPU_SECONDS: Final = 90
 MEMORY_BYTES: Final = 6 * 1024**3  # of addresses, not of memory in use: libraries reserve far more than they touch
+RESIDENT_BYTES: Final = 3 * 1024**3  # of memory in use, looked at where the system does not limit addresses
+RESIDENT_LOOK_SECONDS: Final = 0.05
 OPEN_FILES: Final = 64
 NICE: Final = 10
 NOT_READ: Final = "bundle_not_read"
@@ -71,12 +74,23 @@ def limit() -> None:
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_AS, MEMORY_BYTES),
     ):
         with suppress(OSError, ValueError):
             resource.setrlimit(kind, (most, most))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    except (OSError, ValueError):  # macOS takes no limit below the hundreds of gigabytes that each process has there
+        threading.Thread(target=_end_beyond, args=(RESIDENT_BYTES,), name="memory", daemon=True).start()
     with suppress(OSError):
         os.nice(NICE)
+
+
+def _end_beyond(most: int) -> None:
+    """End this process once it has had so many bytes in memory; what holds the interpreter meanwhile holds this up."""
+    unit = 1 if sys.platform == "darwin" else 1024  # of getrusage(2)
+    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit <= most:
+        time.sleep(RESIDENT_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _told(error: Exception) -> dict[str, str]:

@@ -63,6 +63,24 @@ def test_one_that_runs_out_of_memory_is_refused() -> None:
     refused(child(code))
 
 
+def test_where_the_system_limits_no_memory_one_that_takes_too_much_is_ended() -> None:
+    code = (
+        "import resource, time\n"
+        "from mooring.bundles import preflight\n"
+        "real = resource.setrlimit\n"
+        "def of_a_mac(kind, limits):\n"
+        "    if kind == resource.RLIMIT_AS: raise ValueError('current limit exceeds maximum limit')\n"
+        "    real(kind, limits)\n"
+        "resource.setrlimit = of_a_mac\n"
+        "preflight.RESIDENT_BYTES = 2**20 * 400\n"
+        "preflight.limit()\n"
+        "time.sleep(0.2)\n"
+        "held = b'x' * 2**29\n"
+        "time.sleep(600)\n"
+    )
+    assert "signal 9" in refused(child(code))
+
+
 @pytest.mark.parametrize(
     "said",
     [

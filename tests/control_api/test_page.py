@@ -9,6 +9,7 @@ import pytest
 
 from mooring.control_api.models import KillSwitch, Page, Status
 from mooring.errors import Denied
+from tests.acceptance.live_rig import wait_for
 from tests.control_api.api_harness import Running, status_object
 from tests.support.chromium import sign_in
 
@@ -268,6 +269,7 @@ def test_a_daemon_that_ends_is_shown_as_unknown_and_never_as_well(
 ) -> None:
     sign_in(served, tab)
     tab.route("**/v1/events", lambda route: route.abort())
+    wait_for("the stream", lambda: served.hub.listening)  # it begins a moment after its headers
     for listener in [*served.hub._listeners.values()]:
         served.hub.drop(listener)
     tab.wait_for_selector("#state.stale")

@@ -15,11 +15,13 @@ from mooring.cli.context import (
     JsonOption,
     ReasonOption,
     brief_money,
+    hint,
     home_of,
     put_json,
     say,
     wants_json,
 )
+from mooring.daemon.supervision.attention import orders_left
 from mooring.errors import Invalid
 
 if TYPE_CHECKING:
@@ -66,6 +68,9 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
     # It is answered from memory: who takes longer is not well. Who only looks need not hear that nothing was done.
     with client_of(ctx, home, patience_seconds=3.0, money="") as client:
         show_status(client.status(), as_json=as_json)
+    left = orders_left(home_of(ctx, home))
+    if left is not None:
+        hint(left.text)
 
 
 def health(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:

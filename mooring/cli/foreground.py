@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from mooring.home import Home
 
 MAY_WORK: Final = "Real orders may work at Kraken, and nobody looks after them."
-LOOK: Final = "Cancel there what you do not want."
+LOOK: Final = (
+    "Cancel there what you do not want. This is said until Mooring has compared its books with the account in live "
+    "mode, or you mark the alert about it as seen in the dashboard."
+)
 
 
 def serve_here(where: Home, *, as_json: bool) -> None:
@@ -42,7 +45,7 @@ def serve_here(where: Home, *, as_json: bool) -> None:
     supervised = elsewhere.is_known(os.environ, at_terminal=sys.stdin is not None and sys.stdin.isatty())
 
     def started() -> None:
-        attention.clear(where, started=True)
+        attention.clear(where)
         if supervised:
             elsewhere.note(where, os.getpid())
         else:

@@ -92,7 +92,7 @@ def down(
         remove(where, keeper)
     left = orders_left(where)
     if left is not None:
-        hint(f"{left.what} {left.money} {left.todo}")
+        hint(left.text)
     if as_json:
         put_json({"ended": ended, "orders_left": left is not None})
     else:

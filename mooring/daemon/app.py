@@ -29,6 +29,7 @@ from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.health import Surroundings
 from mooring.daemon.instance import InstanceLock
+from mooring.daemon.left_orders import LeftOrders
 from mooring.daemon.logs import apply_levels, configure_logging
 from mooring.daemon.market import Market
 from mooring.daemon.measured import Counting, Measured
@@ -86,6 +87,7 @@ class Daemon:
         self._options = replace(options, vault=self._keychain.over(options.vault))
         self._closing, self._left = ExitStack(), left
         self._program = ProgramWatch()
+        self._left_orders = LeftOrders(options.home)
         self._settings = options.settings  # with what was changed through the API, once the store is open
         self.desk: KrakenDesk | None = None
         self._ending = Ending()
@@ -137,6 +139,7 @@ class Daemon:
         if self._settings.venue != options.settings.venue:  # another key may be used than the one that was stated
             known.add(*await asyncio.to_thread(self._key_texts))
         await self._trade(keeper, store, token, known)
+        await asyncio.to_thread(self._left_orders.begun, self.trader.engine, store.reader())
         if fell_back:
             await asyncio.to_thread(self.trader.engine.warn, "settings_rolled_back", fell_back)
         changed = "trading.autostart" in keeper.changed
@@ -158,7 +161,7 @@ class Daemon:
             replay=lambda: replaying.seen,
             connected=(lambda: True) if desk is None else (lambda: desk.connected),
         )
-        listener = EventListener(hub, writer.write)
+        listener = EventListener(hub, writer.write, self._left_orders.looked)
         listener.present_with(Presenter(market.instruments))
         models = ActiveModels(
             bundles,
@@ -234,6 +237,7 @@ class Daemon:
             self._doctor,
             lambda: self.replaying.seen,
             lambda: [*around.components(), component(self.bundles), self._program.component()],
+            self._left_orders.seen,
         )
         api = create_app(
             facade,

@@ -13,6 +13,7 @@ import orjson
 from mooring import __version__
 from mooring.daemon.doctor import CheckResult, Checks
 from mooring.daemon.instance import holder
+from mooring.daemon.left_orders import left_checks
 from mooring.errors import MooringError, NotFound, Unverified
 from mooring.home import Home
 from mooring.runtime.store.drift import Difference, differences
@@ -44,6 +45,7 @@ def home_checks(home: Home, place: Callable[[], Place]) -> Checks:
         ("schema", lambda: schema(place())),
         ("database_file", lambda: database_file(place())),
         ("bundle", lambda: bundle_check(home)),
+        *left_checks(home),
     )
 
 

@@ -42,11 +42,17 @@ EVENT_TABLES: Final = {
 
 
 class EventListener:
-    """Passes on to the event stream what the engine did."""
+    """Passes on to the event stream what the engine did; `looked` is told of each new picture first."""
 
-    def __init__(self, hub: EventHub, status_of: Callable[[EngineStatus], Status]) -> None:
+    def __init__(
+        self,
+        hub: EventHub,
+        status_of: Callable[[EngineStatus], Status],
+        looked: Callable[[EngineStatus], None] = lambda _: None,
+    ) -> None:
         self._hub = hub
         self._status_of = status_of
+        self._looked = looked
         self._presenter: Presenter | None = None
 
     def present_with(self, presenter: Presenter) -> None:
@@ -74,6 +80,7 @@ class EventListener:
 
     def status_changed(self, status: EngineStatus) -> None:
         """The new picture."""
+        self._looked(status)
         self._hub.publish("status", self._status_of(status).model_dump())
 
     def alert(self, severity: str, code: str, text: str) -> None:
@@ -164,6 +171,7 @@ class RuntimeFacade:
         doctor: makes the doctor's lines.
         replay: how the replay of finished hours stands.
         around: components that are not the engine's own.
+        seen: told the text of each alert that a person acknowledges.
     """
 
     def __init__(
@@ -174,8 +182,10 @@ class RuntimeFacade:
         doctor: Callable[[], list[CheckResult]],
         replay: Callable[[], ReplaySeen],
         around: Callable[[], Sequence[Component]] = tuple,
+        seen: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._trader = trader
+        self._seen = seen
         self._around = around
         self._writer = writer
         self._clock = clock
@@ -336,6 +346,7 @@ class RuntimeFacade:
             self._trader.store.commit(Batch(rows=[("alert_acks", row)]))
             self._trader.engine.refresh()
             alert = reader.find("alerts", alert_id=alert_id) or alert
+        self._seen(alert["text"])
         return self._presenter.item("alerts", alert)
 
     def audit(self, actor: Actor, action: str, reason: str, result: str) -> None:

@@ -11,6 +11,7 @@ from mooring.daemon import options, serving
 from mooring.daemon.supervision import attention
 from mooring.errors import Halt, Invalid
 from mooring.home import Home
+from tests.daemon.daemons import running
 
 LINE = '{"timestamp":"2026-01-01T00:00:00.000Z","level":"info","logger":"mooring.daemon.app","event":"number_%d"}\n'
 
@@ -75,6 +76,9 @@ def test_orders_that_an_end_left_at_kraken_are_said_by_down_and_by_status(moorin
     said = mooring("status", "--home", str(home))
     assert "Mooring is off: An entry may still work." in said.err
     assert "Look there. Then start it with `mooring up`." in said.err
+    with running(made):
+        said = mooring("status", "--home", str(home))
+    assert (said.status, "An entry may still work. Nobody looks after it. Look there." in said.err) == (0, True)
 
 
 def test_a_run_whose_end_left_orders_at_kraken_writes_it_down(mooring, home, monkeypatch):

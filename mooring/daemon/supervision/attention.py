@@ -2,7 +2,7 @@
 
 launchd starts anything again that does not end with status 0, every ten seconds. So where it supervises, a wrong
 setting or a refusal ends with 0, and this file says what a person has to do. Another one says what an end left at the
-venue: it stays until a start is well, whatever other starts fail by.
+venue: it stays until a live start has compared books and venue, or a person says that it was seen.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ class Attention:
     todo: str
     again: bool = False
 
+    @property
+    def text(self) -> str:
+        """All of it, for a person."""
+        return " ".join(part for part in (self.what, self.money, self.todo) if part)
+
 
 def stays_down(error: MooringError) -> bool:
     """Whether the same start would fail in the same way."""
@@ -88,7 +93,7 @@ def why_down(home: Home) -> Attention | None:
 
 
 def orders_left(home: Home) -> Attention | None:
-    """What an end left at the venue without knowing how it stands; None where nothing, or a start was well since."""
+    """What an end left at the venue without knowing how it stands; None where nothing, or it was settled since."""
     return _read(home.run_dir / LEFT_FILE)
 
 
@@ -102,8 +107,16 @@ def _read(file: Path) -> Attention | None:
     return None
 
 
-def clear(home: Home, *, started: bool = False) -> None:
-    """Nothing keeps it down any more; where it has started, what an earlier end left is looked after as well."""
-    for name in (FILE, LEFT_FILE) if started else (FILE,):
-        with suppress(OSError):
-            (home.run_dir / name).unlink(missing_ok=True)
+def clear(home: Home) -> None:
+    """Nothing keeps it down any more."""
+    _remove(home.run_dir / FILE)
+
+
+def settle(home: Home) -> None:
+    """What an end left at the venue is looked after, or was seen."""
+    _remove(home.run_dir / LEFT_FILE)
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)

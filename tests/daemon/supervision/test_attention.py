@@ -82,5 +82,6 @@ def test_what_an_end_left_at_the_venue_outlives_a_start_that_fails_otherwise_and
     assert attention.why_down(prepared) is None
     assert attention.read(prepared) == attention.orders_left(prepared)
     assert attention.orders_left(prepared).what == LEFT.what
-    attention.clear(prepared, started=True)
+    assert attention.orders_left(prepared).text.endswith("all orders stand. Some may. Look.")
+    attention.settle(prepared)
     assert attention.read(prepared) is None

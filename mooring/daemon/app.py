@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -23,7 +24,7 @@ from mooring.daemon.bundle_health import component, families
 from mooring.daemon.bundle_runtime import ActiveModels, Watching
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.doctor import CheckResult, run_checks
-from mooring.daemon.ending import Ending
+from mooring.daemon.ending import START_SECONDS, Ending, within
 from mooring.daemon.evidence_desk import evidence_area
 from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
@@ -91,7 +92,8 @@ class Daemon:
         self._settings = options.settings  # with what was changed through the API, once the store is open
         self.desk: KrakenDesk | None = None
         self._ending = Ending()
-        self._hurried = False
+        self._hurried, self._begun = False, asyncio.Event()
+        self._place: Place | None = None
         self.trader: Trader
         self.replaying: Replaying
         self.evidence: EvidenceArea
@@ -102,7 +104,10 @@ class Daemon:
     async def start(self) -> None:
         """Make everything, open the doors, and begin to trade where that is wanted."""
         try:
-            await self._start()
+            try:
+                await self._start()
+            finally:
+                self._begun.set()
         except BaseException:
             await self.stop()
             raise
@@ -114,6 +119,11 @@ class Daemon:
             await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 self.hurry()
+                begun = asyncio.ensure_future(self._begun.wait())
+                await asyncio.wait({begun}, timeout=START_SECONDS)
+                begun.cancel()
+                if not self._begun.is_set() and self._place is not None:
+                    self._place.lines.cut()
             await starting
         except MooringError:
             if stopping.is_set():  # it has ended as it was told to
@@ -132,8 +142,9 @@ class Daemon:
         place = place_of(options.home, options.settings)
         token = options.token_source()
         known = await self._hide_and_keep(token, place)
+        self._place = place
         store = await asyncio.to_thread(Store.open, place)
-        closing.callback(store.close)
+        closing.callback(self._close_store, store)
         await asyncio.to_thread(require_guards, store.reader())
         keeper, fell_back = await asyncio.to_thread(self._keeper, store)
         if self._settings.venue != options.settings.venue:  # another key may be used than the one that was stated
@@ -272,7 +283,7 @@ class Daemon:
             ]
         )
         ending = configure_logging(options.home, options.settings, console=options.console, redactor=known.redact)
-        closing.callback(ending)
+        closing.callback(lambda: within(self._ending.seconds("logs"), ending, "logs"))
         # A prompt of the keychain may take its time; the loop must not wait for it.
         if not options.vault.read_only:  # otherwise it is in memory only, and clients use the socket
             await asyncio.to_thread(options.vault.put, VAULT_ITEM, {"token": token})
@@ -360,8 +371,19 @@ class Daemon:
         except MooringError as error:  # it is recorded whole or not at all; a wanted end stays one
             log.warning("hour_not_ended", why=str(error))
         with suppress(MooringError):  # a store that can write no more must not keep the process
-            self.trader.engine.note(ENDED, "")
+            within(self._ending.seconds("note"), lambda: self.trader.engine.note(ENDED, ""), "note")
         log.info("daemon_stopped", hours=self.trader.status.hours)
+
+    def _close_store(self, store: Store) -> None:
+        """What is being written is finished; a server that is silent is waited for no longer, by no thread."""
+        half = self._ending.seconds("store") / 2
+        closing = threading.Thread(target=store.close, name="mooring-store", daemon=True)
+        closing.start()
+        closing.join(half)
+        store.place.lines.cut()
+        closing.join(half)
+        if closing.is_alive():
+            log.warning("store_not_closed")
 
     def _tell_left(self) -> None:
         if self.desk is not None and self.desk.left:

@@ -7,8 +7,10 @@ where everything is silent at once, nothing is ended by force, and orders have t
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,21 +18,49 @@ END_SECONDS: Final = 32.0
 # In their order: the most that one takes, and what those before it leave to it.
 STAGES: Final[Mapping[str, tuple[float, float]]] = {
     "doors": (7.0, 7.0),  # as the control API itself has it: streams, then calls under way
-    "operations": (10.0, 0.5),
+    "operations": (10.0, 0.4),
     "orders": (18.0, 18.0),  # what `Execution.drain` allows itself, and two more
-    "sender": (4.0, 0.5),
-    "books": (30.0, 0.5),  # they have a word of their own, for which they wait until the hour at hand is done
-    "account": (4.0, 0.5),
-    "hour": (30.0, 1.0),
-    "replay": (10.0, 0.5),
+    "sender": (4.0, 0.4),
+    "books": (30.0, 0.4),  # they have a word of their own, for which they wait until the hour at hand is done
+    "account": (4.0, 0.4),
+    "hour": (30.0, 0.8),
+    "note": (5.0, 0.3),  # that the run was laid down in order
+    "replay": (10.0, 0.4),
     "awake": (1.0, 1.0),
-    "bundles": (5.0, 0.5),
-    "prices": (4.0, 0.5),
-    "loop": (4.0, 0.5),  # tasks that are cancelled say goodbye, for which a connection has two
+    "bundles": (5.0, 0.4),
+    "prices": (4.0, 0.4),
+    "loop": (4.0, 0.4),  # tasks that are cancelled say goodbye, for which a connection has two
+    "store": (6.0, 0.4),  # what is being written; in the second half whoever waits for a silent server is broken off
     "keychain": (3.0, 1.0),
+    "logs": (1.0, 0.3),
 }
+START_SECONDS: Final = 4.0  # for a start that is broken off and waits for a server of the records
 
 ENTRY_SECONDS: Final = 3600  # an entry that was sent ends with its hour, by the venue's own clock
+
+
+def within(seconds: float, work: Callable[[], object], name: str) -> bool:
+    """Have work done in a thread of its own, which nobody waits for any longer; whether it is done.
+
+    Raises:
+        Exception: what the work raised meanwhile.
+    """
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- for whoever waits
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=f"mooring-{name}", daemon=True).start()
+    try:
+        done.result(seconds)
+    except TimeoutError:
+        if done.done():
+            raise
+        return False
+    return True
 
 
 def left_at_venue(now: int) -> str:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,15 +18,19 @@ from mooring.daemon.app import Daemon
 from mooring.daemon.daemon_thread import DaemonThread
 from mooring.daemon.instance import holder
 from mooring.daemon.serving import serve
+from mooring.errors import MooringError
 from mooring.home import Home
 from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.runtime.engine.worker import Worker
 from mooring.runtime.execution.service import Execution
+from mooring.runtime.store import connect_postgres
+from mooring.runtime.store.place import Place
 from mooring.runtime.store.store import Store
 from mooring.secrets.vault import KeyringVault
 from tests.daemon.daemons import options, short_home
 from tests.daemon.test_told_to_end import options_at
 from tests.secrets.test_vault_hurried import FOR_EVER, Prompting
+from tests.support.postgres import Server, name_of
 from tests.support.served import served
 
 
@@ -168,3 +172,46 @@ def test_an_hour_that_never_gives_its_turn_back_keeps_no_live_end_from_its_end(
         finally:
             let_go.set()
     assert holder(home) is None
+
+
+@pytest.fixture
+def hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = {stage: (most / 100, least / 100) for stage, (most, least) in ending.STAGES.items()}
+    monkeypatch.setattr(ending, "STAGES", stages)
+    monkeypatch.setattr("mooring.daemon.app.Ending", Silent)
+
+
+@pytest.mark.usefixtures("hundredth")
+def test_a_server_of_the_records_that_answers_nobody_keeps_no_end_from_its_end(
+    own: Home, postgres: Server, pg_place: Place
+) -> None:
+    async def end() -> None:
+        daemon = Daemon(options(own, store__url=postgres.url(name_of(pg_place))))
+        assert await daemon.begin(asyncio.Event())
+        reader = daemon.trader.store.reader()
+        with postgres.silent():
+            asking = asyncio.ensure_future(asyncio.to_thread(reader.heads))  # asyncio.run waits for its thread
+            await daemon.stop()
+            with pytest.raises(MooringError):
+                await asking
+
+    asyncio.run(end())
+    assert holder(own) is None
+
+
+def test_a_server_of_the_records_that_falls_silent_keeps_no_start_from_ending(
+    own: Home, postgres: Server, pg_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, started, stopped = connect_postgres._take_lock, [], ExitStack()
+
+    def falls_silent(*asked: Any) -> None:
+        stopped.enter_context(postgres.silent())
+        os.kill(os.getpid(), signal.SIGTERM)
+        take(*asked)
+
+    monkeypatch.setattr("mooring.daemon.app.START_SECONDS", 0.1)
+    monkeypatch.setattr(connect_postgres, "_take_lock", falls_silent)
+    with stopped:
+        asyncio.run(serve(options(own, store__url=postgres.url(name_of(pg_place))), lambda: started.append(True)))
+    assert started == []
+    assert holder(own) is None

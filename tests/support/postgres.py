@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -50,6 +51,7 @@ KEEPER = """
 server=$!
 cat >/dev/null
 kill -QUIT $server 2>/dev/null
+kill -CONT $server 2>/dev/null
 wait $server
 rm -rf "$3"
 """
@@ -150,6 +152,21 @@ class Server:
         with self.unsynced() as connection:
             while self._dropped:
                 connection.execute(f"DROP DATABASE IF EXISTS {self._dropped.pop()} WITH (FORCE)")
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Within it all of the server is stopped: connections stay, and nothing is ever answered."""
+        main = int((self.root / "data" / "postmaster.pid").read_text().split()[0])
+        found = subprocess.run(["pgrep", "-P", str(main)], capture_output=True, text=True, check=True)
+        pids = [main, *map(int, found.stdout.split())]
+        for pid in pids:  # first the one that would make another
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(pids):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     @contextmanager
     def unsynced(self) -> Iterator[Any]:

@@ -129,6 +129,7 @@ def _engine(connect: Callable[[], Any], **how: Any) -> Engine:
 
 def _connect(place: Place, name: str) -> Any:
     psycopg = driver()
+    place.lines.require()
     wanted = {"connect_timeout": CONNECT_TIMEOUT_S, **place.parameters}
     try:
         connection = psycopg.connect(
@@ -141,6 +142,7 @@ def _connect(place: Place, name: str) -> Any:
         )
     except psycopg.Error as error:
         raise connect_failure(error, place) from None  # the driver's own words may hold parts of the URL
+    place.lines.add(connection)
     try:
         _require_version(connection.info.server_version)
         # Only our own schema: no table, function or operator of anybody else can stand in for ours.

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from mooring.errors import Invalid
+from mooring.runtime.store.lines import Lines
 
 SCHEME: Final = "postgresql"
 SCHEMA: Final = "mooring"  # ours in a PostgreSQL database, which may hold other things too
@@ -37,10 +38,12 @@ class Place:
     Attributes:
         file: of SQLite, or None.
         url: of PostgreSQL, password included, or None.
+        lines: the connections to a server that were made for it.
     """
 
     file: Path | None = None
     url: URL | None = field(default=None, repr=False)
+    lines: Lines = field(default_factory=Lines, repr=False, compare=False)
 
     @classmethod
     def of(cls, stated: Path | str | Place) -> Place:

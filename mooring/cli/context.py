@@ -23,11 +23,15 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; shown wherever
 
 @dataclass(kw_only=True)
 class Globals:
-    """Options given before the command; those after it win. `daemon_ran`: a daemon began in this very process."""
+    """Options given before the command; those after it win.
+
+    `daemon_ran`: a daemon began in this very process. `program`: which is a program of its own, and ends after it.
+    """
 
     home: str | None = None
     json: bool = False
     daemon_ran: bool = False
+    program: bool = False
 
 
 def _globals(ctx: typer.Context) -> Globals:
@@ -47,9 +51,10 @@ def wants_json(ctx: typer.Context, stated: bool) -> bool:
     return shared.json
 
 
-def daemon_runs(ctx: typer.Context) -> None:
-    """This process is a daemon's from now on."""
+def daemon_runs(ctx: typer.Context) -> bool:
+    """This process is a daemon's from now on; whether it ends after it."""
     _globals(ctx).daemon_ran = True
+    return _globals(ctx).program
 
 
 def put_json(value: Any) -> None:

@@ -27,7 +27,7 @@ def program() -> None:
 
     status = 1  # as Python ends with, whatever else is raised
     try:
-        _serve(*asked)
+        _serve(*asked, last=True)
         status = 0
     except SystemExit as ended:
         if isinstance(ended.code, int):
@@ -72,13 +72,13 @@ def _open_streams() -> None:
             setattr(sys, name, os.fdopen(nowhere, "w" if number else "r", closefd=False))
 
 
-def _serve(home: str | None, as_json: bool) -> None:
+def _serve(home: str | None, as_json: bool, *, last: bool = False) -> None:
     from mooring.cli.foreground import serve_here  # noqa: PLC0415 -- as above
     from mooring.errors import MooringError  # noqa: PLC0415
     from mooring.home import Home, resolve_home  # noqa: PLC0415
 
     try:
-        serve_here(Home(root=resolve_home(home, os.environ)), as_json=as_json)
+        serve_here(Home(root=resolve_home(home, os.environ)), as_json=as_json, last=last)
     except MooringError as error:
         from mooring.cli.context import show_error  # noqa: PLC0415 -- brings the parser along; this process ends now
 

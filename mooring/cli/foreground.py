@@ -20,8 +20,11 @@ LOOK: Final = (
 )
 
 
-def serve_here(where: Home, *, as_json: bool) -> None:
+def serve_here(where: Home, *, as_json: bool, last: bool = False) -> None:
     """Serve until SIGTERM, SIGHUP or Ctrl-C; what has to be done about an end stands in the home as well.
+
+    Args:
+        last: whether the process ends after this: signals that come then change its status no more.
 
     Raises:
         MooringError: it could not begin, or had to end.
@@ -51,11 +54,14 @@ def serve_here(where: Home, *, as_json: bool) -> None:
         else:
             elsewhere.clear(where)
 
+    former = elsewhere.noted(where)
     try:
         options = options_from_home(where, os.environ, console=sys.stderr.isatty())
-        again = asyncio.run(serve(options, started, left))
+        again = asyncio.run(serve(options, started, left, last=last))
     except MooringError as error:
         attention.write(where, error, datetime.now(UTC), os.environ)
+        if attention.stays_down(error) and error.code != attention.ALREADY_RUNNING:
+            elsewhere.clear(where)
         status = attention.status_for(error, os.environ)
         if status == error.exit_code:
             raise
@@ -65,3 +71,5 @@ def serve_here(where: Home, *, as_json: bool) -> None:
         raise SystemExit(status) from None
     if again and supervised:
         raise SystemExit(elsewhere.AGAIN)
+    if elsewhere.noted(where) in (former, os.getpid()):  # it stays down, and `mooring down` waits for no other
+        elsewhere.clear(where)

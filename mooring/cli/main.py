@@ -82,7 +82,7 @@ train.add_commands(app)
 
 def program() -> None:
     """The program: `main`, and an end that waits for nobody where a daemon ran in this process."""
-    shared = Globals()
+    shared = Globals(program=True)
     try:
         main(shared)
     except SystemExit as ended:

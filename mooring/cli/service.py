@@ -37,8 +37,8 @@ def run(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False) -
     as_json = wants_json(ctx, json)
     from mooring.cli.foreground import serve_here  # noqa: PLC0415
 
-    daemon_runs(ctx)
-    serve_here(home_of(ctx, home), as_json=as_json)
+    last = daemon_runs(ctx)
+    serve_here(home_of(ctx, home), as_json=as_json, last=last)
 
 
 def up(

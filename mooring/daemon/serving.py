@@ -9,10 +9,15 @@ from collections.abc import Callable
 from mooring.daemon.app import Daemon
 from mooring.daemon.options import Options
 from mooring.daemon.process_limits import limit_process
+from mooring.daemon.signals import heard
 
 
 async def serve(
-    options: Options, started: Callable[[], None] = lambda: None, left: Callable[[str], None] = lambda _: None
+    options: Options,
+    started: Callable[[], None] = lambda: None,
+    left: Callable[[str], None] = lambda _: None,
+    *,
+    last: bool = False,
 ) -> bool:
     """Run a daemon until a signal ends it in order.
 
@@ -21,6 +26,7 @@ async def serve(
     Args:
         started: called once it runs.
         left: as of `Daemon`.
+        last: whether the process ends after this; see `heard`.
 
     Returns:
         Whether SIGHUP alone ended it: its terminal went, or somebody wants another one. Where SIGTERM or SIGINT came
@@ -30,23 +36,21 @@ async def serve(
         As `Daemon`.
     """
     limit_process()
-    loop = asyncio.get_running_loop()
     stopping, down = asyncio.Event(), asyncio.Event()
 
     def to_stay_down() -> None:
         down.set()
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, to_stay_down)
+    told: dict[int, Callable[[], None]] = {signal.SIGTERM: to_stay_down, signal.SIGINT: to_stay_down}
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        loop.add_signal_handler(signal.SIGHUP, stopping.set)
-    daemon = Daemon(options, left)
-    if not await daemon.begin(stopping):
-        return stopping.is_set() and not down.is_set()
-    started()
-    try:
-        await stopping.wait()
-    finally:
-        await daemon.stop()
+        told[signal.SIGHUP] = stopping.set
+    with heard(told, last=last):
+        daemon = Daemon(options, left)
+        if await daemon.begin(stopping):
+            started()
+            try:
+                await stopping.wait()
+            finally:
+                await daemon.stop()
     return stopping.is_set() and not down.is_set()

@@ -29,6 +29,8 @@ def getaddrinfo(*_args, **_named):
     threading.Event().wait()
 socket.getaddrinfo = getaddrinfo
 """
+# A signal that comes once the daemon has ended and Python is about to.
+LATE = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGTERM)\n"
 STUCK = "import threading; threading.Thread(target=threading.Event().wait).start()"
 
 
@@ -53,7 +55,7 @@ def test_a_silent_resolver_keeps_no_start_from_ending(home: Home, tmp_path: Path
     with home.settings_file.open("a") as settings:
         settings.write('[market]\nsource = "kraken"\nsymbols = ["BTC-USD"]\n')
     asked = tmp_path / "asked"
-    process = started(home, tmp_path, SILENT.format(asked=str(asked)))
+    process = started(home, tmp_path, LATE + SILENT.format(asked=str(asked)))
     try:
         wait_for("a name to be looked up", asked.exists)
         status, _, err = end(process, signal.SIGTERM)

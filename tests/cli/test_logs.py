@@ -82,7 +82,7 @@ def test_orders_that_an_end_left_at_kraken_are_said_by_down_and_by_status(moorin
 
 
 def test_a_run_whose_end_left_orders_at_kraken_writes_it_down(mooring, home, monkeypatch):
-    async def serve(_options, _started, left):
+    async def serve(_options, _started, left, **_more):
         left("An entry may still work.")
 
     monkeypatch.setattr(serving, "serve", serve)

@@ -45,10 +45,30 @@ def clear(home: Home) -> None:
         (home.run_dir / FILE).unlink(missing_ok=True)
 
 
+def noted(home: Home) -> int | None:
+    """Which process stands in the home as one that is started again; None where none does."""
+    with suppress(OSError, ValueError):
+        data = read_private(home.run_dir / FILE, _MOST)
+        return None if data is None else int(data)
+    return None
+
+
 def keeps(home: Home, pid: int) -> bool:
     """Whether another supervisor looks after the daemon that is this process."""
-    with suppress(OSError, ValueError):
-        return pid > 0 and read_private(home.run_dir / FILE, _MOST) == f"{pid}\n".encode()
+    return pid > 0 and noted(home) == pid
+
+
+def next_comes(home: Home, clock: Clock) -> bool:
+    """Whether the next daemon has begun where the last one was to be started again; waits until it is known.
+
+    Between the two nothing holds the home, and nothing but the note tells that another one is on its way.
+    """
+    _comes(
+        lambda: holder(home) is not None or noted(home) is None or why_down(home) is not None, clock, TAKEN_UP_SECONDS
+    )
+    if holder(home) is not None:
+        return noted(home) is not None
+    clear(home)  # it ended as it was wanted, or nobody starts another
     return False
 
 

@@ -44,15 +44,21 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
     """
     ran = holder(home) is not None
     if supervisor is None:
-        return service.down(home, clock)
+        return _down(home, clock)
     try:
         ran = supervisor.stop() or ran
     except MooringError:
-        service.down(home, clock)  # a supervisor that does not answer must not keep it trading
+        _down(home, clock)  # a supervisor that does not answer must not keep it trading
         raise
-    ran = service.down(home, clock) or ran
+    ran = _down(home, clock) or ran
     attention.clear(home)  # who wants it off needs not be told why it was
     return ran
+
+
+def _down(home: Home, clock: Clock) -> bool:
+    """As `service.down`, and the same with the next one where another supervisor is about to start it."""
+    ran = service.down(home, clock)
+    return (service.down(home, clock) or ran) if elsewhere.next_comes(home, clock) else ran
 
 
 def remove(home: Home, supervisor: Supervisor) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +94,7 @@ def test_where_its_terminal_goes_it_ends_in_order(ready: Home, more: dict[str, s
         process.send_signal(signal.SIGHUP)
         assert process.wait(WAIT_SECONDS) == status
     assert holder(ready) is None
+    assert (elsewhere.noted(ready) == process.pid) is bool(more), "where one comes, `mooring down` waits for it"
     assert '"daemon_stopped"' in ready.log_file.read_text()
 
 
@@ -112,6 +115,7 @@ def test_a_hangup_that_its_starter_has_ignored_is_ignored(ready: Home) -> None:
             process.send_signal(signal.SIGHUP)
             process.send_signal(signal.SIGTERM)
             assert process.wait(WAIT_SECONDS) == 0, "that of a hangup is another one"
+        assert elsewhere.noted(ready) is None, "it stays down"
     finally:
         signal.signal(signal.SIGHUP, handler)
 
@@ -139,3 +143,57 @@ def test_a_child_of_a_shell_that_another_supervisor_started_is_a_plain_child(
         assert not elsewhere.keeps(ready, pid)
     finally:
         assert service.down(ready, CLOCK)
+
+
+class Between:
+    """A clock by whose second look another daemon has the home, as its supervisor started it then; ends if told."""
+
+    def __init__(self, home: Home, *, comes: bool) -> None:
+        self._home, self._comes, self._seconds = home, comes, 0.0
+        self.next: subprocess.Popen[bytes] | None = None
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def sleep(self, seconds: float, _: threading.Event) -> None:
+        if self._comes and self.next is None:
+            elsewhere.note(self._home, 7)
+            held = f"import time; from pathlib import Path; {HOLD.format(root=str(self._home.root))}"
+            self.next = subprocess.Popen([sys.executable, "-c", held])
+            while not holder(self._home):
+                time.sleep(0.01)
+        if self.next is not None:
+            time.sleep(0.01)
+        else:
+            self._seconds += seconds
+
+
+HOLD = (
+    "from mooring.home import Home; from mooring.daemon.instance import InstanceLock; "
+    "InstanceLock(Home(root=Path({root!r}))).__enter__(); time.sleep(600)"
+)
+
+
+def test_down_between_two_daemons_of_another_supervisor_ends_the_next_one(ready: Home) -> None:
+    elsewhere.note(ready, 7)  # it has ended with 75, and nothing holds the home
+    clock = Between(ready, comes=True)
+    try:
+        assert keeping.down(ready, None, clock)
+        assert clock.next is not None
+        assert clock.next.wait(WAIT_SECONDS) == -signal.SIGTERM
+    finally:
+        if clock.next is not None:
+            clock.next.kill()
+            clock.next.wait()
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_down_waits_for_no_other_where_none_comes(ready: Home, noted: bool) -> None:
+    if noted:
+        elsewhere.note(ready, 7)
+    clock = Between(ready, comes=False)
+    assert not keeping.down(ready, None, clock)
+    assert (clock.monotonic() >= elsewhere.TAKEN_UP_SECONDS) is noted
+    began = clock.monotonic()
+    assert not keeping.down(ready, None, clock)
+    assert clock.monotonic() == began, "that none came is known from then on"

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,6 +24,16 @@ LONG = frozenset({"acceptance", "faults", "property", "research"})  # folders
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are processors: tests of whole programs wait for much of their time."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each process begins to collect at another file: what one of them has rewritten for its assertions, the others read."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None or not all(Path(stated).is_dir() for stated in config.args):
+        return
+    files = [str(file) for stated in config.args for file in sorted(Path(stated).rglob("test_*.py"))]
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    config.args = files[first:] + files[:first]
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     beside them, and no process is to be left with one at the end. Before all others comes the built application, which
     takes a minute to make. Of tests that are marked as sampled each TESTS_EACH-th is taken.
     """
+    items.sort(key=lambda item: item.path.parts)  # wherever this process began: all have to come to the same order
     _sample(config, items)
     places: dict[Path, float] = {}
     for long in (True, False):

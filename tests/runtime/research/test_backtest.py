@@ -130,6 +130,7 @@ def test_missing_bars_are_not_counted_as_bars(data, plain):
     assert plain["bars"] == int(present.sum())
 
 
+@pytest.mark.usefixtures("compiled_loop")
 def test_a_compiled_run_gives_every_figure_of_the_plain_one(data, plain):
     quick = run(data, compiled=True)
     assert quick.pop("compiled")

@@ -1,4 +1,4 @@
-"""Compiled and plain runs give the same bits. Compiling takes seconds: what a backtest keeps serves here too."""
+"""Compiled and plain runs give the same bits."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from mooring.errors import Invalid
-from mooring.runtime.decision.producers import rsi
+from mooring.runtime.decision.producers import model, rsi
 from mooring.runtime.decision.types import CONTROLS, S_CONVICTION, S_DIRECTION
 from mooring.runtime.domain.bars import Bars
+from mooring.runtime.domain.codes import ModelState
 from mooring.runtime.domain.compiled import compiled
 from mooring.runtime.domain.state_codec import digest, dump, load
 from mooring.runtime.engine.world import make_room
 from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research.jit import Jit
+from mooring.runtime.research.model_matrix import said_by_models
 from mooring.runtime.research.simulate import Progress, make_chunk, make_loop, no_hours_of_models, simulate
 from tests.support.core import BUSY, MONEY, controls, machine, part_of, random_bars, universe
+from tests.support.models import predictor
 
 pytestmark = pytest.mark.xdist_group("compiled")
 
@@ -30,12 +33,6 @@ REAL = tuple(
 )
 REAL_START = 1_643_673_600  # 2022-02-01: a winter with falls of every kind
 REAL_HOURS = 24 * 75
-
-
-@pytest.fixture(scope="module")
-def compiled_loop() -> Any:
-    """One compiled loop: its types are the same for every universe and all parameters."""
-    return Jit().compile_kept(make_loop(machine(2).hour))
 
 
 def both(made: Any, loop: Any, bars: Bars, **over: Any) -> list[tuple[str, Progress, bytes]]:
@@ -139,7 +136,7 @@ def _twice_rsi(state, params, inputs, features, symbol, signal):
     signal[S_CONVICTION] = 3
 
 
-def test_a_marked_producer_from_elsewhere_is_compiled_and_gives_the_same_bits():
+def test_models_that_are_asked_and_a_marked_producer_from_elsewhere_give_the_same_bits():
     counting = SimpleNamespace(
         NAME="counting",
         params=lambda options: 7,
@@ -147,9 +144,15 @@ def test_a_marked_producer_from_elsewhere_is_compiled_and_gives_the_same_bits():
         init_state=lambda symbols, params: (np.zeros(symbols, np.int64),),
         step=_twice_rsi,
     )
-    made = machine(2, producers=[rsi, counting], **BUSY)
-    plain, quick = both(made, Jit().compile(make_loop(made.hour)), random_bars(2, 200, 2))
+    made = machine(3, **BUSY, producers=(rsi, model, counting), model_up_score=50_000)
+    bars = random_bars(6, 330, 3)
+    said = said_by_models(predictor(), bars)
+    said[200:210, :, 0] = int(ModelState.FAULT)
+    plain, quick = both(made, Jit().compile(make_loop(made.hour)), bars, models=said)
     assert plain == quick
+    with_models, _ = simulate(made, make_loop(made.hour), bars, models=said)
+    without, _ = simulate(made, make_loop(made.hour), bars)
+    assert with_models.account.fills[0] > without.account.fills[0] + 10
 
 
 # The Jit itself.

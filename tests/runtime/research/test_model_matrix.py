@@ -17,7 +17,6 @@ from mooring.runtime.domain.state_codec import digest
 from mooring.runtime.market.archive import load_bars
 from mooring.runtime.market.universe import instruments
 from mooring.runtime.research import model_matrix
-from mooring.runtime.research.jit import Jit
 from mooring.runtime.research.model_matrix import HoursAsked, feature_matrix, said_by_models
 from mooring.runtime.research.simulate import make_loop, simulate
 from tests.support.core import BUSY, machine, part_of, random_bars
@@ -102,21 +101,6 @@ def test_asked_chunk_by_chunk_they_say_and_trade_the_same_and_no_more_than_a_chu
     assert asked.states[int(ModelState.OK)] == int((whole[bars.present][:, 0] == int(ModelState.OK)).sum()) > 100
     with pytest.raises(ValueError, match="asked about"):
         asked(0, 64)
-
-
-def test_a_step_that_asks_models_trades_the_same_compiled_and_plain():
-    bars = random_bars(6, 330, 3)
-    made = machine(3, **BUSY, producers=(rsi, model), model_up_score=50_000)
-    plain = make_loop(made.hour)
-    said = said_by_models(predictor(), bars)
-    said[200:210, :, 0] = int(ModelState.FAULT)
-    ends = []
-    for loop in (plain, Jit().compile(plain)):
-        world, progress = simulate(made, loop, bars, models=said)
-        ends.append((digest(world), progress))
-    assert ends[0] == ends[1]
-    assert world.account.fills[0] > 10
-    assert simulate(made, plain, bars)[0].account.fills[0] == 0
 
 
 def test_without_numba_a_compiled_matrix_is_refused(monkeypatch):

@@ -68,3 +68,29 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("MOORING_HOME", str(root))
     yield root
     shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kept_demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of homes and figures that `demo` keeps."""
+    return tmp_path_factory.mktemp("demos")
+
+
+@pytest.fixture
+def demo(mooring: Command, home: Path, kept_demos: Path) -> Callable[[int], dict[str, Any]]:
+    """Puts into the home what a demo of so many hours leaves there, and gives its figures; each length is played once."""
+
+    def fill(hours: int) -> dict[str, Any]:
+        kept, figures = kept_demos / str(hours), kept_demos / f"{hours}.json"
+        if not figures.exists():
+            said = mooring("demo", "--no-bundle", "--hours", hours, "--no-open", "--json", "--home", home)
+            assert said.status == 0, said.err
+            shutil.copytree(home, kept)
+            figures.write_text(said.out)
+        else:
+            shutil.copytree(kept, home, dirs_exist_ok=True)
+        told = json.loads(figures.read_text())
+        assert isinstance(told, dict)
+        return told
+
+    return fill

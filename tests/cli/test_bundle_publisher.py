@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import sys
 from datetime import UTC, datetime
@@ -29,30 +30,41 @@ NAMES = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys and first state, which the first test that needs them makes; each test has a copy."""
+    return tmp_path_factory.mktemp("made")
+
+
 @pytest.fixture
-def keys(mooring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def keys(mooring, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with every key, and the passphrase where the environment says."""
     folder = tmp_path / "keys"
-    folder.mkdir()
     secret = tmp_path / "passphrase"
     secret.write_text(PASSPHRASE + "\n")
     secret.chmod(0o600)
     monkeypatch.setenv("MOORING_BUNDLE_PASSPHRASE_FILE", str(secret))
-    for name in sorted({name for names in NAMES.values() for name in names}):
-        assert mooring("bundle", "keygen", name, "--out", folder, "--json").status == 0
-    return folder
+    if not (made / "keys").exists():
+        (made / "new").mkdir()
+        for name in sorted({name for names in NAMES.values() for name in names}):
+            assert mooring("bundle", "keygen", name, "--out", made / "new", "--json").status == 0
+        (made / "new").rename(made / "keys")
+    return Path(shutil.copytree(made / "keys", folder))
 
 
 @pytest.fixture
-def publisher(mooring, keys: Path, tmp_path: Path) -> Path:
+def publisher(mooring, keys: Path, made: Path, tmp_path: Path) -> Path:
     """A publisher's folder whose first state is public."""
     folder = tmp_path / "publisher"
+    if (made / "publisher").exists():
+        return Path(shutil.copytree(made / "publisher", folder))
     asked = [f"--{role}={keys / name}.pub" for role, names in NAMES.items() for name in names]
     begun = mooring("bundle", "init", folder, *asked, "--json")
     assert begun.status == 0
     for request in begun.answer["requests"]:
         sign(mooring, keys, request["file"], *NAMES[request["role"].removeprefix("models-")][:2])
     assert mooring("bundle", "publish", folder, "--key", keys / "online.key", "--json").status == 0
+    shutil.copytree(folder, made / "publisher")
     return folder
 
 

@@ -21,9 +21,9 @@ ZERO = "0" * 64
 
 
 @pytest.fixture
-def database(home: Path, mooring) -> Path:
+def database(home: Path, demo) -> Path:
     """Twenty hours in the home, as the demo does them."""
-    assert mooring("demo", "--no-bundle", "--hours", "20", "--no-open", "--json", "--home", home).status == 0
+    demo(20)
     return Home(root=home).database
 
 

@@ -13,15 +13,15 @@ import pytest
 
 
 @pytest.fixture
-def demo(mooring, home):
-    """(command, home) with a demo of three days recorded in it."""
-    figures = mooring("demo", "--no-bundle", "--hours", "72", "--no-open", "--json").answer
+def three_days(mooring, home, demo):
+    """(command, home, figures) with a demo of three days recorded in it."""
+    figures = demo(72)
     assert figures["verified"]
     return mooring, home, figures
 
 
-def test_a_demo_is_exported_in_every_kind_format_and_method_and_adds_up(demo, tmp_path):
-    mooring, _, figures = demo
+def test_a_demo_is_exported_in_every_kind_format_and_method_and_adds_up(three_days, tmp_path):
+    mooring, _, figures = three_days
     for kind in ("ledger", "trades", "tax-lots"):
         for fmt in ("csv", "parquet"):
             for method in ("fifo", "lifo", "hifo", "average") if kind == "tax-lots" else ("",):
@@ -45,8 +45,8 @@ def test_a_demo_is_exported_in_every_kind_format_and_method_and_adds_up(demo, tm
     assert cash <= Decimal(figures["equity"])
 
 
-def test_people_are_told_in_a_line_or_two_where_it_is(demo, tmp_path, monkeypatch):
-    mooring, _, _ = demo
+def test_people_are_told_in_a_line_or_two_where_it_is(three_days, tmp_path, monkeypatch):
+    mooring, _, _ = three_days
     monkeypatch.chdir(tmp_path)
     said = mooring("report", "weekly", "--week", "2024-W01")
     assert said.out.splitlines()[1] == f"Written to {tmp_path / 'mooring-weekly-2024-W01.html'}"
@@ -58,8 +58,8 @@ def test_people_are_told_in_a_line_or_two_where_it_is(demo, tmp_path, monkeypatc
     assert mooring("export", "trades", "--out", "t.csv").status == 7
 
 
-def test_wrong_requests_end_with_their_code_and_write_nothing(demo, tmp_path):
-    mooring, _, _ = demo
+def test_wrong_requests_end_with_their_code_and_write_nothing(three_days, tmp_path):
+    mooring, _, _ = three_days
     out = tmp_path / "x"
     for arguments, code, status in (
         (("export", "tax-lots", "--method", "newest"), "unknown_method", 2),

@@ -190,8 +190,10 @@ class Checker:
         return isinstance(node, ast.Constant) and node.value is False
 
     def kinds_in(self, scope: ast.AST) -> dict[str, str]:
-        """Names annotated or assigned as a set or a dict somewhere in a scope."""
+        """Names annotated or assigned as a set or a dict somewhere in a scope; none where nobody asks."""
         kinds: dict[str, str] = {}
+        if self.zone is Zone.ELSEWHERE:
+            return kinds
         for node in ast.walk(scope):
             if isinstance(node, ast.arg) and node.annotation is not None:
                 kinds[node.arg] = self.kind_of_annotation(node.annotation)

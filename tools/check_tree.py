@@ -103,6 +103,8 @@ def check_lengths(path: str, source: str, tree: ast.Module) -> Iterator[Finding]
 
 def check_markers(path: str, source: str) -> Iterator[Finding]:
     """Comments that say that work is left."""
+    if MARKER.search(source) is None:  # reading it token by token takes most of the time
+        return
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             found = MARKER.search(token.string)
@@ -113,18 +115,19 @@ def check_markers(path: str, source: str) -> Iterator[Finding]:
 
 def check_stubs(path: str, tree: ast.Module) -> Iterator[Finding]:
     """Functions that promise what they do not do."""
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Raise) and node.exc is not None:
             names = {n.id for n in ast.walk(node.exc) if isinstance(n, ast.Name)}
             if "NotImplementedError" in names:
                 yield Finding(path=path, line=node.lineno, code="stub", message="raises NotImplementedError")
     declared = {
         id(member)
-        for owner in ast.walk(tree)
+        for owner in nodes
         if isinstance(owner, ast.ClassDef) and names_in(*owner.bases) & DECLARING
         for member in owner.body
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         if id(node) not in declared and not names_in(*node.decorator_list) & DECLARING and is_empty(node):

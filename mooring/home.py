@@ -1,7 +1,7 @@
 """The home directory: everything the daemon keeps on disk, and nothing anywhere else.
 
 settings.toml          the person's settings
-run/                   control.sock · control.json · daemon.lock
+run/                   control.sock · control.json · daemon.lock · kill-request.json (a kill that waits)
 logs/                  daemon.log and its rotated predecessors
 data/                  mooring.db · mooring.db.mark (how far it got)
 backups/               copies of it, made by `mooring db backup`

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from mooring.daemon import kill_press, kill_request
 from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention
-from mooring.errors import Unreachable
+from mooring.errors import MooringError, Unreachable
 
 if TYPE_CHECKING:
     from mooring.control_api.client import Client
+    from mooring.control_api.models import Status
     from mooring.home import Home
 
 OFF: Final = "Mooring is off. Nothing is being traded."
@@ -19,6 +21,8 @@ NOTHING_DONE: Final = "Nothing of this command was done."
 TAKEN: Final = "What this command asked for was taken before; it may have been done or not."
 TRIED_AGAIN: Final = "It is tried again by itself; `mooring down` ends that."
 THEN_UP: Final = "Then start it with `mooring up`."
+NOTED: Final = "The kill switch is noted: the next start begins with it on."
+AT_KRAKEN: Final = "Orders can be cancelled at Kraken itself, too."
 TO_LOOK: Final = "Look at its log (`mooring logs`), or end it with `mooring down`."
 
 
@@ -39,10 +43,47 @@ def client_at(home: Home, *, patience_seconds: float = 10.0, money: str = NOTHIN
         with Client.connect(home.run_dir, timeout_seconds=patience_seconds) as client:
             yield client
     except Unreachable as error:
-        if error.code != "daemon_not_reachable":
+        if error.code != kill_press.NOBODY:
             raise
         taken = client is not None and client.taken  # as where it goes while one waits for what it was asked for
         raise _away(home, error, money=TAKEN if taken else money) from None
+
+
+def press_kill(home: Home, reason: str, now: Callable[[], int]) -> Status:
+    """Press the kill switch of a home's daemon; where it does not confirm that, it is noted in the home.
+
+    Args:
+        now: UTC unix seconds.
+
+    Raises:
+        MooringError: it is not known to be on; the error says whether it is noted, and what follows.
+    """
+    from mooring.control_api.client import Client  # noqa: PLC0415 -- as above
+
+    def connect(seconds: float) -> Client:
+        return Client.connect(home.run_dir, timeout_seconds=seconds)
+
+    pressed = kill_press.press(home, connect, actor="cli", reason=reason, now=now)
+    if pressed.error is not None:
+        raise _not_confirmed(home, pressed, pressed.error)
+    assert pressed.status is not None
+    return pressed.status
+
+
+def _not_confirmed(home: Home, pressed: kill_press.Pressed, error: MooringError) -> MooringError:
+    if not isinstance(error, Unreachable) or error.code != kill_press.NOBODY:
+        error.money = f"{error.money} {pressed.then(runs=True)}".lstrip()
+        return error
+    said = _away(home, error, money=pressed.then(runs=holder(home) is not None))
+    if not pressed.noted:
+        return Unreachable(
+            "kill_not_noted",
+            f"The kill switch was not pressed. {said.what}",
+            money=said.money,
+            todo=f"{said.todo} {AT_KRAKEN}",
+        )
+    said.todo = f"{said.todo} {AT_KRAKEN}"
+    return said
 
 
 def _away(home: Home, error: Unreachable, *, money: str) -> Unreachable:
@@ -54,6 +95,8 @@ def _away(home: Home, error: Unreachable, *, money: str) -> Unreachable:
             money=f"It may be trading, with real orders where it was armed; what it does is recorded. {money}".rstrip(),
             todo=TO_LOOK,
         )
+    if kill_request.is_asked(home) and kill_press.NOTED not in money:
+        money = f"{NOTED} {money}".rstrip()
     said = attention.read(home)
     if said is not None:
         return Unreachable(

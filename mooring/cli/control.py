@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from mooring.cli import doctor
-from mooring.cli.away import NOTHING_DONE, client_at
+from mooring.cli.away import NOTHING_DONE, client_at, press_kill
 from mooring.cli.context import (
     HomeOption,
     JsonOption,
@@ -121,15 +121,22 @@ STATE_COMMANDS: Final = {
         lambda client, reason: client.resume(reason),
         "End a pause, or a halt by drawdown.\n\nExample: mooring resume",
     ),
-    "kill": _state_command(
-        lambda client, reason: client.kill_switch(active=True, reason=reason),
-        "Kill switch on: cancel open orders and block entries until released.\n\nExample: mooring kill",
-    ),
     "release": _state_command(
         lambda client, reason: client.kill_switch(active=False, reason=reason),
         "Kill switch off.\n\nExample: mooring release",
     ),
 }
+
+
+def kill(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False, reason: ReasonOption = "") -> None:
+    """Kill switch on: cancel open orders and block entries until released. Noted where no daemon answers.
+
+    Example: mooring kill
+    """
+    from mooring.runtime.market.clock import SystemClock  # noqa: PLC0415 -- not needed for --help
+
+    as_json = wants_json(ctx, json)
+    show_status(press_kill(home_of(ctx, home), reason, SystemClock().now), as_json=as_json)
 
 
 def mode(
@@ -249,7 +256,7 @@ def token(
 
 def add_commands(app: typer.Typer) -> None:
     """Put these commands into the app."""
-    for command in (status, health, mode, arm, disarm, reconcile, scan, token, doctor.doctor, doctor.selftest):
+    for command in (status, health, kill, mode, arm, disarm, reconcile, scan, token, doctor.doctor, doctor.selftest):
         app.command()(command)
     for name, change in STATE_COMMANDS.items():
         app.command(name)(change)

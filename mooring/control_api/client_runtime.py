@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mooring.control_api.client_wire import Wire
+from mooring.control_api.client_wire import Wire, parsed
 from mooring.control_api.models import (
     CancelResult,
     Checks,
@@ -70,9 +70,14 @@ class RuntimeCalls(Wire):
         """Decide now."""
         return self._post("/v1/scan", ScanResult)
 
-    def kill_switch(self, *, active: bool, reason: str = "") -> Status:
-        """Press or release the kill switch."""
-        return self._post("/v1/kill-switch", Status, {"active": active, "reason": reason})
+    def kill_switch(self, *, active: bool, reason: str = "", seconds: float | None = None) -> Status:
+        """Press or release the kill switch.
+
+        Args:
+            seconds: how long the answer may take, where that is longer than usual.
+        """
+        body = {"active": active, "reason": reason}
+        return parsed(self._send("POST", "/v1/kill-switch", body=body, seconds=seconds), Status)
 
     def cancel_all(self, reason: str = "") -> CancelResult:
         """Cancel every open order."""

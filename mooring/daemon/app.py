@@ -18,6 +18,7 @@ from mooring.control_api.events import EventHub
 from mooring.control_api.evidence_area import EvidenceArea
 from mooring.control_api.limits import Limits
 from mooring.control_api.server import ControlServer
+from mooring.daemon import kill_request
 from mooring.daemon.activity import Working, activities
 from mooring.daemon.bundle_desk import BundleDesk
 from mooring.daemon.bundle_health import component, families
@@ -30,6 +31,7 @@ from mooring.daemon.examine import probes_of
 from mooring.daemon.facade import EventListener, RuntimeFacade, StatusWriter
 from mooring.daemon.health import Surroundings
 from mooring.daemon.instance import InstanceLock
+from mooring.daemon.kill_watch import KillWatch
 from mooring.daemon.left_orders import LeftOrders
 from mooring.daemon.logs import apply_levels, configure_logging
 from mooring.daemon.market import Market
@@ -38,6 +40,7 @@ from mooring.daemon.options import KRAKEN, Options
 from mooring.daemon.own_secrets import VAULT_ITEM, SecretAreas, secret_areas
 from mooring.daemon.present import Presenter
 from mooring.daemon.program_watch import ProgramWatch
+from mooring.daemon.raised import Raised
 from mooring.daemon.records import place_of
 from mooring.daemon.replaying import Replaying, Waking
 from mooring.daemon.settings_area import SettingsDoor
@@ -47,7 +50,6 @@ from mooring.daemon.trader import Parts, Trader
 from mooring.daemon.trader_ports import Desk
 from mooring.daemon.vault_watch import VaultWatch
 from mooring.errors import MooringError
-from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.engine.listener import Listener
 from mooring.runtime.engine.lives import ENDED
 from mooring.runtime.market.clock import Clock
@@ -57,7 +59,6 @@ from mooring.runtime.store.guards import require_guards
 from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
-from mooring.runtime.store.types import Batch, Row
 from mooring.secrets.redaction import MIN_KNOWN, KnownSecrets
 from mooring.settings import Layers
 
@@ -95,6 +96,7 @@ class Daemon:
         self._hurried, self._begun = False, asyncio.Event()
         self._place: Place | None = None
         self.trader: Trader
+        self.kill_watch: KillWatch
         self.replaying: Replaying
         self.evidence: EvidenceArea
         self.bundles: BundleDesk
@@ -192,10 +194,12 @@ class Daemon:
                 desk=desk,
                 keeper=keeper,
                 bundles=models,
+                kill_asked=lambda: kill_request.is_asked(options.home),
             ),
         )
         closing.callback(lambda: replaying.stop(ending.seconds("replay")))
         closing.callback(self._stop_engine)
+        await self._heed_kills()
         self.evidence = evidence_area(options.home, store.place, hub, options.clock, known.redact, closing, ending)
         self.measured = Measured(
             counting,
@@ -209,26 +213,21 @@ class Daemon:
         tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
         areas = secret_areas(options, tokens, self.trader, desk, hub, known)
         await self._open_doors(tokens, hub, writer, areas, SettingsDoor(keeper, self.trader, hub))
-        self._watch(listener, store)
+        self._watch(listener)
         bundles.begin(lambda: self.trader.engine)
 
-    def _watch(self, listener: EventListener, store: Store) -> None:
+    def _watch(self, listener: EventListener) -> None:
         """Have hours done again, and the program's own files looked at; both may raise an alert."""
-
-        def raise_alert(row: Row) -> None:
-            listener.alert(row["severity"], row["code"], row["text"])  # told first: it may be the store that fails
-            store.commit(Batch(rows=[("alerts", row)]))
-            self.trader.engine.refresh()
-
-        def tell(severity: str, code: str, text: str) -> None:
-            hour = self.trader.status.next_cycle or self.trader.status.last_cycle or int(self._options.clock.now())
-            _, row = alert_row(self.trader.run, hour, severity, code, text)
-            if store.reader().find("alerts", alert_id=row["alert_id"]) is None:
-                raise_alert(row)
-
-        self.replaying.start(raise_alert)
-        self._program.start(tell)
+        raised = Raised(self.trader, listener, self._options.clock)
+        self.replaying.start(raised.put)
+        self._program.start(raised.tell)
         self._closing.callback(self._program.stop)
+
+    async def _heed_kills(self) -> None:
+        """Press the switch where somebody noted that, before anything is done, and look for it from now on."""
+        watch = self.kill_watch = KillWatch(self._options.home, self.trader, self._options.clock)
+        self._closing.callback(watch.close)
+        await asyncio.to_thread(watch.begin)
 
     async def _open_doors(
         self, tokens: Tokens, hub: EventHub, writer: StatusWriter, areas: SecretAreas, settings: SettingsDoor
@@ -249,6 +248,7 @@ class Daemon:
             lambda: self.replaying.seen,
             lambda: [*around.components(), component(self.bundles), self._program.component()],
             self._left_orders.seen,
+            release=self.kill_watch.release,
         )
         api = create_app(
             facade,

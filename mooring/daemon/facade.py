@@ -172,6 +172,7 @@ class RuntimeFacade:
         replay: how the replay of finished hours stands.
         around: components that are not the engine's own.
         seen: told the text of each alert that a person acknowledges.
+        release: has the kill switch released, where nothing waits to press it.
     """
 
     def __init__(
@@ -183,10 +184,11 @@ class RuntimeFacade:
         replay: Callable[[], ReplaySeen],
         around: Callable[[], Sequence[Component]] = tuple,
         seen: Callable[[str], None] = lambda _: None,
+        release: Callable[[Callable[[], None]], None] = lambda do: do(),
     ) -> None:
         self._trader = trader
         self._seen = seen
-        self._around = around
+        self._around, self._release = around, release
         self._writer = writer
         self._clock = clock
         self._doctor = doctor
@@ -273,7 +275,7 @@ class RuntimeFacade:
         if active:
             self._trader.kill(reason)
         else:
-            self._trader.engine.release()
+            self._release(self._trader.engine.release)
         return self.status()
 
     def cancel_all(self, actor: Actor, reason: str) -> CancelResult:  # noqa: ARG002

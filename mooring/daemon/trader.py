@@ -65,6 +65,7 @@ class Parts:
         desk: speaks with the venue; None where the settings name none.
         keeper: of the settings, which a person may change meanwhile; None where nobody can.
         bundles: models to ask; None where there never are any.
+        kill_asked: whether a kill waits to be taken up.
     """
 
     settings: Settings
@@ -75,6 +76,7 @@ class Parts:
     desk: Desk | None = None
     keeper: Keeper | None = None
     bundles: BundleModels | None = None
+    kill_asked: Callable[[], bool] = bool
 
 
 def risk_bounds() -> str:
@@ -142,7 +144,7 @@ class Trader:
             self.engine = self._open(mode)
             self.engine.refresh()
 
-    def kill(self, reason: str) -> None:
+    def kill(self, reason: str, *, ago_seconds: int = 0) -> None:
         """Kill switch on, in every mode: one that is not at hand must not find its old orders working later.
 
         Raises:
@@ -150,10 +152,10 @@ class Trader:
         """
         # First, and without the lock: a change of mode may hold it while it speaks with the venue.
         pressed = self.engine
-        pressed.kill(reason)
+        pressed.kill(reason, ago_seconds=ago_seconds)
         with self._lock:
             if self.engine is not pressed:
-                self.engine.kill(reason)
+                self.engine.kill(reason, ago_seconds=ago_seconds)
             others = [
                 row for mode in SIMULATED if mode != self.engine.mode for row in killing_rows(mode, self._parts.store)
             ]
@@ -277,6 +279,7 @@ class Trader:
             "listener": parts.listener,
             "flatten_on_kill": _flattens(wanted),
             "renewal": self._renewed,
+            "kill_asked": parts.kill_asked,
         }
         if mode == SHADOW and parts.settings.trading.shadow_validate:
             return self._checked(made)

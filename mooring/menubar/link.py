@@ -20,15 +20,27 @@ from mooring import __version__
 from mooring.control_api.client import NOBODY, STRANGE, Client, StreamEvent
 from mooring.control_api.models import ListKind, Status
 from mooring.daemon.instance import holder
+from mooring.daemon.kill_press import press
+from mooring.daemon.kill_request import is_asked
 from mooring.daemon.supervision import attention
 from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
 from mooring.menubar import missed, pulse
 from mooring.menubar.lanes import Lane
-from mooring.menubar.look import Known, Link
+from mooring.menubar.look import OFF, Known, Link
 from mooring.menubar.missed import Missed
 from mooring.menubar.today import ROWS, day_result
-from mooring.menubar.troubles import NOT_KILLED, NOT_STOPPED, menu_failed, not_asked, not_confirmed, too_much
+from mooring.menubar.troubles import (
+    KILLED_AT_START,
+    NOT_KILLED,
+    NOT_STOPPED,
+    menu_failed,
+    not_asked,
+    not_confirmed,
+    not_killed,
+    too_much,
+)
+from mooring.runtime.market.clock import SystemClock
 
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 10.0
@@ -170,12 +182,16 @@ class DaemonLink:
     def kill(self, reason: str) -> bool:
         """Press the kill switch, whatever else was asked."""
         self._overtake()
-        words = "Pressing the kill switch …"
+        return self._begin(self._kills, "Pressing the kill switch …", lambda: self._press(reason), NOT_KILLED)
 
-        def press(client: Client) -> Status:
-            return client.kill_switch(active=True, reason=reason)
-
-        return self._begin(self._kills, words, lambda: self._asked(press), NOT_KILLED)
+    def _press(self, reason: str) -> None:
+        heard = self._heard
+        pressed = press(self._home, self._connect, actor="menubar", reason=reason, now=SystemClock().now)
+        if pressed.status is not None:
+            self._learn(pressed.status, unless_heard_since=heard)
+        if pressed.error is not None:
+            error = not_confirmed() if pressed.error.code == STRANGE else pressed.error
+            raise not_killed(pressed, error, runs=holder(self._home) is not None)
 
     def _overtake(self) -> None:
         with self._telling:
@@ -350,6 +366,8 @@ class DaemonLink:
         elif isinstance(error, Unreachable) and holder(self._home) is None:
             said = attention.read(self._home)
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
+            if is_asked(self._home):
+                why = f"{why or OFF} {KILLED_AT_START}"
             self._update(link=Link.OFF, status=None, today=None, why=why, other_version="")
         elif isinstance(error, Unreachable):
             self._update(link=Link.SILENT, status=None, today=None, why="", other_version="")

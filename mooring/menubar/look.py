@@ -11,6 +11,7 @@ from typing import Final
 from mooring.control_api.models import Status
 from mooring.menubar.times import local_time
 
+OFF: Final = "Mooring is off. Nothing is being traded."
 TIP_MOST: Final = 600  # the whole of what the state's lines cut
 _NUMBER: Final = re.compile(r"-?[0-9]*(\.[0-9]*)?")
 
@@ -127,7 +128,7 @@ def look_of(known: Known, now: datetime, zone: tzinfo | None = None) -> Look:
     note = known.busy or known.failed
     free = not known.busy
     if known.link is Link.OFF:
-        why = known.why or "Mooring is off. Nothing is being traded."
+        why = known.why or OFF
         return Look(icon=Icon.OFF, word="Off", line=why, daemon_start=free, note=note)
     # What trades may go on unseen, so it can be stopped in every other case, whatever else is being asked.
     unknown = Look(icon=Icon.UNKNOWN, word="Unknown", line="Looking for Mooring.", note=note, stop=True, kill=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mooring.daemon.kill_press import NOBODY, Pressed
 from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 
 NOT_STOPPED: Final = "Mooring was not stopped."
+KILLED_AT_START: Final = "The kill switch is noted, and on at the next start."
+AT_KRAKEN: Final = "Open orders can be cancelled at the exchange itself, too."
+THEN_LOOK: Final = f"The menu shows a cross once it is on. {AT_KRAKEN}"
 NOT_KILLED: Final = "The kill switch was not pressed."
 
 
@@ -30,8 +34,24 @@ def not_asked(error: MooringError, undone: str) -> Unreachable:
         error.code,
         f"{undone} {error.what}",
         money="If the daemon runs, it may go on trading; if it does not, nothing is being traded.",
-        todo="Ask again. Open orders can be cancelled at the exchange itself, too.",
+        todo=f"Ask again. {AT_KRAKEN}",
     )
+
+
+def not_killed(pressed: Pressed, error: MooringError, *, runs: bool) -> MooringError:
+    """What is so where no daemon confirmed a kill.
+
+    Args:
+        error: why it did not, in the menu's words. runs: whether a daemon holds the home.
+    """
+    then = pressed.then(runs=runs)
+    if error.code != NOBODY:
+        error.money = f"{error.money} {then}".lstrip()
+        return error
+    is_so = "Mooring runs and does not answer." if runs else "Mooring is off."
+    if pressed.noted:
+        return Unreachable("kill_noted", f"The kill switch is not on yet. {is_so}", money=then, todo=THEN_LOOK)
+    return Unreachable("kill_not_noted", f"{NOT_KILLED} {is_so}", money=then, todo=f"Ask again. {AT_KRAKEN}")
 
 
 def not_confirmed() -> Unknown:

@@ -122,10 +122,13 @@ def kept(home: LiveHome, kind: str) -> list[dict[str, Any]]:
 
 
 def asleep(home: LiveHome, at: LookAlike) -> dict[str, Any]:
-    """The process stands still for hours of the market, as when a laptop is closed."""
+    """The process stands still for hours of the market, as when a laptop is closed; meanwhile a person kills it."""
     assert home.process is not None
+    home.wait("an order that works", at.working)
     last = kept(home, "reconciles")[0]["seq"]
     home.process.send_signal(signal.SIGSTOP)
+    said: dict[str, Any] = {"kill": home.do("kill", "--reason", "it hangs", "--json")}
+    before = {one["cl_ord_id"] for one in at.ours()}
     time.sleep(ASLEEP_SECONDS)
     home.process.send_signal(signal.SIGCONT)
 
@@ -134,7 +137,13 @@ def asleep(home: LiveHome, at: LookAlike) -> dict[str, Any]:
 
     home.wait("a comparison", since)
     home.wait("prices and account", lambda: home.status()["venue"]["connected"] and not home.status()["blocked"])
-    return {"equal": since()[0]["equal"], "twice": twice(at), "log": (home.home / "logs" / "daemon.log").read_text()}
+    home.wait("no order at the look-alike", lambda: not at.working())
+    placed = [one["descr"]["ordertype"] for one in at.ours() if one["cl_ord_id"] not in before]
+    said |= {"killed": home.status(), "placed": placed}
+    said["noted"] = (home.home / "run" / "kill-request.json").exists()
+    home.do("release")
+    log = (home.home / "logs" / "daemon.log").read_text()
+    return said | {"equal": since()[0]["equal"], "twice": twice(at), "log": log}
 
 
 def quiet(home: LiveHome, at: LookAlike) -> dict[str, Any]:

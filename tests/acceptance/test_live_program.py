@@ -74,6 +74,17 @@ def test_a_daemon_that_stood_still_compares_before_it_goes_on_and_sends_nothing_
     assert said["twice"] == []
 
 
+def test_a_kill_pressed_while_the_daemon_stands_still_is_on_before_it_places_anything(day: dict[str, Any]) -> None:
+    said = day["asleep"]
+    assert said["kill"]["status"] == 4
+    assert json.loads(said["kill"]["out"])["error"]["code"] == "daemon_silent"
+    assert "The kill switch is noted." in json.loads(said["kill"]["out"])["error"]["money"]
+    switch = said["killed"]["kill_switch"]
+    assert (switch["active"], switch["reason"]) == (True, "it hangs")
+    assert set(said["placed"]) <= {"market"}, "sales go on; nothing is bought, and no stop is placed"
+    assert said["noted"] is False
+
+
 def test_books_are_equal_to_the_last_digit(day: dict[str, Any]) -> None:
     said = day["quiet"]
     assert said["equal"] == 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mooring.daemon import kill_press, kill_request
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
 from mooring.errors import Invalid
@@ -16,7 +17,6 @@ from mooring.home import Home
 from tests.support.odd_daemon import odd_daemon
 
 COMMANDS = [
-    "kill",
     "pause",
     "stop",
     "cancel-all",
@@ -43,6 +43,46 @@ def test_a_daemon_that_is_off_is_said_to_be_off_and_nothing_to_be_done(mooring, 
     what, money, *_ = said.err.splitlines()
     assert what == "Mooring is off. Nothing is being traded."
     assert money == "Nothing of this command was done."
+
+
+def test_a_kill_is_noted_for_the_next_start_where_the_daemon_is_off(mooring, place: Home) -> None:
+    said = mooring("kill", "--reason", "enough")
+    assert said.status == 4
+    what, money, todo, *_ = said.err.splitlines()
+    assert what == "Mooring is off. Nothing is being traded."
+    assert money == kill_press.AT_START
+    assert todo.endswith("Orders can be cancelled at Kraken itself, too.")
+    assert "mooring up" in todo
+    found = kill_request.read(place)
+    assert found is not None
+    assert (found.actor, found.reason) == ("cli", "enough")
+    assert mooring("status").err.splitlines()[1] == "The kill switch is noted: the next start begins with it on."
+
+
+def test_a_kill_is_noted_where_a_daemon_runs_and_does_not_answer(mooring, place: Home) -> None:
+    with InstanceLock(place, pid=4711):
+        said = mooring("kill", "--json")
+    assert (said.status, said.error["code"]) == (4, "daemon_silent")
+    assert said.error["what"] == "A daemon runs (process 4711) but does not answer."
+    assert said.error["money"].endswith(kill_press.WHEN_ABLE)
+    assert "mooring down" in said.error["todo"]
+    assert kill_request.is_asked(place)
+
+
+def test_a_kill_that_was_asked_and_not_answered_is_noted_too(mooring, place: Home) -> None:
+    with odd_daemon(place, {"/v1/kill-switch": 500}) as odd:
+        said = mooring("kill", "--json")
+        assert "POST /v1/kill-switch" in odd.asked
+    assert (said.status, said.error["code"]) == (4, "strange_answer")
+    assert said.error["money"] == kill_press.TAKEN_UP
+    assert kill_request.is_asked(place)
+
+
+def test_a_kill_in_a_home_that_no_daemon_ever_had_is_not_said_to_be_noted(mooring, home: Path) -> None:
+    said = mooring("kill", "--json")
+    assert (said.status, said.error["code"]) == (4, "kill_not_noted")
+    assert "the next start begins without it" in said.error["money"]
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "settings show", "onboard kraken --status", "status"])

@@ -10,6 +10,7 @@ import pytest
 
 from mooring.control_api.client import Client, StreamEvent
 from mooring.control_api.models import Status
+from mooring.daemon import kill_press, kill_request
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
 from mooring.errors import Invalid, Retry, Unreachable
@@ -95,20 +96,55 @@ def test_what_kept_it_down_is_not_said_of_one_that_runs_and_does_not_answer(home
         link.close()
 
 
-@pytest.mark.parametrize(("way", "undone"), [("kill", "The kill switch was not pressed."), ("stop", "Mooring was not")])
-def test_a_kill_or_a_stop_that_nobody_heard_is_told_as_not_done(home, told, way, undone):
+def test_a_stop_that_nobody_heard_is_told_as_not_done(home, told):
     home.prepare()
     link = DaemonLink(home, told)
-    getattr(link, way)("menu")
+    link.stop("menu")
     error = told.until_error()
     assert (error.code, told.grave) == ("daemon_not_reachable", [True])
-    assert error.what.startswith(undone)
+    assert error.what.startswith("Mooring was not")
     assert "may go on trading" in error.money
+    link.close()
+
+
+def test_a_kill_that_nobody_heard_is_noted_for_the_daemon_that_hangs_or_the_next_one(home, told):
+    home.prepare()
+    link = DaemonLink(home, told)
+    link.start()
+    with InstanceLock(home):
+        link.kill("menu")
+        error = told.until_error()
+    assert (error.code, error.what, told.grave) == (
+        "kill_noted",
+        "The kill switch is not on yet. Mooring runs and does not answer.",
+        [True],
+    )
+    assert "No entry and no stop leaves from now on" in error.money
+    found = kill_request.read(home)
+    assert found is not None
+    assert (found.actor, found.reason) == ("menubar", "menu")
+    link.look_again()
+    assert told.until(lambda known: known.link is Link.OFF and "next start" in known.why).why == (
+        "Mooring is off. Nothing is being traded. The kill switch is noted, and on at the next start."
+    )
+    link.close()
+
+
+def test_a_kill_that_could_not_be_noted_either_is_told_as_not_pressed(home, told):
+    link = DaemonLink(home, told)  # a home that no daemon ever had
+    link.kill("menu")
+    error = told.until_error()
+    assert (error.code, told.grave) == ("kill_not_noted", [True])
+    assert error.what == "The kill switch was not pressed. Mooring is off."
+    assert "(No such file or directory): the next start begins without it." in error.money
+    assert not home.run_dir.exists()
     link.close()
 
 
 @pytest.mark.parametrize("way", ["kill", "stop"])
 def test_a_fault_of_the_menus_own_in_a_kill_or_a_stop_is_grave_and_claims_nothing(home, told, way):
+    home.prepare()
+
     def connect(_: float) -> Client:
         raise ValueError("embedded null byte")
 
@@ -117,13 +153,14 @@ def test_a_fault_of_the_menus_own_in_a_kill_or_a_stop_is_grave_and_claims_nothin
     error = told.until_error()
     assert (error.code, told.grave) == ("menu_failed", [True])
     assert "may have happened or not" in error.money
+    assert kill_request.is_asked(home) is (way == "kill")
     link.close()
 
 
 def test_a_kill_whose_daemon_says_that_it_reaches_nobody_is_not_told_as_not_pressed(home, told):
     class Refusing(Client):
-        def kill_switch(self, *, active: bool, reason: str = "") -> Status:
-            super().kill_switch(active=active, reason=reason)
+        def kill_switch(self, *, active: bool, reason: str = "", seconds: float | None = None) -> Status:
+            super().kill_switch(active=active, reason=reason, seconds=seconds)
             raise Unreachable("kraken_unreachable", "Kraken does not answer.")
 
     with running(home) as daemon:
@@ -132,6 +169,7 @@ def test_a_kill_whose_daemon_says_that_it_reaches_nobody_is_not_told_as_not_pres
         error = told.until_error()
         link.close()
         assert (error.code, error.what, told.grave) == ("kraken_unreachable", "Kraken does not answer.", [True])
+        assert error.money == kill_press.TAKEN_UP
         assert daemon.client.status().kill_switch.active
 
 

@@ -144,6 +144,7 @@ def live_engine(
     gates: Gates = OPEN_GATES,
     compared: bool = True,
     wanted: Any = None,
+    kill_asked: Any = bool,
     **over: Any,
 ) -> LiveEngine:
     """As `runs.make_engine`, for a live run; the books are called equal to the venue's, and it is armed."""
@@ -157,6 +158,7 @@ def live_engine(
         clock=wall,
         listener=told or runs.Told(),
         flatten_on_kill=False,
+        kill_asked=kill_asked,
     )
     if compared:
         engine.reconciled(Reconciled(trigger="start", at_ms=runs.NOW * 1000))

@@ -44,6 +44,7 @@ class MemoryBooks:
         self.withhold: set[str] = set()
         self.failing = 0  # so many calls fail from now on
         self.passed_over = 0
+        self.kill_pressed = False
         self._lock = threading.Lock()
 
     def intend(self, *orders: Order) -> tuple[Order, ...]:
@@ -80,6 +81,9 @@ class MemoryBooks:
                 line.order, line.status = order, Status.SUBMITTING
                 out.append(order)
             return tuple(out)
+
+    def killed(self) -> bool:
+        return self.kill_pressed
 
     def take(self, updates: Sequence[Update]) -> None:
         with self._lock:

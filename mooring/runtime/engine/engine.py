@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -45,6 +45,7 @@ class Engine(Notes):
         listener: told of what happened.
         flatten_on_kill: whether the kill switch also sells what is held.
         renewal: says between two hours whether to go on with another run.
+        kill_asked: whether a kill waits to be taken up; nothing is bought meanwhile.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Engine(Notes):
         listener: Listener,
         flatten_on_kill: bool,
         renewal: Renewal = never,
+        kill_asked: Callable[[], bool] = bool,
     ) -> None:
         self._run = run
         self._store = store
@@ -64,7 +66,7 @@ class Engine(Notes):
         self._clock = clock
         self._listener = listener
         self._flatten = flatten_on_kill
-        self._renewal = renewal
+        self._renewal, self._kill_asked = renewal, kill_asked
         self._turns = Turns()
         self._worker: Worker | None = None
         self._finished = threading.Event()
@@ -162,10 +164,13 @@ class Engine(Notes):
             )
             self._changed()
 
-    def kill(self, reason: str) -> int:
+    def kill(self, reason: str, *, ago_seconds: int = 0) -> int:
         """Turn the kill switch on: cancel open orders now, block entries; safe to press twice.
 
         Where it raises, entries are blocked in this process all the same, but a restart may not know of it.
+
+        Args:
+            ago_seconds: how long ago it was pressed.
 
         Returns:
             how many orders were cancelled.
@@ -176,7 +181,7 @@ class Engine(Notes):
         with self._turn():
             control = self._control
             if not control.kill_active:
-                control = self._with(kill_active=True, kill_reason=reason, kill_since=self._clock.now())
+                control = self._with(kill_active=True, kill_reason=reason, kill_since=self._clock.now() - ago_seconds)
             # In memory first, as in `pause`.
             self._control = control
             try:
@@ -294,7 +299,7 @@ class Engine(Notes):
     def _inputs(self, bar: Bar) -> Int64s:
         """The controls of the hour of this bar."""
         return inputs_of(
-            self._control,
+            self._heeded,
             cancelled=self._cycle.cancelled_since_close,
             flatten=self._flatten,
             catch_up=self._feed.catching_up(int(bar.close_ts)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mooring.runtime.domain.bars import HOUR_SECONDS
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_decimal
@@ -11,6 +12,9 @@ from mooring.runtime.engine.outside import Outside
 from mooring.runtime.engine.run import Run
 from mooring.runtime.execution.ports import BooksNow, Known
 from mooring.runtime.portfolio.account import AccountState
+
+if TYPE_CHECKING:
+    from mooring.runtime.engine.live_engine import LiveEngine
 
 
 def books_now(run: Run, account: AccountState, working: Iterable[Live], outside: Outside) -> BooksNow:
@@ -42,3 +46,19 @@ def books_now(run: Run, account: AccountState, working: Iterable[Live], outside:
             for live in working
         ),
     )
+
+
+class EngineBooks:
+    """`Books`, whose `release` would be another thing's name in the engine."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self.release = engine.release_orders
+        self.take = engine.take
+        self.now = engine.now
+        self.reconciled = engine.reconciled
+        self.alert = engine.alert
+        self._engine = engine
+
+    def killed(self) -> bool:
+        """See `Books.killed`."""
+        return self._engine.killed

@@ -18,7 +18,7 @@ from mooring.runtime.engine.controls import inputs_of
 from mooring.runtime.engine.cycle import Cycle, HourDone
 from mooring.runtime.engine.engine import JOIN_SECONDS, Engine
 from mooring.runtime.engine.gates import Gates
-from mooring.runtime.engine.live_books import books_now
+from mooring.runtime.engine.live_books import EngineBooks, books_now
 from mooring.runtime.engine.live_cycle import LiveCycle
 from mooring.runtime.engine.live_desk import Live, Taken
 from mooring.runtime.engine.outside import Outside
@@ -90,7 +90,7 @@ class LiveEngine(Engine):
     @property
     def books(self) -> Books:
         """The books, as execution sees them."""
-        return _EngineBooks(self)
+        return EngineBooks(self)
 
     @property
     def armed(self) -> bool:
@@ -105,7 +105,7 @@ class LiveEngine(Engine):
             Conflict: there is nowhere to send orders to.
         """
         with self._turns:
-            self._gates.require_armable(acknowledge, killed=self._control.kill_active)
+            self._gates.require_armable(acknowledge, killed=self.killed)
             if self._outlet is None:
                 raise Conflict("not_connected", "The venue is not connected.", todo="Start the daemon again.")
             self._armed = True
@@ -204,7 +204,7 @@ class LiveEngine(Engine):
     def _inputs(self, bar: Bar) -> Int64s:
         catch_up = self._feed.catching_up(int(bar.close_ts))
         blocked = bool(self._blocked())
-        return inputs_of(self._control, cancelled=False, flatten=self._flatten, catch_up=catch_up, blocked=blocked)
+        return inputs_of(self._heeded, cancelled=False, flatten=self._flatten, catch_up=catch_up, blocked=blocked)
 
     def _blocked(self) -> str:
         """Why nothing is bought for now; empty where it may be."""
@@ -329,7 +329,7 @@ class LiveEngine(Engine):
     def _closed(self, order: Order) -> str:
         closed = self._gates.closed(
             armed=self._armed,
-            killed=self._control.kill_active,
+            killed=self.killed,
             blocked=bool(self._blocked()) or self._control.paused,
             role=order.role,
         )
@@ -387,14 +387,3 @@ class LiveEngine(Engine):
         # Fills come between closes: what is free is known at once, what it is worth at the next close.
         cash = seen.cash if self._cycle.torn else int(self._cycle.world.account.cash[0])
         return replace(seen, cash=cash, armed=self._armed, blocked=self._blocked())
-
-
-class _EngineBooks:
-    """`Books`, whose `release` would be another thing's name in the engine."""
-
-    def __init__(self, engine: LiveEngine) -> None:
-        self.release = engine.release_orders
-        self.take = engine.take
-        self.now = engine.now
-        self.reconciled = engine.reconciled
-        self.alert = engine.alert

@@ -32,6 +32,12 @@ class Notes:
     _control: ControlRow
     _cycle: Cycle
     _turns: Turns
+    _kill_asked: Callable[[], bool]
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kill switch is on, or was asked for and is not taken up yet; never waits for a turn."""
+        return self._heeded.kill_active
 
     @property
     def awaited(self) -> bool:
@@ -74,6 +80,12 @@ class Notes:
         if self._store.reader().find("alerts", alert_id=row["alert_id"]) is None:
             self._store.commit(Batch(rows=[(table, row)]))
         return len(self._store.reader().open_alerts())
+
+    @property
+    def _heeded(self) -> ControlRow:
+        """The controls that an hour and an order have to heed."""
+        control = self._control
+        return control if control.kill_active or not self._kill_asked() else replace(control, kill_active=True)
 
     def _with(self, **changes: Any) -> ControlRow:
         return replace(self._control, **changes, updated_at=self._clock.now())

@@ -108,6 +108,10 @@ class Books(Protocol):
         """
         ...
 
+    def killed(self) -> bool:
+        """Whether the kill switch was pressed, though it may not be recorded yet; waits for nobody, writes nothing."""
+        ...
+
     def take(self, updates: Sequence[Update]) -> None:
         """Record what became of orders; what was told before, or would go back, is passed over."""
         ...

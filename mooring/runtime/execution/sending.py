@@ -108,6 +108,13 @@ class Sending:
         self._board.put(reached(track, Status.CANCELLED, reason=reason))
         return True
 
+    def _killed(self, track: Track) -> bool:
+        """Whether the kill switch was pressed since the books let it go, in a moment in which nothing here ran."""
+        if track.order.role is Role.EXIT or not self._books.killed():
+            return False
+        self._board.put(reached(track, Status.CANCELLED, reason="killed_before_sending"))
+        return True
+
     def _ready(self) -> list[Track]:
         if self.stopped:
             return []
@@ -163,7 +170,7 @@ class Sending:
             async with self._slots:
                 if track.order.role is Role.STOP:
                     await self._switch.before_stop()
-                if not self._taken_back(track):  # while it waited for its turn
+                if not (self._taken_back(track) or self._killed(track)):  # while it waited for its turn
                     await self._tries(track.order)
         except BaseException:
             # Also a cancellation of this task: the order may have left, and nobody will hear of it here.

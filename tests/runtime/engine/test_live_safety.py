@@ -91,6 +91,30 @@ def test_entries_are_taken_back_before_a_person_s_word_ends(store, told, act):
     assert entry in outlet.cancels
 
 
+def test_while_a_kill_waits_to_be_taken_up_no_entry_and_no_stop_leaves_but_sales_do(store, told):
+    asked = []
+    engine, outlet = begin(store, told, kill_asked=lambda: bool(asked))
+    entry = until_entry(engine, outlet)
+    outlet.open(entry)
+    outlet.filled(entry)
+    stop = outlet.last(Role.STOP)
+    asked.append("noted in the home")
+    assert engine.killed
+    assert not engine.status.kill_active, "it is not taken up yet"
+    assert not outlet.open(stop)
+    before = len(outlet.submitted)
+    runs.ahead(engine, 12)
+    assert {order.role for order in outlet.submitted[before:]} <= {Role.EXIT}
+    assert store.reader().page("cycles", limit=1).items[0]["kill"] == 1
+    with pytest.raises(Denied) as refused:
+        engine.arm(PHRASE)
+    assert refused.value.code == "kill_switch"
+    asked.clear()
+    engine.arm(PHRASE)
+    runs.ahead(engine, 1)
+    assert outlet.open(outlet.last(Role.STOP)), "what waited never released anything, and holds nothing back once gone"
+
+
 def test_entries_of_an_earlier_process_are_taken_back_since_no_stop_could_follow_them(store, told):
     engine, outlet = begin(store, told)
     entry = until_entry(engine, outlet)

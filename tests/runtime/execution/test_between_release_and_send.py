@@ -56,6 +56,26 @@ def test_an_order_that_is_cancelled_while_it_is_being_released_never_leaves():
     play(use)
 
 
+def test_a_kill_that_was_pressed_while_nothing_ran_holds_entries_and_stops_back_that_were_released_and_no_sale():
+    buy, other, protect, sell = entry(), entry(2), stop(), sale(lots=WHOLE // 2)
+
+    async def use(rig):
+        async with rig.running():
+            await bought(rig, buy)
+        slowly(rig, 2)
+        async with rig.running():
+            rig.send(other, protect, sell)
+            await rig.reaches(other, "SUBMITTING")
+            rig.books.kill_pressed = True
+            for order in (other, protect):
+                await rig.reaches(order, "CANCELLED")
+                assert rig.books.lines[order.client_id].reason == "killed_before_sending"
+            await rig.reaches(sell, "OPEN")
+        assert [name for name in rig.venue.sent() if name != buy.client_id] == [sell.client_id]
+
+    play(use)
+
+
 def test_a_stop_that_is_cancelled_while_it_waits_for_the_dead_man_s_switch_never_leaves():
     buy, other, protect = entry(), entry(2), stop()
 

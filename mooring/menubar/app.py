@@ -27,12 +27,13 @@ from mooring.home import Home
 from mooring.menubar.front import AppKit, Front
 from mooring.menubar.link import DaemonLink, Listener
 from mooring.menubar.login import LoginItem, login_item
-from mooring.menubar.look import Known, Link, look_of
+from mooring.menubar.look import Known, Link, look_of, stale
 from mooring.menubar.notices import Notices
 from mooring.menubar.parts import AskingWindow, dress
 from mooring.menubar.questions import GraveNews, ask
 from mooring.menubar.settings_window import SettingsWindow
 from mooring.menubar.tray import Tray
+from mooring.menubar.troubles import Grave
 from mooring.menubar.update_window import UpdateWindow
 from mooring.menubar.wizard import Wizard
 
@@ -52,7 +53,7 @@ class Bridge(QObject, Listener):
 
     knew = Signal(object)
     happened = Signal(object)
-    went_wrong = Signal(object, bool)
+    went_wrong = Signal(object, str)
     page = Signal(str)
 
     def known(self, known: Known) -> None:
@@ -63,7 +64,7 @@ class Bridge(QObject, Listener):
         """As `Listener`."""
         self.happened.emit(event)
 
-    def failed(self, error: MooringError, *, grave: bool) -> None:
+    def failed(self, error: MooringError, *, grave: Grave) -> None:
         """As `Listener`."""
         self.went_wrong.emit(error, grave)
 
@@ -190,14 +191,14 @@ class MenuBar(QObject):
         try:
             self._login.turn(on=wanted)
         except Invalid as error:
-            self._failed(error, False)
+            self._failed(error, "")
         self.tray.set_at_login(wanted=self._login.is_on())
 
     def _mend_login(self) -> None:
         try:
             mended = self._login.mend()
         except Invalid as error:
-            self._failed(error, False)
+            self._failed(error, "")
             return
         if mended:
             self.tray.tell("Mooring", MENDED, serious=False)
@@ -213,6 +214,9 @@ class MenuBar(QObject):
     def _show(self, known: Known) -> None:
         before, self._shown = self._shown, known
         self.tray.show(look_of(known, self._now()))
+        self.grave.know(known.status)
+        for window in self._windows.values():
+            window.show_stale(stale(known))
         if before is not None and known.link is Link.THERE and before.link is not Link.THERE:
             self._look_again()
 
@@ -248,12 +252,12 @@ class MenuBar(QObject):
         elif wait := self._notices.wait_seconds(now):
             self._later.start(round(wait * 1000) + 1)
 
-    @Slot(object, bool)
-    def _failed(self, error: MooringError, grave: bool) -> None:
+    @Slot(object, str)
+    def _failed(self, error: MooringError, grave: Grave) -> None:
         texts = (error.what, error.money, error.todo)
-        self.tray.tell("Mooring", " ".join(text for text in texts if text), serious=grave)
+        self.tray.tell("Mooring", " ".join(text for text in texts if text), serious=bool(grave))
         if grave:  # notifications may be off, or macOS may give none to what nobody signed
-            self.grave.tell(error)
+            self.grave.tell(error, grave)
 
     def _open(self, name: str, make: Callable[[], AskingWindow]) -> None:
         """One window of each kind; a second wish brings it to the front as it is."""
@@ -262,6 +266,8 @@ class MenuBar(QObject):
             window = self._windows[name] = make()
         if not window.isVisible():
             window.begin()
+        if self._shown is not None:
+            window.show_stale(stale(self._shown))
         self.front.bring(window)
 
     def _healthy(self) -> bool:

@@ -34,6 +34,7 @@ from mooring.menubar.troubles import (
     KILLED_AT_START,
     NOT_KILLED,
     NOT_STOPPED,
+    Grave,
     menu_failed,
     not_asked,
     not_confirmed,
@@ -61,8 +62,8 @@ class Listener:
     def heard(self, event: StreamEvent) -> None:
         """Something happened: an alert, progress of long work, a bundle."""
 
-    def failed(self, error: MooringError, *, grave: bool) -> None:
-        """What a person asked was refused, or went wrong; grave where it was to stop what trades."""
+    def failed(self, error: MooringError, *, grave: Grave) -> None:
+        """What a person asked was refused, or went wrong; `grave` says what was to stop what trades."""
 
 
 class DaemonLink:
@@ -200,7 +201,7 @@ class DaemonLink:
 
     def _begin(self, lane: Lane, words: str, do: Callable[[], object], undone: str = "") -> bool:
         """`undone`: of what stops trading, what is so where it was not even asked."""
-        grave = bool(undone)
+        grave: Grave = "" if not undone else "kill" if lane is self._kills else "stop"
 
         def run() -> None:
             try:
@@ -240,12 +241,12 @@ class DaemonLink:
             change(self._words)
             self._tell(busy=self._words[-1] if self._words else "", **more)
 
-    def _failed(self, error: MooringError, *, grave: bool) -> None:
+    def _failed(self, error: MooringError, *, grave: Grave) -> None:
         told = not_confirmed() if error.code == STRANGE else error
         self._update(failed=" ".join(part for part in (told.what, told.money) if part))
         self._listener.failed(told, grave=grave)
 
-    def _safely(self, do: Callable[[], object], *, grave: bool = False) -> None:
+    def _safely(self, do: Callable[[], object], *, grave: Grave = "") -> None:
         try:
             do()
         except Exception:  # a menu that dies of one fault would leave a person without a kill switch
@@ -366,8 +367,7 @@ class DaemonLink:
         elif isinstance(error, Unreachable) and holder(self._home) is None:
             said = attention.read(self._home)
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
-            if is_asked(self._home):
-                why = f"{why or OFF} {KILLED_AT_START}"
+            why = f"{why or OFF} {KILLED_AT_START}" if is_asked(self._home) else why
             self._update(link=Link.OFF, status=None, today=None, why=why, other_version="")
         elif isinstance(error, Unreachable):
             self._update(link=Link.SILENT, status=None, today=None, why="", other_version="")

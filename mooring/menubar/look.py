@@ -112,6 +112,16 @@ class Look:
         return f"Mooring: {self.zoned or self.line}"[:TIP_MOST]
 
 
+def stale(known: Known) -> str:
+    """Why what a window shows may be so no longer; empty where the daemon says how it is."""
+    why = {
+        Link.OFF: "Mooring is off.",
+        Link.SILENT: "Mooring runs and does not answer.",
+        Link.STRANGE: "Mooring answers what this menu does not understand.",
+    }.get(known.link)
+    return "" if why is None else f"{why} What stands here is what it last said."
+
+
 def look_of(known: Known, now: datetime, zone: tzinfo | None = None) -> Look:
     """What a menu shows of it.
 

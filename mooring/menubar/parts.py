@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QDialog, QLabel, QPushButton, QWidget
 
 from mooring.control_api.client import Client
 from mooring.errors import MooringError
@@ -45,6 +45,8 @@ class AskingWindow(QDialog):
         self.setWindowTitle(title)
         self._ask = ask
         self._said = text_label("")
+        self._stale = text_label("")
+        self._stale.hide()
         self._answered.connect(self._take_answer)
         self._failed.connect(self.refused)
 
@@ -55,6 +57,21 @@ class AskingWindow(QDialog):
 
     def begin(self) -> None:
         """Load what is shown; called whenever the window opens. The default has nothing to load."""
+
+    @property
+    def stale(self) -> str:
+        """Why what is shown may be so no longer; empty where it is."""
+        return self._stale.text()
+
+    def show_stale(self, why: str) -> None:
+        """Say above everything why what is shown may be so no longer, or no more where it is empty."""
+        if why == self._stale.text():
+            return
+        column = self.layout()
+        if isinstance(column, QBoxLayout) and column.indexOf(self._stale) < 0:
+            column.insertWidget(0, self._stale)
+        self._stale.setText(why)
+        self._stale.setVisible(bool(why))
 
     def send(
         self,

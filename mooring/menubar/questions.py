@@ -8,7 +8,9 @@ from typing import Final
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
+from mooring.control_api.models import Status
 from mooring.errors import MooringError
+from mooring.menubar.troubles import Grave
 
 # Qt makes a question as narrow as it can, and only on macOS as bold as its title is elsewhere.
 STYLE: Final = "QLabel#qt_msgbox_label { font-weight: bold; } QLabel#qt_msgbox_informativelabel { min-width: 360px; }"
@@ -38,15 +40,35 @@ class GraveNews:
 
     def __init__(self, bring: Callable[[QWidget], None]) -> None:
         self._bring = bring
+        self._wanted: Grave = ""
+        self._done = False
         self.box: QMessageBox | None = None
 
-    def tell(self, error: MooringError) -> None:
-        """Show it."""
+    def tell(self, error: MooringError, wanted: Grave) -> None:
+        """Show it.
+
+        Args:
+            wanted: what had been asked.
+        """
+        self._wanted, self._done = wanted, False
         if self.box is None:
             self.box = _news()
             self.box.setModal(False)
         _say(self.box, error)
         self._bring(self.box)
+
+    def know(self, status: Status | None) -> None:
+        """What the daemon says now: who came too late is told so, and nobody is told what is so no longer."""
+        if self.box is None or status is None or not self.box.isVisible():
+            return
+        killed = self._wanted == "kill"
+        done = status.kill_switch.active if killed else status.state == "stopped"
+        if self._done and not done:
+            self.box.close()
+        elif done:
+            self._done = True
+            self.box.setText("The kill switch is on now." if killed else "Mooring has stopped now.")
+            self.box.setInformativeText(status.first_line)
 
     def close(self) -> None:
         """It is over."""

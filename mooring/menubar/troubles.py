@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from mooring.daemon.kill_press import NOBODY, Pressed
 from mooring.errors import Conflict, MooringError, Unknown, Unreachable
 
+Grave = Literal["", "stop", "kill"]  # which of what stops trading went wrong
 NOT_STOPPED: Final = "Mooring was not stopped."
 KILLED_AT_START: Final = "The kill switch is noted, and on at the next start."
 AT_KRAKEN: Final = "Open orders can be cancelled at the exchange itself, too."

@@ -60,6 +60,11 @@ class UpdateWindow(AskingWindow):
         """Show what is known; the repository is asked where a person wants it."""
         self._load("Loading")
 
+    def show_stale(self, why: str) -> None:
+        """As every window; a bar that nobody moves is pale."""
+        super().show_stale(why)
+        self.progress.setEnabled(not why)
+
     def heard(self, event: StreamEvent) -> None:
         """Something happened to a bundle: look again."""
         if event.type == "bundle":

@@ -17,6 +17,7 @@ pytest.importorskip("PySide6")
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from mooring.daemon import kill_request
 from mooring.daemon.supervision.choosing import Machine
 from mooring.errors import Conflict, Invalid
 from mooring.home import Home
@@ -148,6 +149,41 @@ def test_a_kill_switch_that_nobody_heard_is_told_in_a_window_of_its_own(
         odd.wait_for("POST /v1/runtime/stop")
         until(lambda: len(person.told) == 2)
         assert [serious for _, serious in person.told] == [True, True]
+
+
+def test_while_the_daemon_hangs_windows_say_so_and_what_a_grave_window_said_changes_once_the_kill_is_on(
+    home: Home, person: Person, tmp_path: Path, until: Until
+) -> None:
+    killed = STATUS | {"word": "Killed", "kill_switch": {"active": True}, "first_line": "Kill switch on: enough."}
+    answers = {"/v1/status": STATUS, "/v1/equity": EMPTY, "/v1/events": []}
+    with odd_daemon(home, answers) as odd, shown(home, person, tmp_path) as menu:
+        until(lambda: can(menu, "Update model…"))
+        choose(menu, "Update model…")
+        window: Any = menu.window("update")
+        assert window.stale == ""
+        odd.silent.set()
+        menu.link._hangs()  # as its pulse finds within a quarter of a minute
+        until(lambda: window.stale)
+        assert window.stale == "Mooring runs and does not answer. What stands here is what it last said."
+        assert not window.progress.isEnabled()
+        menu.open_settings()
+        assert menu.window("settings").stale == window.stale, "also one that is opened only now"
+        choose(menu, "Kill switch…")
+        until(lambda: menu.grave.box is not None and menu.grave.box.isVisible())
+        box = menu.grave.box
+        assert box is not None
+        assert box.text() == "The kill switch is not on yet. Mooring runs and does not answer."
+        assert "The kill switch is noted." in box.informativeText()
+        assert kill_request.is_asked(home)
+        odd.answers["/v1/status"] = killed
+        odd.silent.clear()
+        assert menu.link._answers_again()
+        until(lambda: not window.stale)
+        assert window.progress.isEnabled()
+        assert (box.text(), box.informativeText()) == ("The kill switch is on now.", "Kill switch on: enough.")
+        odd.answers["/v1/status"] = STATUS
+        assert menu.link._answers_again()
+        until(lambda: not box.isVisible())
 
 
 def test_a_second_wish_for_a_window_keeps_what_is_being_typed(

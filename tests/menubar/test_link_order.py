@@ -101,7 +101,7 @@ def test_a_stop_that_nobody_heard_is_told_as_not_done(home, told):
     link = DaemonLink(home, told)
     link.stop("menu")
     error = told.until_error()
-    assert (error.code, told.grave) == ("daemon_not_reachable", [True])
+    assert (error.code, told.grave) == ("daemon_not_reachable", ["stop"])
     assert error.what.startswith("Mooring was not")
     assert "may go on trading" in error.money
     link.close()
@@ -117,7 +117,7 @@ def test_a_kill_that_nobody_heard_is_noted_for_the_daemon_that_hangs_or_the_next
     assert (error.code, error.what, told.grave) == (
         "kill_noted",
         "The kill switch is not on yet. Mooring runs and does not answer.",
-        [True],
+        ["kill"],
     )
     assert "No entry and no stop leaves from now on" in error.money
     found = kill_request.read(home)
@@ -134,7 +134,7 @@ def test_a_kill_that_could_not_be_noted_either_is_told_as_not_pressed(home, told
     link = DaemonLink(home, told)  # a home that no daemon ever had
     link.kill("menu")
     error = told.until_error()
-    assert (error.code, told.grave) == ("kill_not_noted", [True])
+    assert (error.code, told.grave) == ("kill_not_noted", ["kill"])
     assert error.what == "The kill switch was not pressed. Mooring is off."
     assert "(No such file or directory): the next start begins without it." in error.money
     assert not home.run_dir.exists()
@@ -151,7 +151,7 @@ def test_a_fault_of_the_menus_own_in_a_kill_or_a_stop_is_grave_and_claims_nothin
     link = DaemonLink(home, told, connect)
     getattr(link, way)("menu")
     error = told.until_error()
-    assert (error.code, told.grave) == ("menu_failed", [True])
+    assert (error.code, told.grave) == ("menu_failed", [way])
     assert "may have happened or not" in error.money
     assert kill_request.is_asked(home) is (way == "kill")
     link.close()
@@ -168,7 +168,7 @@ def test_a_kill_whose_daemon_says_that_it_reaches_nobody_is_not_told_as_not_pres
         link.kill("menu")
         error = told.until_error()
         link.close()
-        assert (error.code, error.what, told.grave) == ("kraken_unreachable", "Kraken does not answer.", [True])
+        assert (error.code, error.what, told.grave) == ("kraken_unreachable", "Kraken does not answer.", ["kill"])
         assert error.money == kill_press.TAKEN_UP
         assert daemon.client.status().kill_switch.active
 

@@ -9,6 +9,7 @@ from mooring.control_api.client import StreamEvent
 from mooring.errors import MooringError
 from mooring.menubar.link import Listener
 from mooring.menubar.look import Known
+from mooring.menubar.troubles import Grave
 
 WAIT_SECONDS = 20.0
 
@@ -21,7 +22,7 @@ class Told(Listener):
         self.all: list[Known] = []
         self.events: list[StreamEvent] = []
         self.errors: list[MooringError] = []
-        self.grave: list[bool] = []
+        self.grave: list[str] = []
 
     def known(self, known: Known) -> None:
         with self.changed:
@@ -33,7 +34,7 @@ class Told(Listener):
             self.events.append(event)
             self.changed.notify_all()
 
-    def failed(self, error: MooringError, *, grave: bool = False) -> None:
+    def failed(self, error: MooringError, *, grave: Grave = "") -> None:
         with self.changed:
             self.errors.append(error)
             self.grave.append(grave)

@@ -63,6 +63,8 @@ def is_wanted(destination: str) -> bool:
     parts = PurePath(destination).parts
     if any(part.endswith(".dist-info") for part in parts) and parts[-1] in OF_ONE_MACHINE:
         return False
+    if "__pycache__" in parts:
+        return False  # what compilers keep beside the sources, such as Numba's code for one processor
     if "PySide6" not in parts:
         return True
     if "translations" in parts:

@@ -90,7 +90,7 @@ def _files() -> Iterator[Path]:
     for name in SOURCES:
         place = ROOT / name
         found = sorted(place.rglob("*")) if place.is_dir() else [place]
-        yield from (path for path in found if path.is_file() and path.suffix != ".pyc")
+        yield from (path for path in found if path.is_file() and "__pycache__" not in path.parts)
     yield from (ROOT / "requirements" / f"{name}.txt" for name in LOCKS)
 
 

@@ -125,6 +125,9 @@ def test_nothing_of_the_machine_that_built_it_is_told_in_it(application: Path) -
     texts = [path for path in whole.rglob("*") if path.is_file() and path.suffix in {".json", ".txt", ".md", ""}]
     assert len(texts) > 50
     assert [path for path in texts if str(ROOT).encode() in path.read_bytes()] == []
+    assert [*whole.rglob("__pycache__")] == []
+    links = [path for path in whole.rglob("*") if path.is_symlink()]
+    assert [path for path in links if not path.exists()] == []
 
 
 @pytest.mark.keyring

@@ -14,6 +14,7 @@ import pytest
         ("mooring-0.1.0.dist-info/direct_url.json", False),
         ("mooring-0.1.0.dist-info/entry_points.txt", True),
         ("mooring/control_api/web/direct_url.json", True),
+        ("mooring/runtime/research/__pycache__/simulate.loop-67.py311.1.nbc", False),
         ("PySide6/Qt/translations/qt_de.qm", False),
         ("PySide6/Qt/plugins/platforms/libqxcb.so", True),
         ("PySide6/Qt/plugins/platforms/libqcocoa.dylib", True),
@@ -128,7 +129,9 @@ def test_it_is_built_once_for_the_same_sources_and_again_for_others(tree):
     (root / "mooring" / "a.py").write_text("2")
     assert build_app.main(["--quiet"]) == 0
     assert len(ran) == 4
-    (root / "mooring" / "a.pyc").write_text("cache")
+    (root / "mooring" / "__pycache__").mkdir()
+    for cache in ("a.cpython-313.pyc", "a.loop-67.py313.1.nbc"):
+        (root / "mooring" / "__pycache__" / cache).write_text("cache")
     assert build_app.main(["--quiet"]) == 0
     assert len(ran) == 4
 

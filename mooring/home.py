@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import stat
 import sys
 from dataclasses import dataclass
@@ -162,6 +163,22 @@ def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:
             money=_UNTOUCHED,
             todo="Name a directory with --home or MOORING_HOME.",
         ) from None
+
+
+def usual_home() -> Path:
+    """The one home of this user that nobody names, whatever a shell's XDG_DATA_HOME and HOME make of it.
+
+    There is one for each user, as there is one keychain.
+    """
+    try:
+        person = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # a container's user may have no name
+        person = Path("~").expanduser()
+    data = person / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
+    try:
+        return _as_listed((data / "Mooring").resolve())
+    except (OSError, RuntimeError):
+        return data / "Mooring"
 
 
 def _as_listed(path: Path) -> Path:

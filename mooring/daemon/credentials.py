@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from mooring.daemon.notes import JsonNote
-from mooring.errors import Denied, Invalid, Unknown
+from mooring.errors import Denied, Invalid, MooringError, Unknown
 from mooring.home import Home
 from mooring.hosts import is_local
 from mooring.runtime.venues.kraken.signing import ApiKey
@@ -45,6 +46,32 @@ def item_of(rest_url: str) -> str:
     return LOOK_ALIKE_ITEM if is_local(rest_url) else ITEM
 
 
+def names_key(home: Home, item: str) -> bool:
+    """Whether the note of a home says that this item, as `kraken/v3`, is its key; False where the note is damaged."""
+    return _noted(home, item) is not None
+
+
+def is_key_of(home: Home, item: str, document: Mapping[str, str]) -> bool:
+    """Whether a document is the key that the note of a home says stands in this item."""
+    label = _noted(home, item)
+    return bool(label) and document.get("key", "")[-ENDS:] == label
+
+
+def _noted(home: Home, item: str) -> str | None:
+    name, _, version = item.partition("/v")
+    if name not in {ITEM, LOOK_ALIKE_ITEM}:
+        return None
+    with suppress(MooringError):
+        said = _note(home, name).load()
+        if said and said.get("version") and str(said["version"]) == version:
+            return str(said.get("label", ""))
+    return None
+
+
+def _note(home: Home, name: str) -> JsonNote:
+    return JsonNote(home.data_dir / f"{name}-key.json")
+
+
 class KeyStore:
     """The key of one home for the venue at an address. Calls block, perhaps on a prompt of the keychain.
 
@@ -55,8 +82,7 @@ class KeyStore:
 
     def __init__(self, vault: Vault, home: Home, rest_url: str, now: Callable[[], int]) -> None:
         self.item = item_of(rest_url)
-        note = JsonNote(home.data_dir / f"{self.item}-key.json")
-        self._versions = Versions(vault, self.item, note, now)
+        self._versions = Versions(vault, self.item, _note(home, self.item), now)
 
     @property
     def where(self) -> str:

@@ -95,10 +95,11 @@ class Backend(Protocol):
 
 
 def service_of(home: Path, default: Path) -> str:
-    """The name under which the items of one home are kept: two homes of one person share no key and no token.
+    """The name under which what the system keeps for one home is kept; the default home has the plain one.
 
     Args:
-        home, default: absolute, links followed. The default home has the plain name; another one its own.
+        home, default: absolute, links followed. Two homes of one person share no key and no token as long as only one
+            of them is ever the default: for the keychain, `home.usual_home`.
     """
     if home == default:
         return SERVICE

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from keyring.backends import SecretService
 
-from mooring.home import resolve_home
+from mooring.home import usual_home
 from mooring.secrets.vault import service_of
 from tests.acceptance.program import command
 
@@ -77,7 +77,7 @@ class Day:
 def keychain_token(home: Path) -> str | None:
     """The token that the daemon keeps in the keychain."""
     # The backend by name: looked for, a busy bus that answers late counts as no keychain at all.
-    text = SecretService.Keyring().get_password(service_of(home.resolve(), resolve_home(None, {})), ITEM)
+    text = SecretService.Keyring().get_password(service_of(home.resolve(), usual_home()), ITEM)
     return None if text is None else str(json.loads(text)["values"]["token"])
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from keyring.backends import SecretService
 
-from mooring.home import resolve_home
+from mooring.home import usual_home
 from mooring.secrets.vault import service_of
 from tests.acceptance.program import begin, command
 
@@ -93,7 +93,7 @@ def typed(home: Path, said: dict[str, str], *lines: str) -> dict[str, Any]:
 
 def kept(home: Path) -> dict[str, str] | None:
     """What the keychain holds, of whatever version."""
-    backend, service = SecretService.Keyring(), service_of(home.resolve(), resolve_home(None, {}))
+    backend, service = SecretService.Keyring(), service_of(home.resolve(), usual_home())
     texts = [backend.get_password(service, f"{ITEM}/v{version}") for version in range(1, 9)]
     (text,) = [text for text in texts if text is not None] or [None]
     return None if text is None else dict(json.loads(text)["values"])

@@ -15,7 +15,7 @@ from typing import Any
 
 from keyring.backends import SecretService
 
-from mooring.home import resolve_home
+from mooring.home import usual_home
 from mooring.secrets.vault import service_of
 from tests.acceptance.program import command
 
@@ -91,7 +91,7 @@ def main(home: str) -> None:
     try:
         told = json.loads((root / "run" / "control.json").read_text())
         port = int(told["url"].rsplit(":", 1)[1])
-        service = service_of(root.resolve(), resolve_home(None, {}))
+        service = service_of(root.resolve(), usual_home())
         token = json.loads(str(SecretService.Keyring().get_password(service, "control-api")))["values"]["token"]
         facts = as_nobody(lambda: stranger(root, told["pid"], port, bus))
         facts["token seen"] = token in json.dumps(facts)

@@ -37,6 +37,7 @@ RESET: Final = "reset"
 RING: Final = 2048
 RING_BYTES: Final = 4_194_304  # of data; 2048 events of hours with ten symbols have a tenth of it
 QUEUE: Final = 4096
+QUEUE_BYTES: Final = 2 * RING_BYTES  # of data: all of the ring, and as much again; listeners share what waits for them
 BATCH: Final = 64
 DATA_BYTES_MAX: Final = 65_536
 
@@ -57,9 +58,11 @@ class Event:
 class Subscription:
     """One listener, used on the event loop that made it; `_offer` and `_end` are called by the hub, under its lock."""
 
-    def __init__(self, hub: EventHub, backlog: list[Event], limit: int) -> None:
+    def __init__(self, hub: EventHub, backlog: list[Event], limit: int, limit_bytes: int) -> None:
         self._hub = hub
         self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._bytes = sum(len(event.data) for event in backlog)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._events = deque(backlog)
@@ -85,20 +88,23 @@ class Subscription:
     def _take(self) -> list[Event] | None:
         with self._hub.lock:
             batch = [self._events.popleft() for _ in range(min(BATCH, len(self._events)))]
+            self._bytes -= sum(len(event.data) for event in batch)
             if not self._events:
                 self._woken = False
                 self._wake.clear()
             return None if self._ended else batch
 
     def _offer(self, event: Event) -> bool:
-        if len(self._events) >= self._limit:
+        if len(self._events) >= self._limit or self._bytes + len(event.data) > self._limit_bytes:
             return False
         self._events.append(event)
+        self._bytes += len(event.data)
         return self._alert()
 
     def _end(self) -> None:
         self._ended = True
         self._events.clear()
+        self._bytes = 0
         self._woken = False
         self._alert()
 
@@ -121,7 +127,7 @@ class EventHub:
             restart is recognised as fallen out.
         streams: how many may listen at one time.
         ring, ring_bytes: how many past events are kept, and how many bytes of data they have together at most.
-        queue: how many events may wait for one listener.
+        queue, queue_bytes: how many events may wait for one listener, and how many bytes of data they may have.
     """
 
     def __init__(
@@ -132,11 +138,13 @@ class EventHub:
         ring: int = RING,
         ring_bytes: int = RING_BYTES,
         queue: int = QUEUE,
+        queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         self.lock = threading.Lock()
         self._next_id = first_id
         self._streams = streams
         self._queue = queue
+        self._queue_bytes = queue_bytes
         self._ring: deque[Event] = deque()
         self._ring_most = ring
         self._ring_bytes_most = ring_bytes
@@ -192,7 +200,7 @@ class EventHub:
                     retry_after_seconds=5,
                     todo="Close one, then ask again.",
                 )
-            listener = Subscription(self, self._backlog(last_id), self._queue)
+            listener = Subscription(self, self._backlog(last_id), self._queue, self._queue_bytes)
             self._listeners[id(listener)] = listener
             return listener
 

@@ -100,6 +100,26 @@ def test_a_listener_that_does_not_read_is_dropped_and_never_waited_for() -> None
     assert [event.id for event in kept] == [4]
 
 
+def test_what_waits_for_a_listener_is_bounded_in_bytes_too() -> None:
+    hub = EventHub(queue_bytes=100)
+
+    async def slow() -> tuple[list[Event] | None, list[Event] | None]:
+        for n in range(2):
+            hub.publish("price", {"x": f"{n}" * 24})  # 32 bytes of data
+        listener, other = hub.subscribe(0), hub.subscribe()
+        for n in range(2, 4):
+            hub.publish("price", {"x": f"{n}" * 24})
+            assert len(await other.next_batch(1) or ()) == 1
+        for n in range(4, 7):
+            hub.publish("price", {"x": f"{n}" * 24})
+        return await listener.next_batch(1), await other.next_batch(1)
+
+    dropped, kept = asyncio.run(slow())
+    assert dropped is None
+    assert kept is not None
+    assert [event.id for event in kept] == [5, 6, 7]
+
+
 def test_publishing_from_many_threads_gives_each_event_its_own_id() -> None:
     hub = EventHub(ring=1000)
     threads = [threading.Thread(target=lambda: [hub.publish("price", {}) for _ in range(50)]) for _ in range(8)]

@@ -51,9 +51,13 @@ def why_not_active(found: Bundles) -> str:
     """Why the one that was accepted last is not asked, as after its load failed; empty where it is, or is not yet."""
     if found.active is None or not found.asked or found.running == found.active.id:
         return ""
-    kinds = (one for one in found.history if one.id == found.active.id and one.kind in {"loaded", "unfit"})
-    last = next(kinds, None)
-    return "" if last is None or last.kind != "unfit" else last.detail.get("reason", "").rstrip(".")
+    for one in found.history:
+        if one.kind == "unfit" and one.id == found.active.id:
+            return one.detail.get("reason", "").rstrip(".")
+        # What was not fit as another one was accepted was not kept to go back to: so this one was, whatever is older.
+        if one.kind == "committed" or (one.kind == "loaded" and one.id == found.active.id):
+            break
+    return ""
 
 
 def outcome_text(found: Bundles) -> str:

@@ -119,6 +119,17 @@ def test_an_accepted_one_that_does_not_decide_says_why_until_it_is_loaded_again(
     assert standing_text(again) == "Accepted: model 2026-02 passed its trial."
 
 
+def test_one_that_a_person_went_back_to_is_not_said_to_fail_by_what_was_long_ago():
+    """Until the next hour nothing has loaded it."""
+    good, two = Bundle(**bundle(1)), Bundle(**bundle(2))
+    history = [happened("rolled_back", 2, reason="a person went back"), happened("committed", 2)]
+    history.append(happened("unfit", 1, reason="Mooring ended 3 times."))
+    now = found(active=good, last_known_good=good, running=two.id, history=history)
+    assert standing_text(now) == "You went back from model core@2."
+    recent = now.model_copy(update={"history": [history[0], history[2], history[1]]})
+    assert standing_text(recent) == "Model 2026-01 does not decide: Mooring ended 3 times."
+
+
 def test_there_is_a_way_back_only_where_there_is_something_to_go_back_to():
     one, two = Bundle(**bundle(1)), Bundle(**bundle(2))
     assert not can_go_back(found())

@@ -56,6 +56,7 @@ class Running:
         self._mark = 0.0
         self._trying = False  # whether this process holds a try of the candidate
         self._unreadable: set[str] = set()
+        self._not_blamed: set[str] = set()  # whose trial ended for this machine's sake, perhaps not in the record yet
 
     @property
     def now(self) -> Loaded | NoModel:
@@ -135,6 +136,7 @@ class Running:
                 self._give_up(loaded.slot, reason)
                 return
             self._books.unfit[loaded.slot.name] = reason
+            self._not_blamed.add(loaded.slot.name)
             self._write(st.withdraw(self._books.state))
             self._books.tell("unfit", loaded.slot, reason=reason)
             self._collect()
@@ -296,6 +298,7 @@ class Running:
 
     def _give_up(self, slot: Slot, reason: str) -> None:
         """In this process at once, whatever the disk says; durable as soon as it can be."""
+        self._not_blamed.discard(slot.name)
         self._books.unfit[slot.name] = reason
         if self._is_on_trial(slot):
             try:
@@ -319,7 +322,10 @@ class Running:
                 and state.candidate is not None
                 and state.candidate.name in self._books.unfit
             ):
-                self._books.roll_back(self._books.unfit[state.candidate.name])
+                if state.candidate.name in self._not_blamed:
+                    self._books.put(st.withdraw(state))
+                else:
+                    self._books.roll_back(self._books.unfit[state.candidate.name])
             self._books.settle()
         except OSError:
             log.exception("bundle_record_not_written")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mooring.bundles.store.journal import Journal
 from mooring.bundles.store.ports import Loaded, NoModel
 from mooring.bundles.store.state import Phase, State
 from mooring.errors import Conflict, Denied, NotFound, Unverified
@@ -302,13 +304,23 @@ def test_what_the_runtime_cannot_use_is_rolled_back(made: World) -> None:
     assert made.running == "core@1"
 
 
-def test_what_found_too_little_memory_is_not_refused_and_may_come_anew(made: World) -> None:
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_found_too_little_memory_is_not_refused_and_may_come_anew(
+    made: World, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
     made.commit(1)
     made.release(2)
     made.manager.update(made.source)
     found = made.manager.running.at_safe_point()
     assert isinstance(found, Loaded)
-    made.manager.running.failed(found, "too little memory", blamed=False)
+    with monkeypatch.context() as bad:
+        if full:
+            bad.setattr(Journal, "write", no_room)
+        made.manager.running.failed(found, "too little memory", blamed=False)
     made.hour()
     assert (made.running, made.manager.state.phase) == ("core@1", Phase.NONE)
     assert made.events("unfit")[-1]["reason"] == "too little memory"

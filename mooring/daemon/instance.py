@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self
 
-from mooring.errors import Conflict, Invalid
+from mooring.errors import Conflict, Denied, Invalid
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -94,9 +94,20 @@ class InstanceLock:
 
 
 def holder(home: Home) -> int | None:
-    """Process id of the daemon that holds the lock (0 where it has not said yet), or None where none does."""
+    """Process id of the daemon that holds the lock (0 where it has not said yet), or None where none does.
+
+    Raises:
+        Denied: `daemon_not_yours`; whether one does is not for this user to see.
+    """
     try:
         descriptor = os.open(home.lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError:
+        raise Denied(
+            "daemon_not_yours",
+            f"Whether Mooring runs for {home.root} cannot be seen: {home.lock_file} is closed to you.",
+            money="Nothing was changed. A daemon of another user may be trading there.",
+            todo="Ask as the user whom that home belongs to, or name a home of your own with --home.",
+        ) from None
     except OSError:
         return None
     try:
@@ -109,6 +120,14 @@ def holder(home: Home) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def is_off(home: Home) -> bool:
+    """Whether it is sure that no daemon holds the lock: not where it is closed to this user, see `holder`."""
+    try:
+        return holder(home) is None
+    except Denied:
+        return False
 
 
 def _read_pid(descriptor: int) -> int:

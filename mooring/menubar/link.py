@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from mooring import __version__
 from mooring.control_api.client import NOBODY, STRANGE, Client, StreamEvent
 from mooring.control_api.models import ListKind, Status
-from mooring.daemon.instance import holder
+from mooring.daemon.instance import is_off
 from mooring.daemon.kill_press import press
 from mooring.daemon.kill_request import is_asked
 from mooring.daemon.supervision import attention
@@ -192,7 +192,7 @@ class DaemonLink:
             self._learn(pressed.status, unless_heard_since=heard)
         if pressed.error is not None:
             error = not_confirmed() if pressed.error.code == STRANGE else pressed.error
-            raise not_killed(pressed, error, runs=holder(self._home) is not None)
+            raise not_killed(pressed, error, runs=not is_off(self._home))
 
     def _overtake(self) -> None:
         with self._telling:
@@ -364,7 +364,7 @@ class DaemonLink:
             return
         if error.code == STRANGE:
             self._strange()
-        elif isinstance(error, Unreachable) and holder(self._home) is None:
+        elif isinstance(error, Unreachable) and is_off(self._home):
             said = attention.read(self._home)
             why = "" if said is None else f"Mooring is off: {said.what} {said.todo}"
             why = f"{why or OFF} {KILLED_AT_START}" if is_asked(self._home) else why

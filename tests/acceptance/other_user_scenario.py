@@ -15,7 +15,9 @@ from typing import Any
 
 from keyring.backends import SecretService
 
-from mooring.home import usual_home
+from mooring.daemon.instance import holder
+from mooring.errors import MooringError
+from mooring.home import Home, usual_home
 from mooring.secrets.vault import service_of
 from tests.acceptance.program import command
 
@@ -51,6 +53,13 @@ def tried(look: Callable[[], Any]) -> Any:
         return type(error).__name__
 
 
+def refused(look: Callable[[], Any]) -> Any:
+    try:
+        return look()
+    except MooringError as error:
+        return error.code
+
+
 def connected(path: str) -> str:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(5)
@@ -75,6 +84,7 @@ def stranger(home: Path, pid: int, port: int, bus: str) -> dict[str, Any]:
         "socket": tried(lambda: connected(str(home / "run" / "control.sock"))),
         "keychain's bus": tried(lambda: connected(bus)),
         "environ": tried(Path(f"/proc/{pid}/environ").read_bytes),
+        "daemon": refused(lambda: holder(Home(root=home))),
         "memory": tried(lambda: Path(f"/proc/{pid}/mem").open("rb").close()),
         "cmdline": Path(f"/proc/{pid}/cmdline").read_text(),
         "healthz": asked(port, "/healthz"),

@@ -37,6 +37,7 @@ def test_files_socket_and_keychain_are_closed_to_another_user(found: dict[str, A
     assert {"data", "logs", "run"} <= {*found["owner sees"]}
     closed = ("home", "control.json", "database", "log", "socket", "keychain's bus", "environ", "memory")
     assert {name: found[name] for name in closed} == dict.fromkeys(closed, "PermissionError")
+    assert found["daemon"] == "daemon_not_yours", "it is not said to be off"
 
 
 def test_the_port_says_whether_it_is_well_and_nothing_more(found: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mooring.daemon import service
 from mooring.daemon.instance import InstanceLock, holder
-from mooring.errors import Conflict, Invalid
+from mooring.errors import Conflict, Denied, Invalid
 from mooring.home import Home
+from mooring.runtime.market.clock import SystemClock
 
 HOLD = """
 import sys, time
@@ -108,6 +111,23 @@ def test_a_link_in_the_locks_place_is_refused_and_its_target_kept(home: Home, tm
         pass
     assert caught.value.code == "home_cannot_be_locked"
     assert (tmp_path / "precious").read_text() == "ledger"
+
+
+def test_of_a_home_that_is_closed_to_this_user_nobody_says_that_none_runs(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of another user; `down` would else say that it was off already."""
+    real = os.open
+
+    def closed(path: str | os.PathLike[str], *args: int, **more: int) -> int:
+        if path == home.lock_file:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", closed)
+    with pytest.raises(Denied) as caught:
+        service.down(home, SystemClock())
+    assert caught.value.code == "daemon_not_yours"
 
 
 def test_a_home_that_was_never_prepared_has_no_holder_and_no_lock(tmp_path: Path) -> None:

@@ -116,6 +116,15 @@ def test_one_that_runs_and_does_not_answer_is_silent_not_off(home, told):
         assert told.until(lambda known: known.link is not Link.LOOKING).link is Link.SILENT
 
 
+def test_one_that_is_closed_to_this_user_is_not_said_to_be_off(home, told, monkeypatch):
+    def closed(_):
+        raise Denied("daemon_not_yours", "Whether Mooring runs cannot be seen.")
+
+    monkeypatch.setattr("mooring.daemon.instance.holder", closed)
+    with linked(home, told):
+        assert told.until(lambda known: known.link is not Link.LOOKING).link is Link.SILENT
+
+
 def test_one_of_another_version_is_said_with_its_number_and_can_still_be_killed(home, told):
     with odd_daemon(home, version="0.0.9") as odd, linked(home, told) as link:
         known = told.until(lambda known: known.link is Link.STRANGE)

@@ -23,8 +23,8 @@ AT_START: Final = (
     f"{NOTED} The next start begins with it on, and cancels what is open. Until then orders stay at Kraken."
 )
 WHEN_ABLE: Final = (
-    f"{NOTED} No entry and no stop leaves from now on, but what is on its way already. As soon as the daemon goes on, "
-    "or starts again, the switch is on and open orders are cancelled. Until then they stay at Kraken."
+    f"{NOTED} From now on no entry and no stop leaves, apart from what is on its way already. As soon as the daemon "
+    "goes on, or starts again, the switch is on and open orders are cancelled. Until then they stay at Kraken."
 )
 TAKEN_UP: Final = f"{NOTED} The daemon takes that up by itself, at its next start at the latest."
 NOBODY: Final = "daemon_not_reachable"  # the client's code; the client itself is not needed for `--help`

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from mooring.menubar.icons import icon
 from mooring.menubar.look import Look
+from mooring.menubar.showing import Showing
 
 LINE_MOST: Final = 60  # characters of a menu's line
 STATE_LINES: Final = 6  # a halt says why, and at its end what to do; that must not be what is cut
@@ -58,6 +59,7 @@ class Tray(QObject):
         self._deeds = deeds
         self._tinted = tinted
         self.confirm = confirm
+        self._showing = None if tinted else Showing()
         self.item = QSystemTrayIcon()
         self.menu = QMenu()
         self._state = [self._line(strong=True) for _ in range(STATE_LINES)]
@@ -108,8 +110,7 @@ class Tray(QObject):
             return
         if before is None or before.icon is not look.icon:
             self.item.setIcon(icon(look.icon, tinted=self._tinted))
-        # A panel may take for markup what looks like it, and reasons come from whoever paused.
-        self.item.setToolTip(look.tip.replace("<", "\u2039"))
+        self.item.setToolTip(_plain(look.tip))
         self._fill()
 
     def _opens(self) -> None:
@@ -134,9 +135,13 @@ class Tray(QObject):
             action.setEnabled(look.windows)
 
     def tell(self, title: str, text: str, *, serious: bool) -> None:
-        """A notification."""
+        """A notification; where whoever draws them hangs, none."""
         kind = QSystemTrayIcon.MessageIcon.Critical if serious else QSystemTrayIcon.MessageIcon.Information
-        self.item.showMessage(title, text, kind)
+        plain = _plain(text)
+        if self._showing is None:
+            self.item.showMessage(title, plain, kind)
+        else:
+            self._showing.once_alive(lambda: self.item.showMessage(title, plain, kind))
 
     def set_at_login(self, *, wanted: bool) -> None:
         """What the item of that name shows."""
@@ -177,6 +182,11 @@ class Tray(QObject):
         question = "Mooring may buy again from the next hour on."
         if self.confirm("Release the kill switch?", question, "Release"):
             self._deeds.release()
+
+
+def _plain(text: str) -> str:
+    """A panel or a desktop may take for markup what looks like it, and texts come from others, as a reason does."""
+    return text.replace("<", "\u2039")
 
 
 def _lines(text: str, most: int) -> list[str]:

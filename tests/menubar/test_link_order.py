@@ -119,7 +119,7 @@ def test_a_kill_that_nobody_heard_is_noted_for_the_daemon_that_hangs_or_the_next
         "The kill switch is not on yet. Mooring runs and does not answer.",
         ["kill"],
     )
-    assert "No entry and no stop leaves from now on" in error.money
+    assert "From now on no entry and no stop leaves" in error.money
     found = kill_request.read(home)
     assert found is not None
     assert (found.actor, found.reason) == ("menubar", "menu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QAction
@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from mooring.menubar.icons import icon
 from mooring.menubar.look import Look
-from mooring.menubar.showing import Showing
+
+if TYPE_CHECKING:
+    from mooring.menubar.showing import Showing
 
 LINE_MOST: Final = 60  # characters of a menu's line
 STATE_LINES: Final = 6  # a halt says why, and at its end what to do; that must not be what is cut
@@ -59,7 +61,7 @@ class Tray(QObject):
         self._deeds = deeds
         self._tinted = tinted
         self.confirm = confirm
-        self._showing = None if tinted else Showing()
+        self._showing = None if tinted else _showing()
         self.item = QSystemTrayIcon()
         self.menu = QMenu()
         self._state = [self._line(strong=True) for _ in range(STATE_LINES)]
@@ -182,6 +184,12 @@ class Tray(QObject):
         question = "Mooring may buy again from the next hour on."
         if self.confirm("Release the kill switch?", question, "Release"):
             self._deeds.release()
+
+
+def _showing() -> Showing:
+    from mooring.menubar.showing import Showing  # noqa: PLC0415 -- macOS has no session bus, and may have no QtDBus
+
+    return Showing()
 
 
 def _plain(text: str) -> str:

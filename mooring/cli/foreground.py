@@ -70,6 +70,7 @@ def serve_here(where: Home, *, as_json: bool, last: bool = False) -> None:
         show_error(error, as_json=as_json)  # for the boot log
         raise SystemExit(status) from None
     if again and supervised:
+        elsewhere.note(where, os.getpid())  # where it was broken off in its start, nobody has noted it yet
         raise SystemExit(elsewhere.AGAIN)
     if elsewhere.noted(where) in (former, os.getpid()):  # it stays down, and `mooring down` waits for no other
         elsewhere.clear(where)

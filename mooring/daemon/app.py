@@ -152,7 +152,6 @@ class Daemon:
         if self._settings.venue != options.settings.venue:  # another key may be used than the one that was stated
             known.add(*await asyncio.to_thread(self._key_texts))
         await self._trade(keeper, store, token, known)
-        await asyncio.to_thread(self._left_orders.begun, self.trader.engine, store.reader())
         if fell_back:
             await asyncio.to_thread(self.trader.engine.warn, "settings_rolled_back", fell_back)
         changed = "trading.autostart" in keeper.changed
@@ -212,6 +211,7 @@ class Daemon:
         )
         tokens = Tokens(token, options.token_source, limit=TOKENS_MAX)
         areas = secret_areas(options, tokens, self.trader, desk, hub, known)
+        await asyncio.to_thread(self._left_orders.begun, self.trader.engine, store.reader())
         await self._open_doors(tokens, hub, writer, areas, SettingsDoor(keeper, self.trader, hub))
         self._watch(listener)
         bundles.begin(lambda: self.trader.engine)

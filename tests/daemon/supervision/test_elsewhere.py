@@ -75,7 +75,8 @@ def run(home: Home, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     )
     try:
         deadline = time.monotonic() + WAIT_SECONDS
-        while not healthy(home)():
+        noted = process.pid if elsewhere.is_known(environ, at_terminal=False) else None
+        while not healthy(home)() or elsewhere.noted(home) != noted:  # which it says once it has begun
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)

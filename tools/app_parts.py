@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 from os.path import normpath
 from pathlib import PurePath
 from typing import Final
+
+import pygments.lexers
 
 QT: Final = ("PySide6", "shiboken6", "mooring.menubar")
 # What nothing of ours imports where it ships: libraries' own tests, tools and converters. Polars is larger than all
@@ -28,6 +31,13 @@ NEVER: Final = (
     ),
     *("numpy.f2py", "numpy.testing", "numpy.distutils", "onnx.backend.test", "onnx.reference"),
     *("onnxruntime.transformers", "onnxruntime.quantization", "onnxruntime.tools", "onnxruntime.training"),
+    *("sqlalchemy.dialects.mssql", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.oracle"),
+    # Rich colours nothing but lines of Python, where it shows a fault: five hundred other languages can stay away.
+    *(
+        f"pygments.lexers.{one.name}"
+        for one in pkgutil.iter_modules(pygments.lexers.__path__)
+        if one.name not in {"_mapping", "python"}
+    ),
 )
 # The menu bar is a view of what the daemon says over its socket: windows, and no network, page or database of Qt's.
 MENUBAR_NEVER: Final = (

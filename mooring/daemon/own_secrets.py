@@ -15,7 +15,6 @@ from mooring.control_api.facade import Actor
 from mooring.control_api.models_onboarding import Onboarding
 from mooring.daemon.onboard import Steps
 from mooring.errors import MooringError
-from mooring.runtime.engine.live_engine import LiveEngine
 from mooring.secrets.redaction import KnownSecrets
 from mooring.secrets.vault import Vault
 
@@ -72,6 +71,8 @@ class LiveUse:
     def blocked(self) -> str:
         """Why the key must not be taken away now; empty where it may."""
         engine = self._trader.engine
+        from mooring.runtime.engine.live_engine import LiveEngine  # noqa: PLC0415 -- who lists secrets needs no engine
+
         if not isinstance(engine, LiveEngine):
             return ""
         if engine.status.armed:

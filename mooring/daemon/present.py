@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from mooring.runtime.domain.instruments import Instrument
 from mooring.runtime.domain.money import MONEY_DECIMALS, to_text
-from mooring.runtime.engine.status import EngineStatus
+
+if TYPE_CHECKING:  # commands that only tell a time need neither engine nor database
+    from mooring.runtime.domain.instruments import Instrument
+    from mooring.runtime.engine.status import EngineStatus
 
 Row = Mapping[str, Any]
 

@@ -87,3 +87,12 @@ def test_a_report_needs_neither_polars_nor_numba_and_the_cli_imports_no_template
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_command_about_keys_loads_no_engine():
+    code = (
+        "import sys; import mooring.daemon.onboard, mooring.daemon.secret_items; "
+        "print(sorted({'sqlalchemy', 'mooring.runtime.engine.engine'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -6,12 +6,18 @@ import pkgutil
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from importlib.metadata import Distribution, distributions
+from importlib.util import find_spec
 from os.path import normpath
 from pathlib import PurePath
 from typing import Final
 
-import pygments.lexers
-
+_LEXERS = find_spec("pygments.lexers")
+# Rich colours nothing but lines of Python, where it shows a fault: hundreds of other languages can stay away.
+LANGUAGES: Final = tuple(
+    f"pygments.lexers.{one.name}"
+    for one in pkgutil.iter_modules(None if _LEXERS is None else _LEXERS.submodule_search_locations)
+    if one.name not in {"_mapping", "python"}
+)
 QT: Final = ("PySide6", "shiboken6", "mooring.menubar")
 # What nothing of ours imports where it ships: libraries' own tests, tools and converters. Polars is larger than all
 # else together, and needed for files of recorded bars and for Parquet exports alone.
@@ -32,12 +38,7 @@ NEVER: Final = (
     *("numpy.f2py", "numpy.testing", "numpy.distutils", "onnx.backend.test", "onnx.reference"),
     *("onnxruntime.transformers", "onnxruntime.quantization", "onnxruntime.tools", "onnxruntime.training"),
     *("sqlalchemy.dialects.mssql", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.oracle"),
-    # Rich colours nothing but lines of Python, where it shows a fault: five hundred other languages can stay away.
-    *(
-        f"pygments.lexers.{one.name}"
-        for one in pkgutil.iter_modules(pygments.lexers.__path__)
-        if one.name not in {"_mapping", "python"}
-    ),
+    *LANGUAGES,
 )
 # The menu bar is a view of what the daemon says over its socket: windows, and no network, page or database of Qt's.
 MENUBAR_NEVER: Final = (

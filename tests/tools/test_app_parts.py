@@ -153,3 +153,8 @@ def test_after_a_build_that_failed_what_stood_before_does_not_count_either(tree)
     (root / "mooring" / "a.py").write_text("1")
     assert build_app.main(["--quiet"]) == 0
     assert len(ran) == 5, "what was left half made is built anew"
+
+
+def test_of_languages_only_python_can_be_coloured():
+    assert {"pygments.lexers.javascript", "pygments.lexers.sql"} <= set(app_parts.MENUBAR_NEVER)
+    assert not {"pygments.lexers", "pygments.lexers._mapping", "pygments.lexers.python"} & set(app_parts.NEVER)

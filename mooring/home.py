@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = 0o700
 PATH_BYTES: Final = 1024  # the longest path on macOS (sys/syslimits.h)
+NOWHERE: Final = "/nonexistent"  # as passwd(5) has it of who has no home
 _OWN_NAMES: Final = ("settings.toml", "run", "logs", "data", "backups", "bundles", "starter")
 # A Unix socket's path with its closing NUL: 104 bytes on macOS (sys/un.h), 108 on Linux (unix(7)).
 _SOCKET_BYTES: Final = 103 if sys.platform == "darwin" else 107
@@ -150,11 +151,11 @@ def resolve_home(cli_value: str | None, environ: Mapping[str, str]) -> Path:
         Invalid: the value cannot be a path.
     """
     chosen = cli_value or environ.get("MOORING_HOME") or ""
-    if not chosen:
-        from platformdirs import user_data_dir  # noqa: PLC0415 -- only needed without a stated home
-
-        chosen = user_data_dir("Mooring", appauthor=False)
     try:
+        if not chosen:
+            from platformdirs import user_data_dir  # noqa: PLC0415 -- only needed without a stated home
+
+            chosen = user_data_dir("Mooring", appauthor=False)
         return _as_listed(Path(chosen).expanduser().resolve())
     except (OSError, RuntimeError, ValueError):
         raise Invalid(
@@ -172,8 +173,8 @@ def usual_home() -> Path:
     """
     try:
         person = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:  # a container's user may have no name
-        person = Path("~").expanduser()
+    except KeyError:  # a container's user may have no name, and no variable that says where it is at home
+        person = Path(os.environ.get("HOME") or NOWHERE)
     data = person / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
     try:
         return _as_listed((data / "Mooring").resolve())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mooring.errors import Invalid
-from mooring.home import Home, resolve_home
+from mooring.home import Home, resolve_home, usual_home
 
 
 def mode(path: Path) -> int:
@@ -230,3 +230,14 @@ def test_on_a_mac_a_home_has_the_name_that_the_disk_lists(tmp_path: Path) -> Non
     assert named.name == "Home"
     if (tmp_path / "HOME").exists():
         assert resolve_home(str(tmp_path / "HOME"), {}) == named
+
+
+def test_without_a_name_and_a_home_of_ones_own_a_home_is_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user no file knows, begun with an empty environment."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(Invalid) as caught:
+        resolve_home(None, {})
+    assert caught.value.code == "bad_home"
+    assert not usual_home().exists()

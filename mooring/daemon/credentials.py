@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from mooring.daemon.notes import JsonNote
-from mooring.errors import Denied, Invalid, MooringError, Unknown
+from mooring.errors import Denied, Invalid, Unknown
 from mooring.home import Home
 from mooring.hosts import is_local
 from mooring.runtime.venues.kraken.signing import ApiKey
@@ -46,26 +45,24 @@ def item_of(rest_url: str) -> str:
     return LOOK_ALIKE_ITEM if is_local(rest_url) else ITEM
 
 
-def names_key(home: Home, item: str) -> bool:
-    """Whether the note of a home says that this item, as `kraken/v3`, is its key; False where the note is damaged."""
-    return _noted(home, item) is not None
+def label_of(home: Home, item: str) -> str | None:
+    """What the note of a home says its key ends in, where this item, as `kraken/v3`, is that key.
 
+    None where it is not; empty where that was not written down.
 
-def is_key_of(home: Home, item: str, document: Mapping[str, str]) -> bool:
-    """Whether a document is the key that the note of a home says stands in this item."""
-    label = _noted(home, item)
-    return bool(label) and document.get("key", "")[-ENDS:] == label
-
-
-def _noted(home: Home, item: str) -> str | None:
+    Raises:
+        Invalid: the note cannot be read, or is damaged.
+    """
     name, _, version = item.partition("/v")
-    if name not in {ITEM, LOOK_ALIKE_ITEM}:
-        return None
-    with suppress(MooringError):
-        said = _note(home, name).load()
-        if said and said.get("version") and str(said["version"]) == version:
-            return str(said.get("label", ""))
+    said = _note(home, name).load() if name in {ITEM, LOOK_ALIKE_ITEM} else None
+    if said and said.get("version") and str(said["version"]) == version:
+        return str(said.get("label", ""))
     return None
+
+
+def ends_in(document: Mapping[str, str], label: str) -> bool:
+    """Whether a document is a key that ends so."""
+    return bool(label) and document.get("key", "")[-ENDS:] == label
 
 
 def _note(home: Home, name: str) -> JsonNote:

@@ -101,8 +101,11 @@ def service_of(home: Path, default: Path) -> str:
         home, default: absolute, links followed. Two homes of one person share no key and no token as long as only one
             of them is ever the default: for the keychain, `home.usual_home`.
     """
-    if home == default:
-        return SERVICE
+    return SERVICE if home == default else named_service(home)
+
+
+def named_service(home: Path) -> str:
+    """The name that is made of the home's path; as `service_of` otherwise."""
     return f"{SERVICE}.{hashlib.sha256(os.fsencode(home)).hexdigest()[:SERVICE_DIGITS]}"
 
 

@@ -11,9 +11,10 @@ from keyring.errors import KeyringError
 
 from mooring.daemon.credentials import KeyStore
 from mooring.daemon.vaults import MovedKeychain, keychain_of
+from mooring.errors import MooringError
 from mooring.home import Home, usual_home
 from mooring.hosts import REST_URL
-from mooring.secrets.vault import SERVICE, KeyringVault, Vault
+from mooring.secrets.vault import SERVICE, KeyringVault, Vault, named_service
 from tests.secrets.test_vault import Chest
 from tests.support.keyring_session import keyring_session, why_not
 
@@ -137,6 +138,79 @@ def test_where_the_copy_is_refused_the_key_is_known_all_the_same(
     chest.before = lambda _: None
     assert keys(other, moved()).load().api.key == key("mine")
     assert len(chest.items) == 2
+
+
+def test_a_key_that_was_never_copied_goes_all_the_same_when_it_is_removed(
+    chest: Chest, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
+) -> None:
+    keys(other, plain).store(key("mine"), SECRET)
+
+    def refuse(name: str) -> None:
+        if name == "set":
+            raise KeyringError("read only")
+
+    chest.before = refuse
+    vault = moved()
+    assert keys(other, vault).find() is not None
+    assert keys(other, vault).remove()
+    assert not chest.items
+
+
+def test_a_removal_that_the_keychain_refuses_halfway_is_finished_at_the_next_start(
+    chest: Chest, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
+) -> None:
+    keys(other, plain).store(key("mine"), SECRET)
+    assert keys(other, moved()).find() is not None
+    deleted: list[str] = []
+
+    def refuse(name: str) -> None:
+        if name == "delete":
+            deleted.append(name)
+            if len(deleted) > 1:
+                raise KeyringError("no more")
+
+    chest.before = refuse
+    with pytest.raises(MooringError):
+        keys(other, moved()).remove()
+    chest.before = lambda _: None
+    keys(other, moved()).tidy()
+    assert not chest.items, "under neither name"
+
+
+def test_where_the_usual_homes_note_cannot_be_read_its_key_is_not_deleted(
+    chest: Chest, usual: Home, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
+) -> None:
+    for home in (other, usual):
+        keys(home, plain).store(key("both"), SECRET)
+    assert keys(other, moved()).find() is not None
+    (usual.data_dir / "kraken-key.json").write_text("{")
+    assert keys(other, moved()).remove()
+    assert under(chest, SERVICE) == {ITEM}
+
+
+def test_the_usual_home_finds_its_key_under_the_name_that_another_xdg_data_home_gave_it(
+    chest: Chest, usual: Home
+) -> None:
+    named = KeyringVault(backend=lambda: chest, service=named_service(usual.root))
+    keys(usual, named).store(key("mine"), SECRET)
+    for _ in range(2):
+        vault = MovedKeychain(usual, usual, lambda: chest)
+        assert keys(usual, vault).load().api.key == key("mine")
+    assert under(chest, SERVICE) == {ITEM}
+    assert keys(usual, vault).remove()
+    assert not chest.items
+
+
+def test_the_usual_home_neither_uses_nor_deletes_what_another_home_left_under_the_plain_name(
+    chest: Chest, usual: Home, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
+) -> None:
+    keys(usual, plain).store(key("mine"), SECRET)
+    keys(other, plain).store(key("hers"), SECRET)  # over it, as it was
+    vault = MovedKeychain(usual, usual, lambda: chest)
+    assert keys(usual, vault).find() is None, "it would trade on the other one's account"
+    keys(usual, vault).store(key("anew"), SECRET)
+    assert keys(usual, vault).load().api.key == key("anew")
+    assert keys(other, moved()).load().api.key == key("hers")
 
 
 def test_an_end_that_is_hurried_waits_for_neither_name(moved: Callable[[], MovedKeychain]) -> None:

@@ -232,7 +232,8 @@ def kept_private(keeper: KeyKeeper, name: str) -> CryptoSigner:
             "no_such_signing_key",
             f"The keychain has no signing key {name}.",
             money=_UNCHANGED,
-            todo="Make one with `mooring bundle keygen --keychain`, on this machine and under this user.",
+            todo="Give the --home that it was made under; one made under another XDG_DATA_HOME is found with the usual "
+            "home. Or make one with `mooring bundle keygen --keychain`, on this machine and under this user.",
         )
     return _signer(Ed25519PrivateKey.from_private_bytes(seed), name)
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from mooring.daemon import kill_press, kill_request
-from mooring.daemon.instance import holder
+from mooring.daemon.instance import holder, is_off
 from mooring.daemon.supervision import attention
-from mooring.errors import MooringError, Unreachable
+from mooring.errors import Denied, MooringError, Unreachable
 
 if TYPE_CHECKING:
     from mooring.control_api.client import Client
@@ -74,7 +74,13 @@ def _not_confirmed(home: Home, pressed: kill_press.Pressed, error: MooringError)
     if not isinstance(error, Unreachable) or error.code != kill_press.NOBODY:
         error.money = f"{error.money} {pressed.then(runs=True)}".lstrip()
         return error
-    said = _away(home, error, money=pressed.then(runs=holder(home) is not None))
+    money = pressed.then(runs=not is_off(home))
+    try:
+        said: MooringError = _away(home, error, money=money)
+    except (
+        Denied
+    ) as closed:  # whether one runs is not for this user to see: what became of the kill is said all the same
+        said, said.money = closed, money
     if not pressed.noted:
         return Unreachable(
             "kill_not_noted",

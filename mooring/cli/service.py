@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -145,9 +146,20 @@ def logs(
     for line in found:
         put(line)
     if not found:
-        hint(f"There is no log of a daemon in {where.logs_dir} yet.")
+        closed = f"The log in {where.logs_dir} is closed to you: ask as the user whom that home belongs to."
+        hint(closed if _is_closed(where.log_file) else f"There is no log of a daemon in {where.logs_dir} yet.")
     if new is not None:
         _follow(new, put)
+
+
+def _is_closed(file: Path) -> bool:
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _follow(new: Callable[[], list[dict[str, object]]], put: Callable[[dict[str, object]], None]) -> None:

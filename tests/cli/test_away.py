@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,29 @@ def test_a_kill_is_noted_for_the_next_start_where_the_daemon_is_off(mooring, pla
     assert found is not None
     assert (found.actor, found.reason) == ("cli", "enough")
     assert mooring("status").err.splitlines()[1] == "The kill switch is noted: the next start begins with it on."
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_where_it_cannot_be_seen_whether_one_runs_what_became_of_a_kill_is_said(
+    mooring, place: Home, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    """As where the home, or the lock alone, is closed to this user; "Nothing was changed" would be untrue."""
+    real = os.open
+
+    def closed(path: str | os.PathLike[str], *args: int, **more: int) -> int:
+        if path == place.lock_file or (not noted and kill_request.FILE in str(path)):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", closed)
+    said = mooring("kill", "--json")
+    assert said.error["code"] == ("daemon_not_yours" if noted else "kill_not_noted")
+    assert said.error["what"].startswith(
+        "Whether Mooring runs" if noted else "The kill switch was not pressed. Whether"
+    )
+    assert said.error["money"].startswith(kill_press.WHEN_ABLE if noted else "It could not be noted in the home either")
+    assert said.error["todo"].endswith("Orders can be cancelled at Kraken itself, too.")
+    assert kill_request.is_asked(place) is noted
 
 
 def test_a_kill_is_noted_where_a_daemon_runs_and_does_not_answer(mooring, place: Home) -> None:

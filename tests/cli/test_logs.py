@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -51,6 +53,20 @@ def test_a_number_out_of_bounds_is_refused(mooring, logged, lines):
 def test_a_home_without_a_log_shows_nothing(mooring, home):
     said = mooring("logs", "--home", str(home))
     assert (said.status, said.out) == (0, "")
+
+
+def test_of_a_log_that_is_closed_to_this_user_nobody_says_that_there_is_none(mooring, logged, monkeypatch):
+    real = os.open
+
+    def closed(path, *args, **more):
+        if "daemon.log" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", closed)
+    said = mooring("logs", "--home", str(logged.root))
+    assert said.out == ""
+    assert said.err.startswith(f"The log in {logged.logs_dir} is closed to you")
 
 
 def test_what_keeps_it_down_is_said_instead_of_off_alone(mooring, home):

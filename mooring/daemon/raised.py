@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mooring.daemon.facade import EventListener
 from mooring.daemon.trader import Trader
+from mooring.errors import MooringError
 from mooring.runtime.engine.hour import alert_row
 from mooring.runtime.market.clock import Clock
 from mooring.runtime.store.types import Batch, Row
@@ -30,9 +31,15 @@ class Raised:
         self._trader.engine.refresh()
 
     def tell(self, severity: str, code: str, text: str) -> None:
-        """Raise one, once an hour; errors as `put`."""
+        """Raise one, once an hour as far as that can be looked up; errors as `put`."""
         status = self._trader.status
         hour = status.next_cycle or status.last_cycle or int(self._clock.now())
         _, row = alert_row(self._trader.run, hour, severity, code, text)
-        if self._trader.store.reader().find("alerts", alert_id=row["alert_id"]) is None:
+        if not self._is_there(row["alert_id"]):
             self.put(row)
+
+    def _is_there(self, alert_id: str | int) -> bool:
+        try:
+            return self._trader.store.reader().find("alerts", alert_id=alert_id) is not None
+        except MooringError:  # better told twice than not at all
+            return False

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 
 from mooring.daemon.program_watch import CODE, ProgramWatch, own_file
+from mooring.daemon.raised import Raised
 from mooring.errors import Retry
 from mooring.home import Home
+from mooring.runtime.market.clock import SystemClock
 from tests.acceptance.live_rig import wait_for
 from tests.daemon.daemons import running
 
@@ -82,3 +86,19 @@ def test_a_daemon_raises_an_alert_says_so_and_goes_on(home: Home, file: Path, mo
         parts = {part.name: part.state for part in it.client.health().items}
         assert parts["program"] == "warn"
         it.finish()
+
+
+def test_an_alert_is_told_also_where_the_records_cannot_be_looked_at() -> None:
+    class Silent:
+        run, status = SimpleNamespace(run_id="run"), SimpleNamespace(next_cycle=None, last_cycle=None)
+
+        @property
+        def store(self) -> NoReturn:
+            raise Retry("store_busy", "The database does not answer.", todo="Try again.")
+
+    told: list[str] = []
+    listener: Any = SimpleNamespace(alert=lambda severity, code, text: told.append(code))
+    trader: Any = Silent()
+    with pytest.raises(Retry):
+        Raised(trader, listener, SystemClock()).tell("warning", CODE, "text")
+    assert told == [CODE], "and that it was not recorded is for whoever asked"

@@ -12,10 +12,11 @@ from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
 from mooring.daemon.supervision import attention, elsewhere
 from mooring.daemon.supervision.finding import forget, remember
 from mooring.daemon.supervision.ports import Supervisor
-from mooring.errors import MooringError, Unreachable
+from mooring.errors import Denied, MooringError, Unreachable
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock
 
+LET_GO: Final = "Its supervisor ended the daemon that it looked after. One of another user may be trading there."
 RESTART_SECONDS: Final = service.STOP_SECONDS + START_SECONDS
 
 
@@ -41,8 +42,14 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
 
     Raises:
         Halt: it does not end, or the supervisor does not let go of it.
+        Denied: whether one runs is not for this user to see; a supervisor of this user was told to end its own.
     """
-    ran = holder(home) is not None
+    try:
+        ran = holder(home) is not None
+    except Denied as closed:
+        if supervisor is not None and supervisor.stop():  # it looks at no lock for that
+            closed.money = LET_GO
+        raise
     if supervisor is None:
         return _down(home, clock)
     try:

@@ -14,7 +14,7 @@ from mooring.daemon.instance import holder
 from mooring.daemon.supervision import attention, keeping
 from mooring.daemon.supervision.launchd import Launchd
 from mooring.daemon.supervision.ports import Seen
-from mooring.errors import Halt, Invalid, MooringError, Retry, Unreachable
+from mooring.errors import Denied, Halt, Invalid, MooringError, Retry, Unreachable
 from mooring.home import Home
 from mooring.programs import command_line
 from mooring.runtime.market.clock import SystemClock
@@ -143,6 +143,24 @@ def test_a_supervisor_that_does_not_answer_keeps_nothing_trading(ready):
     with pytest.raises(Halt, match="cannot be called"):
         keeping.down(ready, Deaf(), CLOCK)
     assert holder(ready) is None
+
+
+def test_where_the_home_is_closed_its_supervisor_ends_the_daemon_all_the_same(ready, monkeypatch):
+    """As after somebody gave the home to root while it ran."""
+    asked = []
+
+    class Near:
+        def stop(self):
+            asked.append("stop")
+            return True
+
+    def closed(home):
+        raise Denied("daemon_not_yours", "It is closed to you.", money="Nothing was changed.")
+
+    monkeypatch.setattr(keeping, "holder", closed)
+    with pytest.raises(Denied) as caught:
+        keeping.down(ready, Near(), CLOCK)
+    assert (asked, caught.value.money) == (["stop"], keeping.LET_GO)
 
 
 LEFT = Halt("orders_left", "On 2026-05-04: it ended before Kraken had said how all orders stand.", todo="Look there.")

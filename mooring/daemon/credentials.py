@@ -45,6 +45,11 @@ def item_of(rest_url: str) -> str:
     return LOOK_ALIKE_ITEM if is_local(rest_url) else ITEM
 
 
+def is_key(item: str) -> bool:
+    """Whether an item of the keychain, as `kraken/v3`, is a key for a venue."""
+    return item.partition("/v")[0] in {ITEM, LOOK_ALIKE_ITEM}
+
+
 def label_of(home: Home, item: str) -> str | None:
     """What the note of a home says its key ends in, where this item, as `kraken/v3`, is that key.
 
@@ -54,7 +59,7 @@ def label_of(home: Home, item: str) -> str | None:
         Invalid: the note cannot be read, or is damaged.
     """
     name, _, version = item.partition("/v")
-    said = _note(home, name).load() if name in {ITEM, LOOK_ALIKE_ITEM} else None
+    said = _note(home, name).load() if is_key(item) else None
     if said and said.get("version") and str(said["version"]) == version:
         return str(said.get("label", ""))
     return None

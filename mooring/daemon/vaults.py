@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mooring.daemon.credentials import ends_in, label_of
+from mooring.daemon.credentials import ends_in, is_key, label_of
 from mooring.errors import MooringError
 from mooring.home import Home, usual_home
 from mooring.secrets.files import FilesVault
@@ -51,6 +51,8 @@ class MovedKeychain(KeyringVault):
 
     def delete(self, item: str) -> bool:
         """As `Vault`."""
+        if not is_key(item):  # of others nothing was taken along, and on macOS a look may ask the person
+            return super().delete(item)
         own = super().get(item)
         known, gone = self._found_there.get(item, own), False
         # The other one first: what a crash, or a refusal, leaves then is under the home's own name, and noted.

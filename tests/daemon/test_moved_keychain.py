@@ -124,6 +124,25 @@ def test_only_what_its_note_names_is_asked_for_under_the_plain_name(
     assert moved().get(ITEM) is None
 
 
+def test_the_token_is_put_and_deleted_without_a_look_at_another_homes(
+    chest: Chest, usual: Home, other: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another program made that one, macOS would ask the person, at each end."""
+    asked: set[str] = set()
+    real = chest.get_password
+    monkeypatch.setattr(chest, "get_password", lambda service, item: (asked.add(service), real(service, item))[1])
+    for home in (usual, other):
+        vault = MovedKeychain(home, usual, lambda: chest)
+        vault.put("control-api", {"token": "t"})
+        assert vault.get("control-api") == {"token": "t"}
+        assert vault.delete("control-api")
+    assert asked == {SERVICE, named_service(other.root)}
+    asked.clear()
+    vault.put("control-api", {"token": "t"})
+    assert vault.delete("control-api")
+    assert asked == {named_service(other.root)}
+
+
 def test_where_the_copy_is_refused_the_key_is_known_all_the_same(
     chest: Chest, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -63,11 +64,29 @@ def press_kill(home: Home, reason: str, now: Callable[[], int]) -> Status:
     def connect(seconds: float) -> Client:
         return Client.connect(home.run_dir, timeout_seconds=seconds)
 
-    pressed = kill_press.press(home, connect, actor="cli", reason=reason, now=now)
+    with _broken_off():
+        pressed = kill_press.press(home, connect, actor="cli", reason=reason, now=now)
     if pressed.error is not None:
         raise _not_confirmed(home, pressed, pressed.error)
     assert pressed.status is not None
     return pressed.status
+
+
+@contextmanager
+def _broken_off() -> Iterator[None]:
+    """A terminal that is closed, and an end that is asked for, break the wait off as Ctrl-C does."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [one for one in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(one) is signal.SIG_DFL]
+    try:
+        for one in numbers:
+            signal.signal(one, end)
+        yield
+    finally:
+        for one in numbers:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def _not_confirmed(home: Home, pressed: kill_press.Pressed, error: MooringError) -> MooringError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from mooring.daemon import kill_request
-from mooring.errors import MooringError
+from mooring.errors import MooringError, Unreachable
 from mooring.home import Home
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ WHEN_ABLE: Final = (
     "goes on, or starts again, the switch is on and open orders are cancelled. Until then they stay at Kraken."
 )
 TAKEN_UP: Final = f"{NOTED} The daemon takes that up by itself, at its next start at the latest."
+LOOK: Final = "Look at `mooring status`."
 NOBODY: Final = "daemon_not_reachable"  # the client's code; the client itself is not needed for `--help`
 
 
@@ -68,7 +69,7 @@ def press(
     reason: str,
     now: Callable[[], int],
 ) -> Pressed:
-    """Press it.
+    """Press it; also where whoever waits for the answer breaks that off (KeyboardInterrupt), it is noted.
 
     Args:
         connect: opens a client that waits so many seconds for an answer; raises Unreachable where none answers.
@@ -79,6 +80,8 @@ def press(
             return Pressed(status=client.kill_switch(active=True, reason=reason, seconds=ANSWER_SECONDS))
     except MooringError as failed:
         error = failed
+    except KeyboardInterrupt:  # who pressed and walks away wants nothing less
+        error = Unreachable("kill_not_awaited", "The daemon's answer was not waited for.", todo=LOOK)
     except Exception:  # a fault of our own must not keep a kill from being noted
         with suppress(OSError):
             kill_request.leave(home, actor=actor, reason=reason, now=now())

@@ -7,12 +7,14 @@ read, is somebody else's or is no file at all counts as pressed.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from mooring.durable import read_private, sync_folder, write_new
@@ -21,6 +23,7 @@ from mooring.home import Home
 FILE: Final = "kill-request.json"
 MOST: Final = 8192
 REASON_MOST: Final = 500
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ACTORS: Final = frozenset({"cli", "menubar"})
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
 UNREADABLE: Final = "what asked for it cannot be read"
@@ -49,6 +52,8 @@ def is_asked(home: Home) -> bool:
 def leave(home: Home, *, actor: str, reason: str, now: int) -> None:
     """Have it there, durable when this returns; one that waits already stays as it is.
 
+    Where a full disk takes no byte of it, its name alone is left, which counts as pressed, too.
+
     Args:
         now: UTC unix seconds.
 
@@ -67,10 +72,12 @@ def leave(home: Home, *, actor: str, reason: str, now: int) -> None:
     try:
         write_new(fresh, json.dumps(said).encode())
         fresh.rename(home.run_dir / FILE)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
-        raise
+        if not isinstance(error, OSError) or error.errno not in FULL:
+            raise
+        _leave_name(home.run_dir / FILE)
     sync_folder(home.run_dir)
 
 
@@ -100,6 +107,17 @@ def remove(home: Home) -> None:
     """
     (home.run_dir / FILE).unlink(missing_ok=True)
     sync_folder(home.run_dir)
+
+
+def _leave_name(file: Path) -> None:
+    try:
+        write_new(file, b"")
+    except FileExistsError:  # somebody else's press
+        return
+    except BaseException:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _facts(home: Home) -> tuple[int, int, int] | None:

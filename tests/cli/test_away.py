@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mooring.control_api.client import Client
 from mooring.daemon import kill_press, kill_request
 from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
@@ -101,6 +103,25 @@ def test_a_kill_that_was_asked_and_not_answered_is_noted_too(mooring, place: Hom
     assert (said.status, said.error["code"]) == (4, "strange_answer")
     assert said.error["money"] == kill_press.TAKEN_UP
     assert kill_request.is_asked(place)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_kill_whose_answer_nobody_waited_for_is_noted(
+    mooring, place: Home, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def connect(*_: Any, **__: Any) -> Client:
+        signal.raise_signal(number)
+        raise AssertionError
+
+    monkeypatch.setattr(Client, "connect", connect)
+    before = signal.getsignal(number)
+    said = mooring("kill", "--reason", "enough", "--json")
+    assert signal.getsignal(number) is before
+    assert (said.status, said.error["code"]) == (4, "kill_not_awaited")
+    assert said.error["money"] == kill_press.TAKEN_UP
+    found = kill_request.read(place)
+    assert found is not None
+    assert found.reason == "enough"
 
 
 def test_a_kill_in_a_home_that_no_daemon_ever_had_is_not_said_to_be_noted(mooring, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mooring import durable
 from mooring.daemon import kill_request
 from mooring.daemon.kill_request import FILE, UNREADABLE
 from mooring.home import Home
@@ -134,6 +136,24 @@ def test_a_look_that_fails_counts_as_pressed(place: Home, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "lstat", broken)
     assert kill_request.is_asked(place)
+
+
+def test_a_full_disk_that_takes_no_byte_of_it_keeps_its_name_which_is_enough(
+    place: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = durable.sync
+
+    def full(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(durable, "sync", full)
+    kill_request.leave(place, actor="cli", reason="enough", now=1)
+    assert [one.name for one in place.run_dir.iterdir()] == [FILE]
+    found = kill_request.read(place)
+    assert found is not None
+    assert found.reason == UNREADABLE
 
 
 def test_one_that_could_not_be_written_leaves_nothing_behind(place: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,8 @@ class Sending:
             raise _TooLateError("there was no time for another try")
         track = self._board.get(order.client_id)
         if orders:
+            if track is not None and self._killed(track):  # since the books let it go
+                return None
             if track is not None:
                 self._board.put(replace(track, order=orders[0]))  # it may be another size by now
             return orders[0]

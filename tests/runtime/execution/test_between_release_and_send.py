@@ -165,6 +165,28 @@ def test_a_stop_is_tried_on_where_the_books_fail_before_another_try():
     play(use)
 
 
+def test_a_kill_that_is_pressed_while_a_stop_is_let_go_again_holds_it_back():
+    buy, protect = entry(), stop()
+
+    async def use(rig):
+        real = rig.books.release
+
+        def release(orders):
+            rig.books.kill_pressed = rig.status(protect) == "SUBMITTING"  # it was refused once
+            return real(orders)
+
+        async with rig.running():
+            await bought(rig, buy)
+            rig.books.release = release
+            rig.venue.fail("place", NOT_SENT)
+            rig.send(protect)
+            await rig.reaches(protect, "CANCELLED")
+            assert rig.books.lines[protect.client_id].reason == "killed_before_sending"
+        assert rig.venue.sent().count(protect.client_id) == 1
+
+    play(use)
+
+
 def test_a_stop_that_the_books_never_let_go_again_is_told():
     buy, protect = entry(), stop()
 

@@ -17,9 +17,9 @@ from mooring.runtime.store.migrate import HEAD
 
 SPACE: Final = re.compile(r"\s+")
 SQLITE_OBJECTS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-WHOLE: Final = frozenset({"table", "view"})
+WHOLE: Final = frozenset({"table", "view", "object"})  # an object is a view that keeps its rows, or a foreign table
 # Of these, what somebody adds for a reading of their own changes no row of ours and keeps none from being written.
-IDLE: Final = frozenset({"table", "view", "index", "function", "sequence"})
+IDLE: Final = WHOLE | {"index", "function", "sequence"}
 SKIPPED: Final = (" D", " R")  # how pg_trigger says that a trigger does not fire, or for a replica alone
 
 # (kind, name) of an object → (its table, what it is made of).

@@ -20,11 +20,12 @@ SCRATCH: Final = "mooring_compared"
 # Each gives kind, name, table and what it is made of.
 QUERIES: Final = {
     # Persistence: an UNLOGGED table is empty after a crash. Row security would hide rows; children would hold others.
+    # Options of a table are about its upkeep alone, as autovacuum's; those of a view are about its rows.
     "table": """
         SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'r' THEN 'table' WHEN 'S' THEN 'sequence' ELSE 'object' END,
             c.relname, c.relname,
             concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
-                array_to_string(c.reloptions, ','),
+                CASE WHEN c.relkind = 'v' THEN array_to_string(c.reloptions, ',') END,
                 CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END)
         FROM pg_class c WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind NOT IN ('i', 'I', 't', 'c')
     """,

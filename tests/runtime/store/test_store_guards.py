@@ -129,6 +129,16 @@ def test_what_is_gone_from_a_server_is_refused_and_made_anew(postgres: Server, p
     assert verify(pg_copy).ok
 
 
+def test_what_a_server_s_keeper_added_or_tuned_keeps_nothing_from_being_traded(
+    postgres: Server, pg_copy: Place
+) -> None:
+    with postgres.admin(pg_copy) as connection:
+        connection.execute("ALTER TABLE fills SET (autovacuum_vacuum_scale_factor = 0.01)")
+        connection.execute("CREATE MATERIALIZED VIEW mine AS SELECT * FROM fills")
+        connection.execute("CREATE UNIQUE INDEX also_mine ON mine (seq)")
+    assert required(pg_copy) is None
+
+
 def test_on_a_server_where_nothing_can_be_made_to_compare_with_what_is_gone_is_found_by_name(
     postgres: Server, pg_copy: Place
 ) -> None:

@@ -68,7 +68,7 @@ def schema_drift(connection: Connection) -> list[tuple[str, str]]:
     else:
         found = found_objects(connection)
         try:
-            expected = expected_objects(connection)
+            expected = expected_objects(connection, found)
         except DBAPIError as error:
             why = f"The schema cannot be compared, as this user may not make one to compare with ({cause_text(error)})."
             return [("database", why), *_revision(connection)]
@@ -90,7 +90,7 @@ def differences(connection: Connection) -> list[Difference]:
         return compared(expected_sqlite(), sqlite_objects(connection))
     found = found_objects(connection)
     try:
-        return compared(expected_objects(connection), found)
+        return compared(expected_objects(connection, found), found)
     except DBAPIError as error:
         if case_of(error) is not Case.FORBIDDEN:
             raise

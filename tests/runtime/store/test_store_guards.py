@@ -139,6 +139,25 @@ def test_what_a_server_s_keeper_added_or_tuned_keeps_nothing_from_being_traded(
     assert required(pg_copy) is None
 
 
+def test_rules_that_were_restored_from_a_dump_are_ours_though_spelt_otherwise_and_weaker_ones_are_not(
+    postgres: Server, pg_copy: Place
+) -> None:
+    """As pg_dump writes them and psql makes them again: with other brackets than at first."""
+    rule = "ALTER TABLE risk_states DROP CONSTRAINT ck_risk_states_cap, ADD CONSTRAINT ck_risk_states_cap "
+    with postgres.admin(pg_copy) as connection:
+        spelt = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_risk_states_cap'"
+        (first,) = connection.execute(spelt).fetchone()
+        connection.execute(rule + first)
+        (again,) = connection.execute(spelt).fetchone()
+        assert again != first
+        assert required(pg_copy) is None
+        assert verify(pg_copy).ok
+        connection.execute(rule + again.replace("cap_value >= 0", "cap_value >= '-1'::integer"))
+    error = required(pg_copy)
+    assert error is not None
+    assert "ck_risk_states_cap" in error.what
+
+
 def test_on_a_server_where_nothing_can_be_made_to_compare_with_what_is_gone_is_found_by_name(
     postgres: Server, pg_copy: Place
 ) -> None:

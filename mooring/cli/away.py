@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mooring.daemon import kill_press, kill_request
 from mooring.daemon.instance import holder, is_off
 from mooring.daemon.supervision import attention
-from mooring.errors import Denied, MooringError, Unreachable
+from mooring.errors import Denied, MooringError, Retry, Unreachable
 
 if TYPE_CHECKING:
     from mooring.control_api.client import Client
@@ -93,13 +93,7 @@ def _not_confirmed(home: Home, pressed: kill_press.Pressed, error: MooringError)
     if not isinstance(error, Unreachable) or error.code != kill_press.NOBODY:
         error.money = f"{error.money} {pressed.then(runs=True)}".lstrip()
         return error
-    money = pressed.then(runs=not is_off(home))
-    try:
-        said: MooringError = _away(home, error, money=money)
-    except (
-        Denied
-    ) as closed:  # whether one runs is not for this user to see: what became of the kill is said all the same
-        said, said.money = closed, money
+    said = _away(home, error, money=pressed.then(runs=not is_off(home)))
     if not pressed.noted:
         return Unreachable(
             "kill_not_noted",
@@ -111,8 +105,12 @@ def _not_confirmed(home: Home, pressed: kill_press.Pressed, error: MooringError)
     return said
 
 
-def _away(home: Home, error: Unreachable, *, money: str) -> Unreachable:
-    pid = holder(home)
+def _away(home: Home, error: Unreachable, *, money: str) -> MooringError:
+    try:
+        pid = holder(home)
+    except (Denied, Retry) as unseen:  # what became of the command is said all the same
+        unseen.money = money or unseen.money
+        return unseen
     if pid is not None:  # to say "off" of one that may be trading would be the worst of answers
         return Unreachable(
             "daemon_silent",

@@ -6,13 +6,14 @@ can keep the next one out.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self
 
-from mooring.errors import Conflict, Denied, Invalid
+from mooring.errors import Conflict, Denied, Invalid, Retry
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mooring.home import Home
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NO_LOCK: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # no daemon could have it
 # Another command looks at the lock by taking a shared one for a moment; that must not pass for a second daemon.
 _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.05
@@ -98,6 +100,7 @@ def holder(home: Home) -> int | None:
 
     Raises:
         Denied: `daemon_not_yours`; whether one does is not for this user to see.
+        Retry: `daemon_not_seen`; it cannot be looked up at this moment.
     """
     try:
         descriptor = os.open(home.lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -108,8 +111,15 @@ def holder(home: Home) -> int | None:
             money="Nothing was changed. A daemon of another user may be trading there.",
             todo="Ask as the user whom that home belongs to, or name a home of your own with --home.",
         ) from None
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NO_LOCK:
+            return None
+        raise Retry(
+            "daemon_not_seen",
+            f"Whether Mooring runs for {home.root} cannot be seen now: {error.strerror or 'unknown reason'}.",
+            money="Nothing was changed. If it runs, it goes on as it was.",
+            todo="Try again; where this program has too many files open, begin it anew.",
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -123,10 +133,10 @@ def holder(home: Home) -> int | None:
 
 
 def is_off(home: Home) -> bool:
-    """Whether it is sure that no daemon holds the lock: not where it is closed to this user, see `holder`."""
+    """Whether it is sure that no daemon holds the lock: not where that cannot be seen, see `holder`."""
     try:
         return holder(home) is None
-    except Denied:
+    except (Denied, Retry):
         return False
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mooring.daemon import service
-from mooring.daemon.instance import InstanceLock, holder
-from mooring.errors import Conflict, Denied, Invalid
+from mooring.daemon.instance import InstanceLock, holder, is_off
+from mooring.errors import Conflict, Denied, Invalid, Retry
 from mooring.home import Home
 from mooring.runtime.market.clock import SystemClock
 
@@ -128,6 +128,22 @@ def test_of_a_home_that_is_closed_to_this_user_nobody_says_that_none_runs(
     with pytest.raises(Denied) as caught:
         service.down(home, SystemClock())
     assert caught.value.code == "daemon_not_yours"
+
+
+def test_where_no_file_can_be_opened_a_daemon_that_runs_is_not_said_to_be_off(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a menu that has too many open."""
+
+    def none_left(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with InstanceLock(home), monkeypatch.context() as full:
+        full.setattr(os, "open", none_left)
+        with pytest.raises(Retry) as caught:
+            holder(home)
+        assert (caught.value.code, is_off(home)) == ("daemon_not_seen", False)
+    assert is_off(home)
 
 
 def test_a_home_that_was_never_prepared_has_no_holder_and_no_lock(tmp_path: Path) -> None:

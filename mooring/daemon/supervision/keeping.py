@@ -12,11 +12,11 @@ from mooring.daemon.service import POLL_SECONDS, START_SECONDS, Healthy
 from mooring.daemon.supervision import attention, elsewhere
 from mooring.daemon.supervision.finding import forget, remember
 from mooring.daemon.supervision.ports import Supervisor
-from mooring.errors import Denied, MooringError, Unreachable
+from mooring.errors import Denied, MooringError, Retry, Unreachable
 from mooring.home import Home
 from mooring.runtime.market.clock import Clock
 
-LET_GO: Final = "Its supervisor ended the daemon that it looked after. One of another user may be trading there."
+LET_GO: Final = "Its supervisor ended the daemon that it looked after. Another one may be trading there."
 RESTART_SECONDS: Final = service.STOP_SECONDS + START_SECONDS
 
 
@@ -43,10 +43,11 @@ def down(home: Home, supervisor: Supervisor | None, clock: Clock) -> bool:
     Raises:
         Halt: it does not end, or the supervisor does not let go of it.
         Denied: whether one runs is not for this user to see; a supervisor of this user was told to end its own.
+        Retry: the same, at this moment.
     """
     try:
         ran = holder(home) is not None
-    except Denied as closed:
+    except (Denied, Retry) as closed:
         if supervisor is not None and supervisor.stop():  # it looks at no lock for that
             closed.money = LET_GO
         raise

@@ -57,8 +57,9 @@ class KillWatch:
             Conflict: something did. It is pressed now, and nothing was released.
             MooringError: as `Trader.kill`.
         """
+        waits = kill_request.is_asked(self._home)  # now: who releases may not know of what is taken up meanwhile
         with self._lock:
-            if not kill_request.is_asked(self._home):
+            if not (waits or kill_request.is_asked(self._home)):
                 do()
                 return
             try:

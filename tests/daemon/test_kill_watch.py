@@ -111,6 +111,37 @@ def test_a_release_never_overtakes_a_kill_that_waits(home: Home, it: Running) ->
     assert not it.client.kill_switch(active=False).kill_switch.active
 
 
+def test_nor_one_that_is_being_taken_up_while_the_release_waits_for_it(
+    home: Home, it: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, real, looked = it.daemon.kill_watch, kill_request.is_asked, threading.Event()
+
+    def is_asked(place: Home) -> bool:
+        if threading.current_thread() is releasing:
+            looked.set()
+        return real(place)
+
+    released: list[str] = []
+    refused: list[str] = []
+
+    def release() -> None:
+        try:
+            watch.release(lambda: released.append("it"))
+        except Conflict as error:
+            refused.append(error.code)
+
+    releasing = threading.Thread(target=release)
+    monkeypatch.setattr(kill_request, "is_asked", is_asked)
+    with it.daemon.trader.engine._turns:
+        kill_request.leave(home, actor="cli", reason="enough", now=SystemClock().now())
+        until(watch._lock.locked)
+        releasing.start()
+        looked.wait(0.5)  # without a look it is in line already
+    releasing.join(WAIT_SECONDS)
+    assert (released, refused) == ([], ["kill_was_noted"])
+    assert it.client.status().kill_switch.active
+
+
 def test_what_cannot_be_removed_keeps_the_switch_on_and_is_recorded_once(home: Home, it: Running) -> None:
     (home.run_dir / FILE).mkdir()
     until(lambda: it.client.status().kill_switch.active)

@@ -21,6 +21,7 @@ from mooring.cli.context import (
     say,
     wants_json,
 )
+from mooring.daemon import kill_press, kill_request
 from mooring.daemon.supervision.attention import orders_left
 from mooring.errors import Invalid
 
@@ -68,7 +69,10 @@ def status(ctx: typer.Context, home: HomeOption = None, json: JsonOption = False
     # It is answered from memory: who takes longer is not well. Who only looks need not hear that nothing was done.
     with client_of(ctx, home, patience_seconds=3.0, money="") as client:
         show_status(client.status(), as_json=as_json)
-    left = orders_left(home_of(ctx, home))
+    where = home_of(ctx, home)
+    if kill_request.is_asked(where):
+        hint(kill_press.NOT_YET)
+    left = orders_left(where)
     if left is not None:
         hint(left.text)
 

@@ -27,6 +27,7 @@ WHEN_ABLE: Final = (
     "goes on, or starts again, the switch is on and open orders are cancelled. Until then they stay at Kraken."
 )
 TAKEN_UP: Final = f"{NOTED} The daemon takes that up by itself, at its next start at the latest."
+NOT_YET: Final = f"{NOTED} The daemon has not taken that up yet. No entry and no stop leaves meanwhile."
 LOOK: Final = "Look at `mooring status`."
 NOBODY: Final = "daemon_not_reachable"  # the client's code; the client itself is not needed for `--help`
 

@@ -18,7 +18,7 @@ from mooring.daemon.instance import InstanceLock
 from mooring.daemon.supervision import attention
 from mooring.errors import Invalid
 from mooring.home import Home
-from tests.support.odd_daemon import odd_daemon
+from tests.support.odd_daemon import STATUS, odd_daemon
 
 COMMANDS = [
     "pause",
@@ -122,6 +122,13 @@ def test_a_kill_whose_answer_nobody_waited_for_is_noted(
     found = kill_request.read(place)
     assert found is not None
     assert found.reason == "enough"
+
+
+def test_a_kill_that_waits_is_said_beside_what_the_daemon_says_of_itself(mooring, place: Home) -> None:
+    with odd_daemon(place, {"/v1/status": STATUS}):
+        assert mooring("status").err == ""
+        kill_request.leave(place, actor="cli", reason="", now=1)
+        assert mooring("status").err.splitlines() == [kill_press.NOT_YET]
 
 
 def test_a_kill_in_a_home_that_no_daemon_ever_had_is_not_said_to_be_noted(mooring, home: Path) -> None:

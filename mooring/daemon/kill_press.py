@@ -20,7 +20,7 @@ ANSWER_SECONDS: Final = 10.0
 
 NOTED: Final = "The kill switch is noted."
 AT_START: Final = (
-    f"{NOTED} The next start begins with it on, and cancels what is open. Until then orders stay at Kraken."
+    f"{NOTED} The next start begins with it on. Orders stay at Kraken until a start in live mode cancels them."
 )
 WHEN_ABLE: Final = (
     f"{NOTED} From now on no entry and no stop leaves, apart from what is on its way already. As soon as the daemon "

@@ -12,14 +12,14 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mooring.errors import Unverified
+from mooring.errors import Conflict, Unverified
 from mooring.runtime.store.canonical import canonical_sql, made_by, split
 from mooring.runtime.store.connect import BUSY_TIMEOUT_MS
 from mooring.runtime.store.drift import Difference, differences
 from mooring.runtime.store.engines import open_reader, open_writer
 from mooring.runtime.store.failures import DAMAGE, reading, write_failure
 from mooring.runtime.store.hashing import canonical
-from mooring.runtime.store.migrate import run_statements
+from mooring.runtime.store.migrate import HEAD, require_known, run_statements, stored_revision
 from mooring.runtime.store.place import Place
 from mooring.runtime.store.reader import Reader
 from mooring.runtime.store.store import Store
@@ -75,7 +75,8 @@ def repair(place: Place, *, now: int, actor: str, progress: Progress | None = No
     Raises:
         NotFound: there is no database.
         Unverified: a row does not hold, or something else differs than can be made anew; nothing was changed.
-        Conflict: another Mooring writes to it. Halt, Retry, Denied, Unreachable, Invalid: as `Store.open`.
+        Conflict: another Mooring writes to it, or it is not at the newest revision.
+        Halt, Retry, Denied, Unreachable, Invalid: as `Store.open`.
     """
     seen = _differences(place)
     differing = _weakening(seen)
@@ -112,9 +113,21 @@ def _differences(place: Place) -> list[Difference]:
     engine = open_reader(place)
     try:
         with reading(), engine.connect() as connection:
+            _require_newest(stored_revision(connection))
             return differences(connection)
     finally:
         engine.dispose()
+
+
+def _require_newest(revision: str | None) -> None:
+    require_known(revision)
+    if revision is not None and revision != HEAD:
+        raise Conflict(
+            "schema_not_newest",
+            f"The database is at revision {revision}, and this version makes the rules of {HEAD}.",
+            money="Nothing was changed.",
+            todo="Bring it to the newest revision with `mooring db upgrade`, then repair it.",
+        )
 
 
 def _weakening(differing: Sequence[Difference]) -> list[Difference]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring.errors import Unverified
+from mooring.errors import Conflict, Unverified
 from mooring.runtime.store.guards import repair, require_guards
 from mooring.runtime.store.place import SCHEMA, Place
 from mooring.runtime.store.reader import Reader
@@ -96,6 +96,14 @@ def test_what_cannot_be_made_anew_is_refused_both_times(run_copy: Path, sql: str
         repair(Place.of(run_copy), now=NOW, actor="cli")
     assert caught.value.code == "schema_not_repairable"
     assert run_copy.read_bytes() == before
+
+
+def test_one_of_an_earlier_version_is_to_be_upgraded_first_and_not_said_to_be_beyond_repair(run_copy: Path) -> None:
+    changed(run_copy, "UPDATE alembic_version SET version_num = '0003'; DROP VIEW controls_now")
+    with pytest.raises(Conflict) as caught:
+        repair(Place.of(run_copy), now=NOW, actor="cli")
+    assert caught.value.code == "schema_not_newest"
+    assert "mooring db upgrade" in caught.value.todo
 
 
 def test_no_rule_is_made_anew_for_rows_that_were_changed_meanwhile(run_copy: Path) -> None:

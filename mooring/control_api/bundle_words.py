@@ -70,7 +70,8 @@ def outcome_text(found: Bundles) -> str:
     name = _name(found, last)
     reason = last.detail.get("reason", "").rstrip(".")
     if last.kind == "committed":
-        return f"Accepted: {name} passed its trial."
+        # Of another one than decides, it is of the update before: word of the last is a moment behind its acceptance.
+        return f"Accepted: {name} passed its trial." if found.active is None or found.active.id == last.id else ""
     now = "" if found.active is None else f" You're on {found.active.version} again."
     if last.kind == "revoked":
         return f"Its publisher took {name} back: {reason}.{now}"

@@ -41,6 +41,7 @@ def updating(person: Person, window: UpdateWindow, repository: StarterRepository
     facts["trial"] = {"said": window.texts["standing"], "bars": window.progress.maximum()}
     person.picture("31-model-trial", window)
     hand.until(lambda: window.texts["decides"] == "You're on model starter-2.", "it is accepted")
+    hand.until(lambda: bool(window.texts["standing"]), "what came of it is said")
     facts["accepted"] = window.texts["standing"]
     person.picture("32-model-accepted", window)
     return facts

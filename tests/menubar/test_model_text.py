@@ -136,3 +136,11 @@ def test_there_is_a_way_back_only_where_there_is_something_to_go_back_to():
     assert not can_go_back(found(active=one, last_known_good=one))
     assert can_go_back(found(active=two, last_known_good=one))
     assert can_go_back(found(phase="trying", active=one, last_known_good=one))
+
+
+def test_until_word_of_an_acceptance_is_there_that_of_the_one_before_is_not_told_instead():
+    before = [happened("committed", 1)]
+    now = found(active=Bundle(**bundle(2)), history=before)
+    assert (decides_text(now), outcome_text(now)) == ("You're on model 2026-02.", "")
+    now = found(active=Bundle(**bundle(2)), history=[happened("committed", 2), *before])
+    assert outcome_text(now) == "Accepted: model 2026-02 passed its trial."

@@ -62,6 +62,12 @@ def moved(chest: Chest, usual: Home, other: Home) -> Callable[[], MovedKeychain]
     return lambda: MovedKeychain(other, usual, lambda: chest)
 
 
+def takes_nothing(name: str) -> None:
+    """What a keychain does before each call that can only be read."""
+    if name == "set":
+        raise KeyringError("read only")
+
+
 def under(chest: Chest, service: str) -> set[str]:
     return {item for found, item in chest.items if found == service}
 
@@ -147,12 +153,7 @@ def test_where_the_copy_is_refused_the_key_is_known_all_the_same(
     chest: Chest, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
 ) -> None:
     keys(other, plain).store(key("mine"), SECRET)
-
-    def refuse(name: str) -> None:
-        if name == "set":
-            raise KeyringError("read only")
-
-    chest.before = refuse
+    chest.before = takes_nothing
     assert keys(other, moved()).load().api.key == key("mine")
     chest.before = lambda _: None
     assert keys(other, moved()).load().api.key == key("mine")
@@ -163,12 +164,7 @@ def test_a_key_that_was_never_copied_goes_all_the_same_when_it_is_removed(
     chest: Chest, other: Home, plain: KeyringVault, moved: Callable[[], MovedKeychain]
 ) -> None:
     keys(other, plain).store(key("mine"), SECRET)
-
-    def refuse(name: str) -> None:
-        if name == "set":
-            raise KeyringError("read only")
-
-    chest.before = refuse
+    chest.before = takes_nothing
     vault = moved()
     assert keys(other, vault).find() is not None
     assert keys(other, vault).remove()

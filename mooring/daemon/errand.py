@@ -39,11 +39,11 @@ def main(source: TextIO, target: TextIO) -> int:
     except MooringError as error:
         say(error=told(error))
     except Exception as error:  # noqa: BLE001 -- its text may hold anything; the kind is enough to search for
-        say(error=told(Halt("errand_failed", f"Reading the records failed ({type(error).__name__}).", todo=TODO)))
+        say(error=told(Halt("errand_failed", f"Reading the records failed ({type(error).__name__}).", todo=CHECK)))
     return 0
 
 
-TODO: Final = "Run `mooring db check`, and the same as a command: it says more."
+CHECK: Final = "Run `mooring db check`, and the same as a command: it says more."
 
 
 def told(error: MooringError) -> dict[str, Any]:
